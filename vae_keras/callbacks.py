@@ -1,0 +1,132 @@
+"""What happens around the steps of training."""
+
+import math
+import time
+
+import keras
+from tqdm import tqdm
+
+from vae_keras.checkpoints import save_checkpoint
+from vae_keras.errors import DivergedError
+
+
+class EpochNoise(keras.callbacks.Callback):
+    """Makes the noise of an epoch depend on the seed and the epoch's number alone."""
+
+    def __init__(self, seed):
+        super().__init__()
+        self.seed = seed
+        self.epoch = 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+        self.model.reset_noise(self.seed, "train", epoch)
+
+    def on_test_begin(self, logs=None):
+        self.model.reset_noise(self.seed, "test", self.epoch)
+
+
+class Guard(keras.callbacks.Callback):
+    """Stops training between two steps: at a signal, or when a loss is no longer finite."""
+
+    def __init__(self, pending_signal):
+        super().__init__()
+        self.pending_signal = pending_signal
+        self.epoch = 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._check_finite(logs, f"step {batch + 1}")
+        self.pending_signal.check()
+
+    def on_test_batch_end(self, batch, logs=None):
+        self._check_finite(logs, f"test step {batch + 1}")
+        self.pending_signal.check()
+
+    def _check_finite(self, logs, step):
+        # The terms before their sum, so that the message names the one that failed.
+        for name in sorted(logs, key=lambda name: name == "loss"):
+            if not math.isfinite(logs[name]):
+                remedy = "--learning-rate or --kl-weight" if "kl_loss" in logs else "--learning-rate"
+                raise DivergedError(
+                    f"{name} is {logs[name]} in epoch {self.epoch + 1}, {step}: training has "
+                    f"diverged; try a smaller {remedy}"
+                )
+
+
+class Recorder(keras.callbacks.Callback):
+    """Writes the history, then the checkpoint, after every epoch.
+
+    In this order, because an epoch counts as finished once its checkpoint is there.
+    """
+
+    def __init__(self, run, rows):
+        super().__init__()
+        self.run = run
+        self.rows = rows
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.begin = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        seconds = round(time.perf_counter() - self.begin, 3)
+        names = ("loss", "reconstruction_loss", "kl_loss")
+        columns = [name for name in (*names, *(f"val_{name}" for name in names)) if name in logs]
+        self.rows.append(
+            {
+                "epoch": epoch + 1,
+                **{name: logs[name] for name in columns},
+                "learning_rate": float(self.model.optimizer.learning_rate),
+                "seconds": seconds,
+            }
+        )
+        self.run.write_history(self.rows)
+        save_checkpoint(self.model, self.run.checkpoints, epoch + 1)
+
+
+class Progress(keras.callbacks.Callback):
+    """A bar over all steps on a terminal, and one line for each epoch everywhere."""
+
+    def __init__(self, rows, epochs, steps_per_epoch):
+        super().__init__()
+        self.rows = rows
+        self.epochs = epochs
+        self.steps_per_epoch = steps_per_epoch
+
+    def on_train_begin(self, logs=None):
+        self.first_epoch = len(self.rows)
+        self.bar = tqdm(
+            total=self.epochs * self.steps_per_epoch,
+            initial=self.first_epoch * self.steps_per_epoch,
+            unit="step",
+            leave=False,
+            disable=None,  # off where stderr is not a terminal
+        )
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.bar.update(1)
+
+    def on_epoch_end(self, epoch, logs=None):
+        row = self.rows[-1]
+        here = self.rows[self.first_epoch :]
+        seconds = sum(row["seconds"] for row in here) / len(here) * (self.epochs - row["epoch"])
+        left = f"   {tqdm.format_interval(seconds)} left" if seconds else ""
+        self.bar.write(
+            f"epoch {row['epoch']:>{len(str(self.epochs))}}/{self.epochs}   "
+            f"loss {describe(row)}   test {describe(row, 'val_')}   {row['seconds']:.1f} s{left}"
+        )
+
+    def close(self):
+        """Remove the bar, also after an error."""
+        if hasattr(self, "bar"):
+            self.bar.close()
+
+
+def describe(row, prefix=""):
+    """`46.02 (40.71 + KL 5.31)`, from a row of the history."""
+    total = f"{row[f'{prefix}loss']:.2f}"
+    if f"{prefix}kl_loss" not in row:
+        return total
+    return f"{total} ({row[f'{prefix}reconstruction_loss']:.2f} + KL {row[f'{prefix}kl_loss']:.2f})"

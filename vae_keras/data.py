@@ -1,0 +1,321 @@
+"""Data sets by name: uint8 images in memory, and the pipelines that feed them to a model."""
+
+import dataclasses
+import hashlib
+import os
+import threading
+import urllib.error
+import urllib.request
+
+import numpy as np
+
+from vae_keras.errors import InputError, check_name
+from vae_keras.seeds import derive_seed
+
+DOWNLOAD_TIMEOUT = 5.0  # seconds until a download must have started
+KNOWN_DATASETS = ("auto", "digits", "mnist", "fashion_mnist")
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageData:
+    """Images and labels, split into training and test.
+
+    Attributes:
+        name: Name of the data set.
+        train_images, test_images: uint8 arrays `(images, height, width, channels)`.
+        train_labels, test_labels: Integer arrays `(images,)`, or None without classes.
+        class_names: One text for each label.
+    """
+
+    name: str
+    train_images: np.ndarray
+    test_images: np.ndarray
+    train_labels: np.ndarray | None = None
+    test_labels: np.ndarray | None = None
+    class_names: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        for name in ("train_images", "test_images"):
+            check_images(getattr(self, name), name)
+        if self.train_images.shape[1:] != self.test_images.shape[1:]:
+            raise InputError(
+                f"training images of {self.train_images.shape[1:]} and test images of "
+                f"{self.test_images.shape[1:]} must have the same shape"
+            )
+        for split in ("train", "test"):
+            images, labels = getattr(self, f"{split}_images"), getattr(self, f"{split}_labels")
+            if labels is not None and len(labels) != len(images):
+                raise InputError(
+                    f"{split}_labels must have one label for each image, received "
+                    f"{len(labels)} labels for {len(images)} images"
+                )
+
+    @property
+    def image_shape(self):
+        """Tuple `(height, width, channels)`."""
+        return self.train_images.shape[1:]
+
+    def sha256(self):
+        """Digest of all images, training before test, as hexadecimal text."""
+        digest = hashlib.sha256()
+        for images in (self.train_images, self.test_images):
+            digest.update(repr(images.shape).encode())
+            digest.update(np.ascontiguousarray(images))
+        return digest.hexdigest()
+
+    def head(self, max_train_images):
+        """The same data with the first so many training images; None for all."""
+        if max_train_images is None:
+            return self
+        labels = self.train_labels
+        return dataclasses.replace(
+            self,
+            train_images=self.train_images[:max_train_images],
+            train_labels=None if labels is None else labels[:max_train_images],
+        )
+
+
+def check_images(images, name="images"):
+    """Raise `InputError` unless `images` is a uint8 array `(images, height, width, channels)`."""
+    if not isinstance(images, np.ndarray) or images.ndim != 4 or images.shape[-1] not in (1, 3):
+        received = getattr(images, "shape", type(images).__name__)
+        raise InputError(
+            f"{name} must be an array of shape (images, height, width, 1 or 3), received {received}"
+        )
+    if images.dtype != np.uint8:
+        if not np.isfinite(images).all():
+            raise InputError(f"{name} must be uint8 in 0..255, received values that are not finite")
+        raise InputError(
+            f"{name} must be uint8 in 0..255, received {images.dtype} from {images.min()} to "
+            f"{images.max()}: scale and round them first"
+        )
+    if not len(images):
+        raise InputError(f"{name} must hold at least one image, received none")
+
+
+def resolve_dataset(name, data_dir=None):
+    """Turn `"auto"` into the data set to use, and say why.
+
+    Args:
+        name: Name of a data set.
+        data_dir: Where tensorflow-datasets keeps its data; None for its default place.
+
+    Returns:
+        Tuple of a name and a line to print, or None where there is nothing to say.
+    """
+    check_dataset_name(name)
+    if name != "auto":
+        return name, None
+    builder = _tfds_builder("mnist", data_dir)
+    if builder.is_prepared():
+        return "mnist", None
+    if _download_problem(builder) is None:
+        return "mnist", f"MNIST is downloaded once, into {builder.data_dir}"
+    return "digits", (
+        f"MNIST is neither in {builder.data_dir} nor can it be downloaded, so the 1,797 digits "
+        "of scikit-learn are used (to insist: --dataset mnist)"
+    )
+
+
+def check_dataset_name(name):
+    """Raise `InputError` unless `load_data` could know the name."""
+    if not name.startswith("tfds:"):
+        check_name("data set", name, (*KNOWN_DATASETS, "tfds:NAME"))
+    if name in ("tfds:", "tfds:NAME"):
+        raise InputError(
+            "tfds: must be followed by a data set of tensorflow-datasets, such as tfds:kmnist"
+        )
+
+
+def load_data(name, data_dir=None):
+    """Load a data set.
+
+    Args:
+        name: `"digits"` (scikit-learn's, enlarged to 28×28, needs no network), `"mnist"`,
+            `"fashion_mnist"` (padded to 32×32 as in the book's second edition),
+            `"tfds:NAME"` for any other image classification set of tensorflow-datasets
+            whose images have one size, or `"auto"` for MNIST where it can be had and
+            `"digits"` elsewhere.
+        data_dir: Where tensorflow-datasets keeps its data; None for `TFDS_DATA_DIR` or
+            its default place.
+
+    Returns:
+        `ImageData`.
+
+    Raises:
+        InputError: If the name is unknown, or the data is not on disk and cannot be downloaded.
+    """
+    name, _ = resolve_dataset(name, data_dir)
+    if name == "digits":
+        return _load_digits()
+    data = _load_tfds(name, name.removeprefix("tfds:"), data_dir)
+    if name.removeprefix("tfds:") == "fashion_mnist":
+        border = ((0, 0), (2, 2), (2, 2), (0, 0))
+        data = dataclasses.replace(
+            data,
+            train_images=np.pad(data.train_images, border),
+            test_images=np.pad(data.test_images, border),
+        )
+    return data
+
+
+def training_batches(images, batch_size, seed, first_epoch=0):
+    """Batches for training, epoch after epoch without end.
+
+    The order of an epoch is a permutation that depends on `seed` and the epoch's
+    number alone, so that training can go on from any epoch.
+
+    Args:
+        images: uint8 array `(images, height, width, channels)`.
+        batch_size: Images in a batch; the last one of an epoch may be smaller.
+        seed: Integer.
+        first_epoch: The epoch to start with.
+
+    Returns:
+        `tf.data.Dataset` of float32 tensors `(batch, height, width, channels)` in [0, 1].
+    """
+    import tensorflow as tf
+
+    images = tf.convert_to_tensor(images)
+    start = derive_seed(seed, "order")
+
+    def order_of_epoch(epoch):
+        # As int32: half the memory of int64, for up to two thousand million images.
+        order = tf.random.experimental.stateless_shuffle(
+            tf.range(len(images), dtype=tf.int32), seed=tf.stack([tf.constant(start, tf.int64), epoch])
+        )
+        return tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
+
+    epochs = tf.data.Dataset.counter(first_epoch)
+    return (
+        epochs.flat_map(order_of_epoch)
+        .map(lambda chosen: _scale(tf.gather(images, chosen)))
+        .prefetch(tf.data.AUTOTUNE)
+    )
+
+
+def ordered_batches(images, batch_size):
+    """Batches in the order of the array, once: for evaluation.
+
+    Args:
+        images: uint8 array `(images, height, width, channels)`.
+        batch_size: Images in a batch; the last one may be smaller.
+
+    Returns:
+        `tf.data.Dataset` of float32 tensors `(batch, height, width, channels)` in [0, 1].
+    """
+    import tensorflow as tf
+
+    dataset = tf.data.Dataset.from_tensor_slices(tf.convert_to_tensor(images))
+    return dataset.batch(batch_size).map(_scale).prefetch(tf.data.AUTOTUNE)
+
+
+def scale(images):
+    """uint8 images as float32 in [0, 1]."""
+    return images.astype(np.float32) / np.float32(255)
+
+
+def _scale(images):
+    import tensorflow as tf
+
+    return tf.cast(images, tf.float32) / 255.0
+
+
+def _load_digits():
+    from PIL import Image
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+
+    digits = load_digits()
+    grey = np.round(digits.images * (255 / 16)).astype(np.uint8)  # 17 levels, 0 to 16
+    images = np.stack(
+        [np.asarray(Image.fromarray(image).resize((28, 28), Image.Resampling.BICUBIC)) for image in grey]
+    )[..., None]
+    train_images, test_images, train_labels, test_labels = train_test_split(
+        images, digits.target, test_size=360, random_state=0, stratify=digits.target
+    )
+    names = tuple(str(name) for name in digits.target_names)
+    return ImageData("digits", train_images, test_images, train_labels, test_labels, names)
+
+
+def _load_tfds(name, tfds_name, data_dir):
+    import tensorflow_datasets as tfds
+
+    builder = _tfds_builder(tfds_name, data_dir)
+    features = builder.info.features
+    if "image" not in features:
+        raise InputError(f"data set {name!r} has no images: features are {', '.join(features)}")
+    if not builder.is_prepared():
+        problem = _download_problem(builder)
+        if problem is not None:
+            raise InputError(
+                f"data set {name!r} is not in {builder.data_dir} and cannot be downloaded "
+                f"({problem}): name its folder with --data-dir, or choose --dataset digits"
+            )
+    builder.download_and_prepare()
+    train, test = _splits(builder.info.splits)
+    has_labels = "label" in features and isinstance(
+        features["label"], tfds.features.ClassLabel
+    )
+    arrays = []
+    for split in (train, test):
+        try:
+            examples = builder.as_dataset(split=split, batch_size=-1, shuffle_files=False)
+        except Exception as error:
+            if "shape" not in str(error):
+                raise
+            raise InputError(
+                f"the images of data set {name!r} differ in size, which is not supported"
+            ) from error
+        arrays.append((
+            examples["image"].numpy(),
+            examples["label"].numpy() if has_labels else None,
+        ))
+    (train_images, train_labels), (test_images, test_labels) = arrays
+    names = tuple(features["label"].names) if has_labels else ()
+    return ImageData(name, train_images, test_images, train_labels, test_labels, names)
+
+
+def _splits(splits):
+    """The names of the training and the test split; a tenth is held out where there is no test."""
+    for test in ("test", "validation"):
+        if test in splits:
+            return "train", test
+    return "train[:90%]", "train[90%:]"
+
+
+def _tfds_builder(name, data_dir):
+    try:
+        import tensorflow_datasets as tfds
+
+        return tfds.builder(name, data_dir=os.fspath(data_dir) if data_dir else None)
+    except tfds.core.DatasetNotFoundError:
+        known = [*KNOWN_DATASETS, *(f"tfds:{known}" for known in tfds.list_builders())]
+        import difflib
+
+        nearest = difflib.get_close_matches(f"tfds:{name}", known, n=1)
+        hint = f": did you mean {nearest[0]!r}?" if nearest else ""
+        raise InputError(f"tensorflow-datasets has no data set {name!r}{hint}") from None
+
+
+def _download_problem(builder):
+    """Why the builder's files cannot be downloaded, or None if a download starts in time.
+
+    tensorflow-datasets itself tries again for minutes before it gives up. The
+    request runs in a thread of its own, because looking up a host name can hang
+    for longer than any timeout that urllib knows.
+    """
+    urls = list(builder.url_infos) or ["https://storage.googleapis.com/tfds-data/"]
+    problem = [f"no answer within {DOWNLOAD_TIMEOUT:.0f} seconds"]
+
+    def try_first():
+        try:
+            with urllib.request.urlopen(urls[0], timeout=DOWNLOAD_TIMEOUT):
+                problem[0] = None
+        except (OSError, ValueError) as error:
+            problem[0] = str(getattr(error, "reason", error))
+
+    thread = threading.Thread(target=try_first, daemon=True)
+    thread.start()
+    thread.join(DOWNLOAD_TIMEOUT)
+    return problem[0]

@@ -1,0 +1,67 @@
+"""The layers that Keras does not have: `Sampling` and the smooth activations."""
+
+import keras
+from keras import ops
+
+SMOOTH_FUNCTIONS = {
+    "gelu": lambda x: ops.gelu(x, approximate=False),
+    "gelu_tanh": lambda x: ops.gelu(x, approximate=True),
+    "mish": lambda x: x * ops.tanh(ops.softplus(x)),
+    "silu": ops.silu,
+}
+
+
+@keras.saving.register_keras_serializable(package="vae_keras")
+class Sampling(keras.layers.Layer):
+    """Draws z = mean + exp(log_var / 2)·ε with ε from N(0, I): the reparameterisation trick.
+
+    Args:
+        seed: Integer that starts the noise, or None for a random start.
+
+    Call arguments:
+        mean: Float tensor of shape `(batch, latent_dim)`.
+        log_var: Float tensor of shape `(batch, latent_dim)`.
+
+    Returns:
+        Float tensor of shape `(batch, latent_dim)`; a new draw at every call.
+
+    Reference:
+        Kingma & Welling 2014, https://arxiv.org/abs/1312.6114, section 2.4.
+    """
+
+    def __init__(self, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def call(self, mean, log_var):
+        noise = keras.random.normal(ops.shape(mean), dtype=mean.dtype, seed=self.seed_generator)
+        return mean + ops.exp(0.5 * log_var) * noise
+
+    def compute_output_shape(self, mean_shape, log_var_shape):
+        return mean_shape
+
+    def get_config(self):
+        return {**super().get_config(), "seed": self.seed}
+
+
+@keras.saving.register_keras_serializable(package="vae_keras")
+class SmoothActivation(keras.layers.Layer):
+    """A smooth activation, applied element by element.
+
+    Args:
+        function: One of the names in `SMOOTH_FUNCTIONS`.
+    """
+
+    def __init__(self, function, **kwargs):
+        super().__init__(**kwargs)
+        self.function = function
+
+    def call(self, x):
+        return SMOOTH_FUNCTIONS[self.function](x)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "function": self.function}

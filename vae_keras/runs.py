@@ -1,0 +1,216 @@
+"""The folder of a training run: what its files are called, and how they are read and written."""
+
+import contextlib
+import csv
+import importlib.metadata
+import json
+import os
+import platform
+import shutil
+from pathlib import Path
+
+import filelock
+
+from vae_keras.config import FitConfig
+from vae_keras.errors import InputError
+from vae_keras.files import remove_unfinished, replacing
+
+VERSIONED_PACKAGES = ("vae_keras", "tensorflow", "keras", "numpy")
+
+
+class Run:
+    """A folder that holds one training run, existing or to be made.
+
+    Attributes:
+        directory: The folder.
+        config_file: `config.json`: settings, data set and its digest, package versions.
+        history_file: `history.csv`: one row for each finished epoch.
+        metrics_file: `metrics.json`: losses and ELBO at the end; written last, so
+            that a run that has it is finished.
+        model_file: `model.keras`, for `keras.saving.load_model`.
+        saved_model: `saved_model/`, for `tf.saved_model.load`.
+        figures: `figures/`.
+        checkpoints: `checkpoints/`, from which training goes on.
+        tensorboard: `tensorboard/`, logs if they were asked for.
+    """
+
+    def __init__(self, directory):
+        self.directory = Path(directory)
+        self.config_file = self.directory / "config.json"
+        self.history_file = self.directory / "history.csv"
+        self.metrics_file = self.directory / "metrics.json"
+        self.model_file = self.directory / "model.keras"
+        self.saved_model = self.directory / "saved_model"
+        self.figures = self.directory / "figures"
+        self.checkpoints = self.directory / "checkpoints"
+        self.tensorboard = self.directory / "tensorboard"
+
+    @property
+    def exists(self):
+        return self.config_file.exists()
+
+    @property
+    def finished(self):
+        return self.metrics_file.exists()
+
+    def read_config(self):
+        """The settings of the run, a `FitConfig`; `InputError` if they cannot be trusted."""
+        return FitConfig.from_dict(self._read_config_file()["settings"])
+
+    def read_data_summary(self):
+        """What `write_config` noted of the data."""
+        return self._read_config_file()["data"]
+
+    def _read_config_file(self):
+        if not self.exists:
+            raise InputError(
+                f"{self.directory} holds no run: config.json is missing. Start one without --resume"
+            )
+        try:
+            content = json.loads(self.config_file.read_text(encoding="utf-8"))
+            if not isinstance(content["settings"], dict) or not isinstance(content["data"], dict):
+                raise TypeError
+        except (ValueError, KeyError, TypeError):
+            raise InputError(
+                f"{self.config_file} is damaged: it must be JSON with settings and data. Restore "
+                "it, or start the run again with --overwrite"
+            ) from None
+        return content
+
+    def write_config(self, config, data):
+        """Note the settings, the data and the packages that make the run what it is."""
+        content = {
+            "settings": config.to_dict(),
+            "data": {
+                "name": data.name,
+                "train_images": len(data.train_images),
+                "test_images": len(data.test_images),
+                "image_shape": list(data.image_shape),
+                "sha256": data.sha256(),
+            },
+            "versions": {
+                "python": platform.python_version(),
+                **{name: importlib.metadata.version(name) for name in VERSIONED_PACKAGES},
+            },
+        }
+        write_json(self.config_file, content)
+
+    def read_history(self):
+        """The rows of `history.csv` as dictionaries of numbers; none if there is no file."""
+        if not self.history_file.exists():
+            return []
+        with open(self.history_file, newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        try:
+            return [
+                {name: int(text) if name == "epoch" else float(text) for name, text in row.items()}
+                for row in rows
+            ]
+        except (TypeError, ValueError):
+            raise InputError(
+                f"{self.history_file} is damaged: it must be a table of numbers. Restore it, or "
+                "start the run again with --overwrite"
+            ) from None
+
+    def write_history(self, rows):
+        """Write all rows; numbers are written in full, so that they read back as they were."""
+        with replacing(self.history_file) as path, open(path, "w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+
+    def read_metrics(self):
+        """What `metrics.json` says."""
+        return json.loads(self.metrics_file.read_text(encoding="utf-8"))
+
+    def clear(self):
+        """Remove the files of an earlier run, and nothing else."""
+        # In this order: what says that a run is finished goes first.
+        for path in (self.metrics_file, self.model_file, self.history_file):
+            path.unlink(missing_ok=True)
+        for folder in (self.saved_model, self.figures, self.checkpoints, self.tensorboard):
+            if folder.exists():
+                shutil.rmtree(folder)
+        self.config_file.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def locked(self):
+        """Keep the folder for this process; `InputError` if another one has it.
+
+        The operating system gives the lock back when the process ends, however it ends.
+        """
+        lock = filelock.FileLock(self.directory / ".lock", blocking=False)
+        try:
+            lock.acquire()
+        except filelock.Timeout:
+            raise InputError(
+                f"{self.directory} is in use by another process: wait for it, or choose another "
+                "folder with --directory"
+            ) from None
+        try:
+            remove_unfinished(self.directory)
+            yield self
+        finally:
+            lock.release()
+
+
+def create_run(directory=None, name="run"):
+    """Make the folder of a new run.
+
+    Args:
+        directory: The folder; None for the first free one of `saved_models/<name>`,
+            `saved_models/<name>-2` and so on.
+        name: Used where no folder is named.
+
+    Returns:
+        `Run`, its folder made.
+
+    Raises:
+        InputError: If the folder cannot be written.
+    """
+    if directory is not None:
+        run = Run(directory)
+        try:
+            run.directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _unwritable(run.directory, error) from None
+        if not os.access(run.directory, os.W_OK | os.X_OK):
+            raise _unwritable(run.directory, "permission denied")
+        return run
+    parent = Path("saved_models")
+    number = 1
+    while True:
+        run = Run(parent / (name if number == 1 else f"{name}-{number}"))
+        try:
+            run.directory.mkdir(parents=True)
+            return run
+        except FileExistsError:
+            number += 1
+        except OSError as error:
+            raise _unwritable(run.directory, error) from None
+
+
+def run_name(config):
+    """A name that tells apart what people compare: `mnist-gelu-batchnorm_before`."""
+    encoder = config.encoder_activation or config.activation
+    decoder = config.decoder_activation or config.activation
+    parts = [config.dataset.replace(":", "_").replace("/", "_")]
+    parts.append(encoder if encoder == decoder else f"{encoder}-{decoder}")
+    if config.normalization != "none":
+        parts.append(f"{config.normalization}norm_{config.normalization_position}")
+    if config.dropout:
+        parts.append(f"dropout{config.dropout:g}")
+    if config.model != "vae":
+        parts.append(config.model)
+    return "-".join(parts)
+
+
+def write_json(path, content):
+    """Write a dictionary as JSON that people can read."""
+    with replacing(path) as aside:
+        aside.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _unwritable(directory, reason):
+    reason = getattr(reason, "strerror", reason)
+    return InputError(f"{directory} cannot be written ({reason}): choose another --directory")

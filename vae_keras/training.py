@@ -1,0 +1,248 @@
+"""The one path from settings to a trained, saved and exported model."""
+
+import keras
+
+from vae_keras.callbacks import EpochNoise, Guard, Progress, Recorder
+from vae_keras.checkpoints import has_checkpoint, restore_checkpoint
+from vae_keras.data import load_data, ordered_batches, resolve_dataset, training_batches
+from vae_keras.errors import InputError
+from vae_keras.export import export_saved_model
+from vae_keras.files import replacing
+from vae_keras.losses import elbo, implied_variance
+from vae_keras.model import VAE, Autoencoder
+from vae_keras.networks import build_decoder, build_encoder
+from vae_keras.report import save_figures
+from vae_keras.runs import Run, create_run, run_name, write_json
+from vae_keras.signals import deferred_signals
+
+TEST_BATCH_SIZE = 500
+
+
+def build_model(config, image_shape):
+    """The model that the settings describe, compiled with Adam.
+
+    Args:
+        config: `FitConfig`.
+        image_shape: Tuple `(height, width, channels)`.
+
+    Returns:
+        `VAE` or `Autoencoder`. Its initial weights follow from `config.seed`.
+
+    Raises:
+        InputError: If the strides cannot rebuild images of this shape.
+    """
+    common = {
+        "image_shape": image_shape,
+        "latent_dim": config.latent_dim,
+        "kernel_size": config.kernel_size,
+        "normalization": config.normalization,
+        "normalization_position": config.normalization_position,
+        "dropout": config.dropout,
+        "seed": config.seed,
+    }
+    encoder = build_encoder(
+        filters=config.encoder_filters,
+        strides=config.encoder_strides,
+        outputs=("mean", "log_var") if config.model == "vae" else ("z",),
+        activation=config.encoder_activation or config.activation,
+        **common,
+    )
+    decoder = build_decoder(
+        filters=config.decoder_filters,
+        strides=config.decoder_strides,
+        activation=config.decoder_activation or config.activation,
+        first_filters=config.encoder_filters[-1],
+        dense_activation=config.decoder_dense_activation,
+        output_layer=config.decoder_output_layer,
+        **common,
+    )
+    loss = {
+        "reconstruction": config.reconstruction,
+        "reconstruction_weight": config.reconstruction_weight,
+    }
+    if config.model == "vae":
+        model = VAE(
+            encoder, decoder, **loss, kl_weight=config.kl_weight, seed=config.seed, name="vae"
+        )
+    else:
+        model = Autoencoder(encoder, decoder, **loss, name="autoencoder")
+    model.compile(optimizer=keras.optimizers.Adam(config.learning_rate))
+    return model
+
+
+def train(config, directory=None, data=None, resume=False, overwrite=False, tensorboard=False):
+    """Train a model and keep everything about it in one folder.
+
+    Every epoch ends with a checkpoint. A run that was stopped, in whatever way, goes
+    on with `resume=True` and ends with the weights that it would have had anyway.
+
+    Args:
+        config: `FitConfig`.
+        directory: Folder of the run; None for a new one in `saved_models/`.
+        data: `ImageData` to train on; None to load what `config.dataset` names.
+        resume: Go on with the run in `directory`.
+        overwrite: Replace the run in `directory`.
+        tensorboard: Also write logs for TensorBoard.
+
+    Returns:
+        The finished `Run`.
+
+    Raises:
+        InputError: If settings, data and folder do not fit together; nothing has been
+            written then.
+        DivergedError: If a loss is no longer finite; the last checkpoint stays.
+        Interrupted: At Ctrl-C or SIGTERM, after the step; the last checkpoint stays.
+    """
+    if data is None:
+        name, remark = resolve_dataset(config.dataset, config.data_dir)
+        if remark:
+            print(remark)
+        config = config.replace(dataset=name)
+        data = load_data(name, config.data_dir).head(config.max_train_images)
+    if len(data.train_images) < config.batch_size:
+        raise InputError(
+            f"{len(data.train_images)} training images are fewer than one batch of "
+            f"{config.batch_size}: choose a smaller --batch-size"
+        )
+    model = build_model(config, data.image_shape)
+    check_directory(directory, resume, overwrite)
+    run = Run(directory) if resume else create_run(directory, run_name(config))
+    with deferred_signals() as signals, run.locked():
+        if resume:
+            rows = _restore(run, model, config, data)
+        else:
+            run.clear()
+            rows = []
+        run.write_config(config, data)
+        print(
+            f"{data.name}: {len(data.train_images):,} training and {len(data.test_images):,} test "
+            f"images of {'×'.join(map(str, data.image_shape))}; {config.model} with "
+            f"{model.count_params():,} parameters\nrun folder: {run.directory}"
+        )
+        _fit(model, config, data, run, rows, signals, tensorboard)
+        _finish(model, config, data, run, rows, signals)
+    return run
+
+
+def check_directory(directory, resume=False, overwrite=False):
+    """Raise `InputError` if a run cannot be started, or gone on with, in a folder."""
+    if directory is None:
+        if resume:
+            raise InputError("nothing to resume: name the folder of the run")
+        return
+    run = Run(directory)
+    if resume:
+        run.read_config()
+    elif run.exists and not overwrite:
+        raise InputError(
+            f"{run.directory} already holds a run: go on with it by --resume, replace it by "
+            "--overwrite, or choose another --directory"
+        )
+    elif run.directory.exists() and not run.directory.is_dir():
+        raise InputError(f"{run.directory} is a file: choose another --directory")
+
+
+def _restore(run, model, config, data):
+    """Bring `model` to the last checkpoint; return the history up to there."""
+    summary = run.read_data_summary()
+    if summary.get("sha256") != data.sha256():
+        raise InputError(
+            f"the images of {data.name} are not those that {run.directory} was trained on: "
+            "restore them, or start a new run"
+        )
+    epoch = restore_checkpoint(model, run.checkpoints)
+    rows = run.read_history()
+    if len(rows) < epoch:
+        raise InputError(
+            f"{run.history_file} has {len(rows)} rows but the checkpoint is of epoch {epoch}: "
+            "restore it, or start the run again with --overwrite"
+        )
+    if not epoch and has_checkpoint(run.checkpoints):
+        print("no checkpoint is whole; the run starts again from its first epoch")
+    if epoch < config.epochs:
+        run.metrics_file.unlink(missing_ok=True)
+    return rows[:epoch]
+
+
+def _fit(model, config, data, run, rows, signals, tensorboard):
+    steps_per_epoch = -(-len(data.train_images) // config.batch_size)
+    progress = Progress(rows, config.epochs, steps_per_epoch)
+    callbacks = [
+        EpochNoise(config.seed),
+        keras.callbacks.LearningRateScheduler(
+            lambda epoch, _: config.learning_rate * config.lr_decay**epoch
+        ),
+        Guard(signals),
+        Recorder(run, rows),
+        progress,
+    ]
+    if tensorboard:
+        callbacks.append(keras.callbacks.TensorBoard(run.tensorboard))
+    try:
+        model.fit(
+            training_batches(data.train_images, config.batch_size, config.seed, len(rows)),
+            initial_epoch=len(rows),
+            epochs=config.epochs,
+            steps_per_epoch=steps_per_epoch,
+            validation_data=ordered_batches(data.test_images, TEST_BATCH_SIZE),
+            callbacks=callbacks,
+            verbose=0,
+        )
+    finally:
+        progress.close()
+
+
+def _finish(model, config, data, run, rows, signals):
+    """Save, export and draw the trained model; the metrics come last and mean that all is there."""
+    signals.check()
+    with replacing(run.model_file) as path:
+        model.save(path)
+    signals.check()
+    with replacing(run.saved_model) as path:
+        export_saved_model(model, path)
+    signals.check()
+    with replacing(run.figures) as path:
+        save_figures(path, model, data, rows, config.seed)
+    signals.check()
+    write_json(run.metrics_file, final_metrics(config, data, rows, model.count_params()))
+
+
+def final_metrics(config, data, rows, parameters):
+    """Losses of the last epoch, and what they mean in nats.
+
+    Args:
+        config: `FitConfig`.
+        data: `ImageData`.
+        rows: The history.
+        parameters: Number of parameters of the model.
+
+    Returns:
+        Dictionary with `train` and `test` (each `loss`, `reconstruction_loss`, and for a
+        VAE `kl_loss` in nats and `elbo` in nats per image), `epochs`, `parameters`,
+        `seconds`, and `implied_variance` where the error is squared.
+    """
+    last = rows[-1]
+    pixels = int(data.image_shape[0] * data.image_shape[1] * data.image_shape[2])
+    metrics = {
+        "epochs": last["epoch"],
+        "seconds": round(sum(row["seconds"] for row in rows), 3),
+        "parameters": parameters,
+    }
+    if config.reconstruction == "mse":
+        metrics["implied_variance"] = implied_variance(config.reconstruction_weight, pixels)
+    for split, prefix in (("train", ""), ("test", "val_")):
+        terms = {
+            name: last[f"{prefix}{name}"]
+            for name in ("loss", "reconstruction_loss", "kl_loss")
+            if f"{prefix}{name}" in last
+        }
+        if "kl_loss" in terms:
+            terms["elbo"] = elbo(
+                config.reconstruction,
+                terms["reconstruction_loss"],
+                terms["kl_loss"],
+                config.reconstruction_weight,
+                pixels,
+            )
+        metrics[split] = terms
+    return metrics

@@ -49,7 +49,7 @@ def restore_checkpoint(model, directory, warn=print):
         try:
             arrays = _read(path)
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-            warn(f"{path} is damaged ({error}); the checkpoint before it is used")
+            warn(f"{path} is damaged ({error}); the one before it is used")
             continue
         epoch = int(arrays.pop("epoch", 0))
         shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
@@ -59,11 +59,6 @@ def restore_checkpoint(model, directory, warn=print):
             variable.assign(arrays[name])
         return epoch
     return 0
-
-
-def has_checkpoint(directory):
-    """Whether there is any checkpoint, whole or not."""
-    return bool(_checkpoints(directory))
 
 
 def _checkpoints(directory):

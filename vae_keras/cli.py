@@ -5,6 +5,7 @@ import errno
 import os
 import signal
 import sys
+import tempfile
 
 from vae_keras.errors import DivergedError, InputError
 
@@ -12,12 +13,10 @@ EXIT_FAILED, EXIT_USAGE = 1, 2
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line."""
+    """An argument parser whose errors are one line; an option that is not given is absent."""
 
     def __init__(self, **kwargs):
-        super().__init__(
-            allow_abbrev=False, formatter_class=argparse.ArgumentDefaultsHelpFormatter, **kwargs
-        )
+        super().__init__(allow_abbrev=False, argument_default=argparse.SUPPRESS, **kwargs)
 
     def error(self, message):
         fail(message, EXIT_USAGE)
@@ -29,24 +28,13 @@ def fail(message, status):
     sys.exit(status)
 
 
-def quiet_tensorflow():
-    """Keep TensorFlow's start-up remarks off the terminal, unless the user set the level."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-
-def run_command(command, how_to_go_on=None):
+def run_command(command):
     """Call `command()`; turn what a user can mend into one line and an exit status.
-
-    Args:
-        command: Function without arguments.
-        how_to_go_on: Function without arguments that gives the text to print when the
-            command was interrupted or the disk was full.
 
     Returns:
         What `command` returns. Exit status 2 for input that cannot be used, 1 for a
         diverged training and a full disk, 128 + signal for an interruption.
     """
-    go_on = lambda: f"; {how_to_go_on()}" if how_to_go_on else ""
     try:
         return command()
     except InputError as error:
@@ -55,11 +43,36 @@ def run_command(command, how_to_go_on=None):
         fail(error, EXIT_FAILED)
     except KeyboardInterrupt as error:
         number = getattr(error, "signal_number", signal.SIGINT)
-        fail(f"stopped by {signal.Signals(number).name}{go_on()}", 128 + number)
+        fail(_with_notes(f"stopped by {signal.Signals(number).name}", error), 128 + number)
     except Exception as error:
         if not _is_disk_full(error):
             raise
-        fail(f"the disk is full: make room{go_on()}", EXIT_FAILED)
+        fail(_with_notes("the disk is full: make room", error), EXIT_FAILED)
+
+
+def import_tensorflow():
+    """Import TensorFlow without the remarks that it writes to stderr while it starts.
+
+    Its log level, which the user may have set, does not govern the first of them.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    with tempfile.TemporaryFile() as remarks:
+        os.dup2(remarks.fileno(), 2)
+        try:
+            import tensorflow  # noqa: F401
+        except BaseException:
+            remarks.seek(0)
+            os.write(terminal, remarks.read())
+            raise
+        finally:
+            os.dup2(terminal, 2)
+            os.close(terminal)
+
+
+def _with_notes(message, error):
+    return "; ".join([message, *getattr(error, "__notes__", [])])
 
 
 def _is_disk_full(error):

@@ -1,6 +1,7 @@
 """Data sets by name: uint8 images in memory, and the pipelines that feed them to a model."""
 
 import dataclasses
+import difflib
 import hashlib
 import os
 import threading
@@ -13,7 +14,7 @@ from vae_keras.errors import InputError, check_name
 from vae_keras.seeds import derive_seed
 
 DOWNLOAD_TIMEOUT = 5.0  # seconds until a download must have started
-KNOWN_DATASETS = ("auto", "digits", "mnist", "fashion_mnist")
+KNOWN_DATASETS = ("auto", "digits", "mnist", "fashion_mnist", "tfds:NAME")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,38 +94,53 @@ def check_images(images, name="images"):
         raise InputError(f"{name} must hold at least one image, received none")
 
 
-def resolve_dataset(name, data_dir=None):
-    """Turn `"auto"` into the data set to use, and say why.
-
-    Args:
-        name: Name of a data set.
-        data_dir: Where tensorflow-datasets keeps its data; None for its default place.
-
-    Returns:
-        Tuple of a name and a line to print, or None where there is nothing to say.
-    """
-    check_dataset_name(name)
-    if name != "auto":
-        return name, None
-    builder = _tfds_builder("mnist", data_dir)
-    if builder.is_prepared():
-        return "mnist", None
-    if _download_problem(builder) is None:
-        return "mnist", f"MNIST is downloaded once, into {builder.data_dir}"
-    return "digits", (
-        f"MNIST is neither in {builder.data_dir} nor can it be downloaded, so the 1,797 digits "
-        "of scikit-learn are used (to insist: --dataset mnist)"
-    )
-
-
 def check_dataset_name(name):
-    """Raise `InputError` unless `load_data` could know the name."""
+    """Raise `InputError` unless the name is one that `load_data` could know."""
     if not name.startswith("tfds:"):
-        check_name("data set", name, (*KNOWN_DATASETS, "tfds:NAME"))
-    if name in ("tfds:", "tfds:NAME"):
+        check_name("data set", name, KNOWN_DATASETS)
+    elif name in ("tfds:", "tfds:NAME"):
         raise InputError(
             "tfds: must be followed by a data set of tensorflow-datasets, such as tfds:kmnist"
         )
+
+
+def resolve_dataset(name, data_dir=None):
+    """Turn `"auto"` into the data set to use; make sure that another one can be had.
+
+    This takes a second, or a few where a download is tried, and does not import TensorFlow.
+
+    Args:
+        name: `"auto"`, or a name that `load_data` knows.
+        data_dir: Where tensorflow-datasets keeps its data; None for its default place.
+
+    Returns:
+        Tuple of a name that is not `"auto"`, and a line to print or None.
+
+    Raises:
+        InputError: If the name is unknown, or the data is not on disk and cannot be downloaded.
+    """
+    check_dataset_name(name)
+    if name == "digits":
+        return name, None
+    builder = _tfds_builder("mnist" if name == "auto" else name, data_dir)
+    if "image" not in builder.info.features:
+        raise InputError(
+            f"data set {name!r} has no images: its features are {', '.join(builder.info.features)}"
+        )
+    if builder.is_prepared():
+        return "mnist" if name == "auto" else name, None
+    problem = _download_problem(builder)
+    if problem is None:
+        return "mnist" if name == "auto" else name, f"downloading once, into {builder.data_dir}"
+    if name == "auto":
+        return "digits", (
+            f"MNIST is neither in {builder.data_dir} nor can it be downloaded, so the 1,797 "
+            "digits of scikit-learn are used (to insist: --dataset mnist)"
+        )
+    raise InputError(
+        f"data set {name!r} is not in {builder.data_dir} and cannot be downloaded ({problem}): "
+        "name its folder with --data-dir, or choose --dataset digits"
+    )
 
 
 def load_data(name, data_dir=None):
@@ -148,8 +164,8 @@ def load_data(name, data_dir=None):
     name, _ = resolve_dataset(name, data_dir)
     if name == "digits":
         return _load_digits()
-    data = _load_tfds(name, name.removeprefix("tfds:"), data_dir)
-    if name.removeprefix("tfds:") == "fashion_mnist":
+    data = _load_tfds(name, data_dir)
+    if _tfds_name(name) == "fashion_mnist":
         border = ((0, 0), (2, 2), (2, 2), (0, 0))
         data = dataclasses.replace(
             data,
@@ -238,64 +254,57 @@ def _load_digits():
     return ImageData("digits", train_images, test_images, train_labels, test_labels, names)
 
 
-def _load_tfds(name, tfds_name, data_dir):
+def _load_tfds(name, data_dir):
+    import tensorflow as tf
     import tensorflow_datasets as tfds
 
-    builder = _tfds_builder(tfds_name, data_dir)
-    features = builder.info.features
-    if "image" not in features:
-        raise InputError(f"data set {name!r} has no images: features are {', '.join(features)}")
-    if not builder.is_prepared():
-        problem = _download_problem(builder)
-        if problem is not None:
-            raise InputError(
-                f"data set {name!r} is not in {builder.data_dir} and cannot be downloaded "
-                f"({problem}): name its folder with --data-dir, or choose --dataset digits"
-            )
+    builder = _tfds_builder(name, data_dir)
     builder.download_and_prepare()
-    train, test = _splits(builder.info.splits)
+    features = builder.info.features
     has_labels = "label" in features and isinstance(
         features["label"], tfds.features.ClassLabel
     )
-    arrays = []
-    for split in (train, test):
+    arrays = {}
+    for split, instruction in _splits(builder.info.splits).items():
         try:
-            examples = builder.as_dataset(split=split, batch_size=-1, shuffle_files=False)
-        except Exception as error:
-            if "shape" not in str(error):
-                raise
+            examples = builder.as_dataset(split=instruction, batch_size=-1, shuffle_files=False)
+        except tf.errors.InvalidArgumentError:
             raise InputError(
                 f"the images of data set {name!r} differ in size, which is not supported"
-            ) from error
-        arrays.append((
-            examples["image"].numpy(),
-            examples["label"].numpy() if has_labels else None,
-        ))
-    (train_images, train_labels), (test_images, test_labels) = arrays
-    names = tuple(features["label"].names) if has_labels else ()
-    return ImageData(name, train_images, test_images, train_labels, test_labels, names)
+            ) from None
+        arrays[f"{split}_images"] = examples["image"].numpy()
+        if has_labels:
+            arrays[f"{split}_labels"] = examples["label"].numpy()
+    return ImageData(name, class_names=tuple(features["label"].names) if has_labels else (), **arrays)
 
 
 def _splits(splits):
-    """The names of the training and the test split; a tenth is held out where there is no test."""
+    """Which examples are for training and for test; a tenth where there is no test split."""
     for test in ("test", "validation"):
         if test in splits:
-            return "train", test
-    return "train[:90%]", "train[90%:]"
+            return {"train": "train", "test": test}
+    return {"train": "train[:90%]", "test": "train[90%:]"}
+
+
+def _tfds_name(name):
+    return name.removeprefix("tfds:")
 
 
 def _tfds_builder(name, data_dir):
-    try:
-        import tensorflow_datasets as tfds
+    import absl.logging
+    import tensorflow_datasets as tfds
 
-        return tfds.builder(name, data_dir=os.fspath(data_dir) if data_dir else None)
-    except tfds.core.DatasetNotFoundError:
-        known = [*KNOWN_DATASETS, *(f"tfds:{known}" for known in tfds.list_builders())]
-        import difflib
-
-        nearest = difflib.get_close_matches(f"tfds:{name}", known, n=1)
-        hint = f": did you mean {nearest[0]!r}?" if nearest else ""
-        raise InputError(f"tensorflow-datasets has no data set {name!r}{hint}") from None
+    absl.logging.set_verbosity(absl.logging.ERROR)  # it warns of every folder that is missing
+    tfds_name = _tfds_name(name)
+    base = tfds_name.split("/")[0].split(":")[0]
+    folder = os.path.join(data_dir or os.environ.get("TFDS_DATA_DIR", ""), base)
+    known = tfds.list_builders(with_community_datasets=False)
+    # Asked for a name it does not know, tensorflow-datasets would look for it on the network.
+    if base not in known and not os.path.isdir(folder):
+        nearest = difflib.get_close_matches(base, known, n=1)
+        hint = f"did you mean 'tfds:{nearest[0]}'?" if nearest else "see tfds.list_builders()"
+        raise InputError(f"tensorflow-datasets has no data set {base!r}: {hint}")
+    return tfds.builder(tfds_name, data_dir=data_dir)
 
 
 def _download_problem(builder):

@@ -1,6 +1,5 @@
 """Command line of the main job: `python -m vae_keras.fit --activation gelu`."""
 
-import shlex
 import sys
 
 from vae_keras import cli
@@ -11,75 +10,130 @@ from vae_keras.config import (
     NORMALIZATIONS,
     PRESETS,
     RECONSTRUCTIONS,
+    FitConfig,
     make_config,
 )
-from vae_keras.data import check_dataset_name
+from vae_keras.data import check_dataset_name, resolve_dataset
+from vae_keras.errors import InputError
+from vae_keras.runs import Run, check_run
+
+RUN_OPTIONS = {"directory": None, "resume": False, "overwrite": False, "tensorboard": False}
 
 
 def build_parser():
-    """The options; those not given keep the preset's value."""
+    """The options of the command line; those that are not given keep the preset's value."""
     parser = cli.Parser(
         prog="python -m vae_keras.fit",
         description="Train the variational autoencoder of 'Generative Deep Learning', draw what "
         "it does, save and export it.",
-        argument_default=cli.argparse.SUPPRESS,
+        epilog="What is not given follows from the preset, and the preset from the data set.",
     )
     data = parser.add_argument_group("data")
     data.add_argument(
         "--dataset",
-        default="auto",
-        help="digits, mnist, fashion_mnist, tfds:NAME, or auto: MNIST where it can be had, "
-        "digits elsewhere",
+        metavar="NAME",
+        help="digits, mnist, fashion_mnist, tfds:NAME, or auto (the default): MNIST where it "
+        "can be had, digits elsewhere",
     )
-    data.add_argument("--data-dir", help="where tensorflow-datasets keeps its data")
+    data.add_argument("--data-dir", metavar="DIR", help="where tensorflow-datasets keeps its data")
     data.add_argument("--max-train-images", type=int, metavar="N", help="train on the first N only")
 
-    model = parser.add_argument_group("model (where not given, the preset decides)")
-    model.add_argument("--preset", metavar="NAME", help=_one_of(PRESETS))
-    model.add_argument("--model", metavar="NAME", help=_one_of(MODELS))
-    model.add_argument("--activation", metavar="NAME", help=_one_of(ACTIVATIONS))
+    model = parser.add_argument_group("model")
+    model.add_argument("--preset", metavar="NAME", help=f"network of the book: {_list(PRESETS)}")
+    model.add_argument("--model", metavar="NAME", help=_list(MODELS))
+    model.add_argument("--activation", metavar="NAME", help=_list(ACTIVATIONS))
     model.add_argument("--encoder-activation", metavar="NAME", help="where it differs")
     model.add_argument("--decoder-activation", metavar="NAME", help="where it differs")
-    model.add_argument("--normalization", metavar="NAME", help=_one_of(NORMALIZATIONS))
+    model.add_argument("--normalization", metavar="NAME", help=_list(NORMALIZATIONS))
     model.add_argument(
         "--normalization-position",
         metavar="NAME",
-        help=f"{_one_of(NORMALIZATION_POSITIONS)} the activation",
+        help=f"{_list(NORMALIZATION_POSITIONS)} the activation",
     )
-    model.add_argument("--dropout", type=float, metavar="RATE", help="in [0, 1)")
+    model.add_argument("--dropout", type=float, metavar="RATE", help="at least 0 and below 1")
     model.add_argument("--latent-dim", type=int, metavar="N", help="size of the latent space")
 
     loss = parser.add_argument_group("loss")
-    loss.add_argument("--reconstruction", metavar="NAME", help=_one_of(RECONSTRUCTIONS))
-    loss.add_argument("--reconstruction-weight", type=float, metavar="W")
-    loss.add_argument("--kl-weight", type=float, metavar="W")
+    loss.add_argument("--reconstruction", metavar="NAME", help=_list(RECONSTRUCTIONS))
+    loss.add_argument(
+        "--reconstruction-weight",
+        type=float,
+        metavar="W",
+        help="factor of the error averaged over pixels",
+    )
+    loss.add_argument("--kl-weight", type=float, metavar="W", help="factor of the KL divergence")
 
     training = parser.add_argument_group("training")
-    training.add_argument("--learning-rate", type=float, metavar="RATE")
-    training.add_argument("--lr-decay", type=float, metavar="FACTOR", help="for each epoch")
-    training.add_argument("--batch-size", type=int, metavar="N")
-    training.add_argument("--epochs", type=int, metavar="N", help="the book and the study: 200")
+    training.add_argument("--learning-rate", type=float, metavar="RATE", help="of Adam")
+    training.add_argument(
+        "--lr-decay", type=float, metavar="FACTOR", help="of the learning rate, every epoch"
+    )
+    training.add_argument("--batch-size", type=int, metavar="N", help="images in a step")
+    training.add_argument(
+        "--epochs", type=int, metavar="N", help="digits 100, mnist 20; 200 in the book and the study"
+    )
     training.add_argument("--seed", type=int, metavar="N", help="decides the whole run")
 
     run = parser.add_argument_group("run")
-    run.add_argument("--directory", default=None, help="folder of the run (saved_models/...)")
-    run.add_argument("--overwrite", action="store_true", default=False, help="replace its run")
-    run.add_argument("--tensorboard", action="store_true", default=False, help="write logs for it")
+    run.add_argument("--directory", metavar="DIR", help="its folder; by default in saved_models/")
+    run.add_argument(
+        "--resume",
+        nargs="?",
+        const=True,
+        metavar="DIR",
+        help="go on with the run in DIR, or in --directory; --epochs may make it longer",
+    )
+    run.add_argument("--overwrite", action="store_true", help="replace the run in --directory")
+    run.add_argument("--tensorboard", action="store_true", help="also write logs for TensorBoard")
     return parser
 
 
-def main(arguments=None):
-    """Parse the arguments, train, and say where everything is."""
+def parse(arguments=None):
+    """Turn command-line arguments into settings, checked as far as that needs no TensorFlow.
+
+    Returns:
+        Tuple of a `FitConfig` and a dictionary of the other arguments of `train`.
+
+    Raises:
+        InputError: If the arguments cannot be used together.
+    """
     options = vars(build_parser().parse_args(arguments))
-    run_options = {name: options.pop(name) for name in ("directory", "overwrite", "tensorboard")}
+    run = {name: options.pop(name, default) for name, default in RUN_OPTIONS.items()}
+    if isinstance(run["resume"], str):
+        if run["directory"] not in (None, run["resume"]):
+            raise InputError(
+                f"--resume {run['resume']} and --directory {run['directory']} name two folders: "
+                "give one"
+            )
+        run["directory"], run["resume"] = run["resume"], True
+    if run["resume"] and run["overwrite"]:
+        raise InputError("--resume and --overwrite contradict each other: give one")
+    if run["resume"] and not run["directory"]:
+        raise InputError("--resume needs the folder of a run: --resume DIR")
+    if run["overwrite"] and not run["directory"]:
+        raise InputError("--overwrite needs the folder of a run: --directory DIR")
+    if run["resume"]:
+        stored = Run(run["directory"]).read_config()
+        config = FitConfig.from_dict({**stored.to_dict(), **options})
+    else:
+        dataset = options.pop("dataset", "auto")
+        check_dataset_name(dataset)
+        config = make_config("digits" if dataset == "auto" else dataset, **options)
+    if run["directory"]:
+        check_run(config, Run(run["directory"]), run["resume"], run["overwrite"])
+    if not run["resume"]:
+        # Last, because it may have to wait for the network.
+        dataset, remark = resolve_dataset(dataset, config.data_dir)
+        if remark:
+            print(remark)
+        config = make_config(dataset, **options)
+    return config, run
 
-    def check():
-        check_dataset_name(options["dataset"])
-        return make_config(**options)
 
-    config = cli.run_command(check)
-    cli.quiet_tensorflow()
-
+def main(arguments=None):
+    """Train what the arguments ask for, and say where everything is."""
+    config, run_options = cli.run_command(lambda: parse(arguments))
+    cli.import_tensorflow()
     from vae_keras.training import train
 
     run = cli.run_command(lambda: train(config, **run_options))
@@ -87,17 +141,42 @@ def main(arguments=None):
 
 
 def describe_run(run):
-    """The final table of a run, and where to look further."""
+    """The final table of a run, where its files are, and how to look further."""
     metrics = run.read_metrics()
-    columns = [name for name in ("loss", "reconstruction_loss", "kl_loss", "elbo")
-               if name in metrics["test"]]
-    lines = ["", "      " + "".join(f"{name:>21}" for name in columns)]
-    for split in ("train", "test"):
-        lines.append(f"{split:<6}" + "".join(f"{metrics[split][name]:>21.3f}" for name in columns))
+    titles = {
+        "loss": "loss",
+        "reconstruction_loss": "reconstruction",
+        "kl_loss": "KL (nats)",
+        "elbo": "ELBO (nats/image)",
+    }
+    columns = {name: title for name, title in titles.items() if name in metrics["test"]}
+    lines = ["", " " * 8 + "".join(f"{title:>19}" for title in columns.values())]
+    for split, title in (("train", "training"), ("test", "test")):
+        lines.append(f"{title:<8}" + "".join(f"{metrics[split][name]:>19.3f}" for name in columns))
+    if "elbo" in columns and "implied_variance" in metrics:
+        lines.append(
+            f"The ELBO is that of a Gaussian decoder of variance {metrics['implied_variance']:.3g}, "
+            "which the weight of the reconstruction term implies."
+        )
+    elif "elbo" in columns:
+        lines.append("The ELBO is that of a Bernoulli decoder: for grey pixels a pseudo-likelihood.")
+    lines += [
+        "",
+        f"figures    {run.figures}",
+        f"history    {run.history_file}",
+        f"model      {run.model_file}   (import vae_keras; keras.saving.load_model)",
+        f"SavedModel {run.saved_model}   (tf.saved_model.load)",
+        "",
+        "Look further:",
+        f"  saved_model_cli show --dir {run.saved_model} --all",
+        f"  python -m vae_keras.fit --resume {run.directory} --epochs {2 * metrics['epochs']}",
+    ]
+    if run.tensorboard.exists():
+        lines.append(f"  tensorboard --logdir {run.tensorboard}")
     return "\n".join(lines)
 
 
-def _one_of(names):
+def _list(names):
     return ", ".join(sorted(names))
 
 

@@ -41,7 +41,7 @@ def plot_losses(rows):
         axes.yaxis.set_major_locator(matplotlib.ticker.NullLocator())
         axes.grid(True, which="both", color="0.9")
         axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
+    figure.axes[0].legend(frameon=False)
     return figure
 
 
@@ -152,10 +152,13 @@ def plot_manifold(images, side):
     axes.imshow(grid, cmap="gray", vmin=0, vmax=1, interpolation="none")
     quantiles = (np.arange(side) + 0.5) / side
     shown = np.linspace(0, side - 1, min(side, 7)).round().astype(int)
-    names = [f"{value:.1f}" for value in norm.ppf(quantiles[shown])]
+    names = [f"{value:.1f}" for value in norm.ppf(quantiles[shown]).round(1) + 0.0]
     axes.set_xticks((shown + 0.5) * width - 0.5, names)
     axes.set_yticks((side - shown - 0.5) * height - 0.5, names)
-    axes.set(xlabel="$z_1$ (evenly spaced in probability)", ylabel="$z_2$")
+    axes.set(
+        xlabel="$z_1$ (evenly spaced in probability)",
+        ylabel="$z_2$ (evenly spaced in probability)",
+    )
     return figure
 
 

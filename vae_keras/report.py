@@ -6,7 +6,7 @@ from vae_keras import plots
 from vae_keras.data import scale
 from vae_keras.model import VAE
 
-MANIFOLD_SIDE = 20
+MANIFOLD_SIDE = 19
 
 
 def save_figures(directory, model, data, rows, seed):

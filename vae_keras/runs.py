@@ -44,6 +44,7 @@ class Run:
         self.figures = self.directory / "figures"
         self.checkpoints = self.directory / "checkpoints"
         self.tensorboard = self.directory / "tensorboard"
+        self._lock_file = self.directory / ".lock"
 
     @property
     def exists(self):
@@ -53,9 +54,32 @@ class Run:
     def finished(self):
         return self.metrics_file.exists()
 
+    def check_startable(self, overwrite=False):
+        """Raise `InputError` unless a new run may be started here. Changes nothing."""
+        if self.exists and not overwrite:
+            raise InputError(
+                f"{self.directory} already holds a run: go on with it by --resume, replace it by "
+                "--overwrite, or choose another --directory"
+            )
+        existing = self.directory
+        while not existing.exists() and existing != existing.parent:
+            existing = existing.parent
+        if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+            raise _unwritable(self.directory, f"{existing} is no folder that you may write to")
+
+    def check_unlocked(self):
+        """Raise `InputError` if another process works in the folder."""
+        if self._lock_file.exists():
+            with self.locked():
+                pass
+
     def read_config(self):
         """The settings of the run, a `FitConfig`; `InputError` if they cannot be trusted."""
-        return FitConfig.from_dict(self._read_config_file()["settings"])
+        settings = self._read_config_file()["settings"]
+        try:
+            return FitConfig.from_dict(settings)
+        except InputError as error:
+            raise InputError(f"{self.config_file}: {error}") from None
 
     def read_data_summary(self):
         """What `write_config` noted of the data."""
@@ -139,19 +163,15 @@ class Run:
 
         The operating system gives the lock back when the process ends, however it ends.
         """
-        lock = filelock.FileLock(self.directory / ".lock", blocking=False)
         try:
-            lock.acquire()
+            with filelock.FileLock(self._lock_file, blocking=False):
+                remove_unfinished(self.directory)
+                yield self
         except filelock.Timeout:
             raise InputError(
                 f"{self.directory} is in use by another process: wait for it, or choose another "
-                "folder with --directory"
+                "--directory"
             ) from None
-        try:
-            remove_unfinished(self.directory)
-            yield self
-        finally:
-            lock.release()
 
 
 def create_run(directory=None, name="run"):
@@ -173,9 +193,7 @@ def create_run(directory=None, name="run"):
         try:
             run.directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise _unwritable(run.directory, error) from None
-        if not os.access(run.directory, os.W_OK | os.X_OK):
-            raise _unwritable(run.directory, "permission denied")
+            raise _unwritable(run.directory, error.strerror) from None
         return run
     parent = Path("saved_models")
     number = 1
@@ -187,7 +205,35 @@ def create_run(directory=None, name="run"):
         except FileExistsError:
             number += 1
         except OSError as error:
-            raise _unwritable(run.directory, error) from None
+            raise _unwritable(run.directory, error.strerror) from None
+
+
+def check_run(config, run, resume=False, overwrite=False):
+    """Raise `InputError` unless a run may be started, or gone on with, in a folder.
+
+    Args:
+        config: `FitConfig`. To go on with a run, it must say what the run's own says; only
+            more epochs and another place of the data are possible.
+        run: `Run`.
+        resume: Whether to go on with the run in the folder.
+        overwrite: Whether a run in the folder may be replaced.
+    """
+    run.check_unlocked()
+    if not resume:
+        run.check_startable(overwrite)
+        return
+    stored, given = run.read_config().to_dict(), config.to_dict()
+    if given["epochs"] < stored["epochs"]:
+        raise InputError(
+            f"epochs is {stored['epochs']} in {run.config_file}, received {given['epochs']}: a run "
+            "can be made longer, not shorter"
+        )
+    for name, value in given.items():
+        if name not in ("epochs", "data_dir") and value != stored[name]:
+            raise InputError(
+                f"{name} is {stored[name]!r} in {run.config_file}, received {value!r}: leave it "
+                "out, or start a new run"
+            )
 
 
 def run_name(config):
@@ -212,5 +258,4 @@ def write_json(path, content):
 
 
 def _unwritable(directory, reason):
-    reason = getattr(reason, "strerror", reason)
     return InputError(f"{directory} cannot be written ({reason}): choose another --directory")

@@ -1,10 +1,15 @@
 """The one path from settings to a trained, saved and exported model."""
 
+import contextlib
+import importlib.util
+import sys
+
 import keras
+import tensorflow as tf
 
 from vae_keras.callbacks import EpochNoise, Guard, Progress, Recorder
-from vae_keras.checkpoints import has_checkpoint, restore_checkpoint
-from vae_keras.data import load_data, ordered_batches, resolve_dataset, training_batches
+from vae_keras.checkpoints import restore_checkpoint
+from vae_keras.data import load_data, ordered_batches, training_batches
 from vae_keras.errors import InputError
 from vae_keras.export import export_saved_model
 from vae_keras.files import replacing
@@ -12,8 +17,8 @@ from vae_keras.losses import elbo, implied_variance
 from vae_keras.model import VAE, Autoencoder
 from vae_keras.networks import build_decoder, build_encoder
 from vae_keras.report import save_figures
-from vae_keras.runs import Run, create_run, run_name, write_json
-from vae_keras.signals import deferred_signals
+from vae_keras.runs import Run, check_run, create_run, run_name, write_json
+from vae_keras.signals import Interrupted, deferred_signals
 
 TEST_BATCH_SIZE = 500
 
@@ -93,24 +98,28 @@ def train(config, directory=None, data=None, resume=False, overwrite=False, tens
         DivergedError: If a loss is no longer finite; the last checkpoint stays.
         Interrupted: At Ctrl-C or SIGTERM, after the step; the last checkpoint stays.
     """
+    if directory is not None:
+        check_run(config, Run(directory), resume, overwrite)
+    elif resume:
+        raise InputError("nothing to resume: name the folder of the run")
+    if tensorboard and importlib.util.find_spec("tensorboard") is None:
+        raise InputError("TensorBoard is not installed: pip install tensorboard")
     if data is None:
-        name, remark = resolve_dataset(config.dataset, config.data_dir)
-        if remark:
-            print(remark)
-        config = config.replace(dataset=name)
-        data = load_data(name, config.data_dir).head(config.max_train_images)
+        data = load_data(config.dataset, config.data_dir).head(config.max_train_images)
     if len(data.train_images) < config.batch_size:
         raise InputError(
             f"{len(data.train_images)} training images are fewer than one batch of "
             f"{config.batch_size}: choose a smaller --batch-size"
         )
     model = build_model(config, data.image_shape)
-    check_directory(directory, resume, overwrite)
     run = Run(directory) if resume else create_run(directory, run_name(config))
-    with deferred_signals() as signals, run.locked():
+    with run.locked(), deferred_signals() as signals, _how_to_resume(run):
         if resume:
             rows = _restore(run, model, config, data)
+            if run.finished:
+                return run
         else:
+            run.check_startable(overwrite)  # again: another process may have been faster
             run.clear()
             rows = []
         run.write_config(config, data)
@@ -124,22 +133,14 @@ def train(config, directory=None, data=None, resume=False, overwrite=False, tens
     return run
 
 
-def check_directory(directory, resume=False, overwrite=False):
-    """Raise `InputError` if a run cannot be started, or gone on with, in a folder."""
-    if directory is None:
-        if resume:
-            raise InputError("nothing to resume: name the folder of the run")
-        return
-    run = Run(directory)
-    if resume:
-        run.read_config()
-    elif run.exists and not overwrite:
-        raise InputError(
-            f"{run.directory} already holds a run: go on with it by --resume, replace it by "
-            "--overwrite, or choose another --directory"
-        )
-    elif run.directory.exists() and not run.directory.is_dir():
-        raise InputError(f"{run.directory} is a file: choose another --directory")
+@contextlib.contextmanager
+def _how_to_resume(run):
+    """Tell an error that ends the block how the run goes on."""
+    try:
+        yield
+    except (Interrupted, OSError, tf.errors.OpError) as error:
+        error.add_note(f"go on with: python -m vae_keras.fit --resume {run.directory}")
+        raise
 
 
 def _restore(run, model, config, data):
@@ -150,15 +151,15 @@ def _restore(run, model, config, data):
             f"the images of {data.name} are not those that {run.directory} was trained on: "
             "restore them, or start a new run"
         )
-    epoch = restore_checkpoint(model, run.checkpoints)
+    epoch = restore_checkpoint(
+        model, run.checkpoints, warn=lambda line: print(line, file=sys.stderr)
+    )
     rows = run.read_history()
     if len(rows) < epoch:
         raise InputError(
             f"{run.history_file} has {len(rows)} rows but the checkpoint is of epoch {epoch}: "
             "restore it, or start the run again with --overwrite"
         )
-    if not epoch and has_checkpoint(run.checkpoints):
-        print("no checkpoint is whole; the run starts again from its first epoch")
     if epoch < config.epochs:
         run.metrics_file.unlink(missing_ok=True)
     return rows[:epoch]
@@ -186,6 +187,7 @@ def _fit(model, config, data, run, rows, signals, tensorboard):
             steps_per_epoch=steps_per_epoch,
             validation_data=ordered_batches(data.test_images, TEST_BATCH_SIZE),
             callbacks=callbacks,
+            shuffle=False,  # the data set does it
             verbose=0,
         )
     finally:

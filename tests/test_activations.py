@@ -1,0 +1,56 @@
+import math
+
+import numpy as np
+import pytest
+from scipy.special import erf, expit
+
+from vae_keras.activations import ACTIVATIONS, activation_layer
+from vae_keras.errors import InputError
+
+X = np.linspace(-10, 10, 2001)
+
+SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
+SOFTPLUS = np.logaddexp(0, X)
+
+FORMULAS = {
+    "elu": np.where(X > 0, X, np.expm1(X)),
+    "gelu": X * 0.5 * (1 + erf(X / math.sqrt(2))),
+    "gelu_tanh": 0.5 * X * (1 + np.tanh(math.sqrt(2 / math.pi) * (X + 0.044715 * X**3))),
+    "leaky_relu": np.where(X > 0, X, 0.3 * X),
+    "mish": X * np.tanh(SOFTPLUS),
+    "relu": np.maximum(X, 0),
+    "selu": SELU_SCALE * np.where(X > 0, X, SELU_ALPHA * np.expm1(X)),
+    "sigmoid": expit(X),
+    "silu": X * expit(X),
+    "softplus": SOFTPLUS,
+    "tanh": np.tanh(X),
+}
+
+
+def test_every_name_has_a_formula_here():
+    assert set(FORMULAS) == set(ACTIVATIONS)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activation_is_what_its_name_says(name):
+    measured = np.asarray(activation_layer(name)(X.astype(np.float32)), np.float64)
+    assert np.all(np.abs(measured - FORMULAS[name]) <= 1e-6 * np.maximum(1, np.abs(X)))
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activation_is_finite_far_out(name):
+    assert np.all(np.isfinite(activation_layer(name)(np.float32([-1e4, 1e4]))))
+
+
+def test_leaky_relu_has_the_slope_of_the_book():
+    assert float(activation_layer("leaky_relu")(np.float32([-1.0]))[0]) == pytest.approx(-0.3)
+
+
+def test_the_tanh_form_of_gelu_is_another_function():
+    differences = np.abs(FORMULAS["gelu"] - FORMULAS["gelu_tanh"])
+    assert differences.max() > 1e-4  # a hundred times what the test above allows
+
+
+def test_an_unknown_activation_is_answered_with_the_nearest():
+    with pytest.raises(InputError, match="unknown activation 'geluu': did you mean 'gelu'"):
+        activation_layer("geluu")

@@ -1,0 +1,94 @@
+import numpy as np
+import pytest
+
+from vae_keras.config import PRESETS, make_config
+from vae_keras.errors import InputError
+from vae_keras.networks import build_decoder, build_encoder
+from vae_keras.training import build_model
+
+BOOK_SHAPES = {
+    "digits": (28, 28, 1),
+    "fashion": (32, 32, 1),
+    "faces": (128, 128, 3),
+    "faces_small": (32, 32, 3),
+}
+
+
+def kinds(network):
+    return [type(layer).__name__ for layer in network.layers]
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_presets_rebuild_images_of_the_books_size(preset):
+    shape = BOOK_SHAPES[preset]
+    config = make_config(preset=preset)
+    model = build_model(config, shape)
+    outputs = model(np.zeros((2, *shape), np.float32))
+    assert outputs["reconstruction"].shape == (2, *shape)
+    assert outputs["mean"].shape == outputs["log_var"].shape == (2, config.latent_dim)
+
+
+def test_the_digits_network_has_the_books_layers_and_parameters():
+    model = build_model(make_config(), (28, 28, 1))
+    assert kinds(model.encoder) == [
+        "InputLayer", *["Conv2D", "LeakyReLU"] * 4, "Flatten", "Dense", "Dense",
+    ]  # fmt: skip
+    assert kinds(model.decoder) == [
+        "InputLayer", "Dense", "Reshape", *["Conv2DTranspose", "LeakyReLU"] * 3, "Conv2DTranspose",
+    ]  # fmt: skip
+    assert [layer.strides[0] for layer in model.decoder.layers if hasattr(layer, "strides")] == [
+        1, 2, 2, 1,
+    ]  # fmt: skip
+    # 3·3·1·32 + 32, and so on, counted by hand
+    encoder = 320 + 18_496 + 36_928 + 36_928 + 2 * (7 * 7 * 64 * 2 + 2)
+    decoder = 2 * 3136 + 3136 + 36_928 + 36_928 + 18_464 + 289
+    assert model.count_params() == encoder + decoder
+
+
+def test_the_fashion_network_ends_in_a_convolution():
+    decoder = build_model(make_config("fashion_mnist"), (32, 32, 1)).decoder
+    assert kinds(decoder)[-1] == "Conv2D"
+    assert decoder.layers[-1].strides == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "position, order",
+    [
+        ("before", ["LayerNormalization", "SmoothActivation", "Dropout"]),
+        ("after", ["SmoothActivation", "LayerNormalization", "Dropout"]),
+    ],
+)
+def test_normalization_stands_where_it_is_asked_for_and_dropout_last(position, order):
+    options = {
+        "activation": "gelu",
+        "normalization": "layer",
+        "normalization_position": position,
+        "dropout": 0.2,
+    }
+    encoder = build_encoder((8, 8, 1), (4, 4), (2, 1), **options)
+    assert kinds(encoder)[1:9] == ["Conv2D", *order] * 2
+    decoder = build_decoder((8, 8, 1), (4,), (1, 2), **options)
+    assert kinds(decoder)[3:] == ["Conv2DTranspose", *order, "Conv2DTranspose"]
+
+
+def test_encoder_and_decoder_may_differ_in_activation():
+    config = make_config(encoder_activation="gelu", decoder_activation="relu")
+    model = build_model(config, (28, 28, 1))
+    assert "SmoothActivation" in kinds(model.encoder)
+    assert "SmoothActivation" not in kinds(model.decoder)
+
+
+def test_weights_of_a_layer_depend_on_the_seed_and_its_name_alone():
+    plain = build_model(make_config(), (28, 28, 1))
+    other = build_model(make_config(activation="gelu", dropout=0.2, normalization="batch"), (28, 28, 1))
+    again = build_model(make_config(seed=1), (28, 28, 1))
+    for name in ("encoder_conv_2", "mean"):
+        kernels = [np.asarray(model.encoder.get_layer(name).kernel) for model in (plain, other, again)]
+        np.testing.assert_array_equal(kernels[0], kernels[1])
+        assert not np.array_equal(kernels[0], kernels[2])
+
+
+@pytest.mark.parametrize("shape, nearest", [((30, 30, 1), "28x28 or 32x32"), ((28, 3, 1), "28x4")])
+def test_a_size_that_the_strides_cannot_rebuild_gets_the_nearest_that_they_can(shape, nearest):
+    with pytest.raises(InputError, match=f"multiples of 4; the nearest sizes are {nearest}$"):
+        build_model(make_config(), shape)

@@ -25,12 +25,13 @@ def save_figures(directory, model, data, rows, seed):
     figures["reconstructions"] = plots.plot_reconstructions(
         images, np.asarray(model.reconstruct(scale(images)))
     )
-    if isinstance(model, VAE):
-        figures["samples"] = plots.plot_images(np.asarray(model.generate(50, seed)))
     if model.latent_dim == 2:
         figures["latent"] = plots.plot_latent(
             latent_points(model, data.test_images), data.test_labels, data.class_names
         )
+    if isinstance(model, VAE):  # a plain autoencoder has no prior to draw from
+        figures["samples"] = plots.plot_images(np.asarray(model.generate(50, seed)))
+    if isinstance(model, VAE) and model.latent_dim == 2:
         z = plots.manifold_points(MANIFOLD_SIDE)
         figures["manifold"] = plots.plot_manifold(np.asarray(model.decode(z)), MANIFOLD_SIDE)
     for name, figure in figures.items():

@@ -1,0 +1,193 @@
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+
+import numpy as np
+import pytest
+
+from vae_keras import data
+from vae_keras.data import ImageData, load_data, ordered_batches, resolve_dataset, training_batches
+from vae_keras.errors import InputError
+
+
+def prepared(name):
+    folder = os.environ.get("TFDS_DATA_DIR", os.path.expanduser("~/tensorflow_datasets"))
+    return os.path.isdir(os.path.join(folder, name))
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    """A network on which nothing can be reached."""
+
+    def refuse(*args, **kwargs):
+        raise urllib.error.URLError("no route to host")
+
+    monkeypatch.setattr(urllib.request, "urlopen", refuse)
+
+
+@pytest.fixture
+def hanging_network(monkeypatch):
+    """A network on which nothing answers."""
+
+    def hang(*args, **kwargs):
+        time.sleep(1)
+        raise urllib.error.URLError("after the caller has lost patience")
+
+    monkeypatch.setattr(data, "DOWNLOAD_TIMEOUT", 0.2)
+    monkeypatch.setattr(urllib.request, "urlopen", hang)
+
+
+def test_digits_are_scikit_learns_enlarged_with_a_fixed_split():
+    digits = load_data("digits")
+    assert digits.train_images.shape == (1437, 28, 28, 1)
+    assert digits.test_images.shape == (360, 28, 28, 1)
+    assert digits.train_images.dtype == np.uint8
+    assert digits.class_names == tuple("0123456789")
+    assert np.bincount(digits.test_labels).min() >= 34
+    assert digits.sha256() == load_data("digits").sha256()
+    # Smooth: neighbouring pixels differ little, although the whole range is used.
+    assert digits.train_images.max() == 255
+    assert np.abs(np.diff(digits.train_images.astype(int), axis=2)).mean() < 30
+
+
+def test_every_digit_is_in_one_split_only():
+    digits = load_data("digits")
+    train = {image.tobytes() for image in digits.train_images}
+    assert sum(image.tobytes() in train for image in digits.test_images) == 0
+
+
+@pytest.mark.skipif(not prepared("mnist"), reason="MNIST is not prepared on this machine")
+def test_mnist_is_read_from_where_it_is_prepared():
+    mnist = load_data("mnist").head(100)
+    assert mnist.train_images.shape == (100, 28, 28, 1)
+    assert len(mnist.train_labels) == 100
+    assert mnist.test_images.shape == (10_000, 28, 28, 1)
+    assert resolve_dataset("auto") == ("mnist", None)
+    assert resolve_dataset("tfds:mnist") == ("tfds:mnist", None)
+
+
+@pytest.mark.skipif(not prepared("fashion_mnist"), reason="Fashion-MNIST is not prepared here")
+def test_fashion_mnist_is_padded_as_in_the_second_edition():
+    fashion = load_data("fashion_mnist")
+    assert fashion.train_images.shape == (60_000, 32, 32, 1)
+    border = fashion.train_images.copy()
+    border[:, 2:-2, 2:-2] = 0
+    assert border.max() == 0
+    assert "Sneaker" in fashion.class_names
+
+
+@pytest.mark.parametrize("network", ["no_network", "hanging_network"])
+def test_auto_falls_back_to_digits_and_says_why(request, network, tmp_path):
+    request.getfixturevalue(network)
+    name, remark = resolve_dataset("auto", str(tmp_path))
+    assert name == "digits"
+    assert "--dataset mnist" in remark and "\n" not in remark
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("network", ["no_network", "hanging_network"])
+def test_an_explicit_data_set_fails_soon_with_what_to_do(request, network, tmp_path):
+    request.getfixturevalue(network)
+    begin = time.monotonic()
+    with pytest.raises(InputError, match="'mnist' is not in .* cannot be downloaded .*--data-dir"):
+        load_data("mnist", str(tmp_path))
+    assert time.monotonic() - begin < 10
+    assert not list(tmp_path.iterdir())
+
+
+def test_auto_downloads_where_a_download_can_start(monkeypatch, tmp_path):
+    import contextlib
+
+    monkeypatch.setattr(urllib.request, "urlopen", lambda *args, **kwargs: contextlib.nullcontext())
+    name, remark = resolve_dataset("auto", str(tmp_path))
+    assert name == "mnist" and str(tmp_path) in remark
+
+
+@pytest.mark.parametrize(
+    "name, message",
+    [
+        ("minst", "unknown data set 'minst': did you mean 'mnist'"),
+        ("tfds:mnst", "no data set 'mnst': did you mean 'tfds:mnist'"),
+        ("tfds:", "must be followed by a data set"),
+        ("tfds:imdb_reviews", "has no images"),
+    ],
+)
+def test_a_bad_name_is_refused(name, message, tmp_path):
+    with pytest.raises(InputError, match=message):
+        resolve_dataset(name, str(tmp_path))
+
+
+def test_resolving_does_not_import_tensorflow(tmp_path):
+    script = "import sys; sys.argv[0] = '-m'\nfrom vae_keras.data import resolve_dataset\n"
+    script += f"resolve_dataset('auto', {str(tmp_path)!r}); print('tensorflow' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert result.stdout == "False\n", result.stderr
+
+
+UINT8 = np.zeros((4, 8, 8, 1), np.uint8)
+
+
+@pytest.mark.parametrize(
+    "images, message",
+    [
+        (np.zeros((4, 8, 8), np.uint8), "must be an array of shape"),
+        (np.zeros((4, 8, 8, 2), np.uint8), "must be an array of shape"),
+        ([[1, 2]], "must be an array of shape"),
+        (np.full((4, 8, 8, 1), np.nan, np.float32), "not finite"),
+        (np.zeros((4, 8, 8, 1), np.float32), "must be uint8"),
+        (np.full((4, 8, 8, 1), 300), "from 300 to 300"),
+        (UINT8[:0], "at least one image"),
+        (np.zeros((4, 8, 9, 1), np.uint8), "must have the same shape"),
+    ],
+)
+def test_arrays_that_are_no_images_are_refused(images, message):
+    with pytest.raises(InputError, match=message):
+        ImageData("mine", UINT8, images)
+
+
+def test_labels_must_match_images():
+    with pytest.raises(InputError, match="3 labels for 4 images"):
+        ImageData("mine", UINT8, UINT8, np.zeros(3, int))
+
+
+def numbered(count):
+    """Images whose first pixel is their number."""
+    images = np.zeros((count, 2, 2, 1), np.uint8)
+    images[:, 0, 0, 0] = np.arange(count)
+    return images
+
+
+def take_epochs(batches, steps, epochs):
+    iterator = iter(batches)
+    epochs = [[next(iterator) for _ in range(steps)] for _ in range(epochs)]
+    return [np.concatenate([batch[:, 0, 0, 0] for batch in epoch]) * 255 for epoch in epochs]
+
+
+def test_an_epoch_holds_every_image_once_in_an_order_of_its_own():
+    epochs = take_epochs(training_batches(numbered(70), 32, seed=0), steps=3, epochs=3)
+    for epoch in epochs:
+        np.testing.assert_array_equal(np.sort(epoch.round()), np.arange(70))
+    assert not np.array_equal(epochs[0], epochs[1])
+
+
+def test_the_order_of_an_epoch_does_not_depend_on_where_training_began():
+    from_start = take_epochs(training_batches(numbered(70), 32, seed=0), steps=3, epochs=3)
+    later = take_epochs(training_batches(numbered(70), 32, seed=0, first_epoch=2), 3, 1)
+    np.testing.assert_array_equal(from_start[2], later[0])
+    other_seed = take_epochs(training_batches(numbered(70), 32, seed=1), steps=3, epochs=1)
+    assert not np.array_equal(from_start[0], other_seed[0])
+
+
+def test_batches_are_float32_in_0_to_1():
+    images = np.full((5, 2, 2, 3), 255, np.uint8)
+    for batches in (training_batches(images, 2, seed=0).take(3), ordered_batches(images, 2)):
+        shapes = [tuple(batch.shape) for batch in batches]
+        assert shapes == [(2, 2, 2, 3), (2, 2, 2, 3), (1, 2, 2, 3)]
+        assert all(batch.dtype == "float32" and float(batch[0, 0, 0, 0]) == 1 for batch in batches)
+
+
+def test_ordered_batches_keep_the_order():
+    measured = np.concatenate([batch[:, 0, 0, 0] for batch in ordered_batches(numbered(70), 32)])
+    np.testing.assert_array_equal((measured * 255).round(), np.arange(70))

@@ -1,0 +1,205 @@
+"""The command line, run for real."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from vae_keras import fit
+from vae_keras.config import FitConfig
+from vae_keras.errors import InputError
+from vae_keras.runs import Run
+
+TINY = ["--dataset", "digits", "--max-train-images", "64", "--epochs", "1"]
+
+
+def run_fit(*arguments, cwd=None, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "vae_keras.fit", *map(str, arguments)],
+        capture_output=True, text=True, cwd=cwd, env={**os.environ, **environment},
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A run in its default folder."""
+    folder = tmp_path_factory.mktemp("project")
+    return folder, run_fit(*TINY, "--activation", "gelu", "--tensorboard", cwd=folder)
+
+
+def test_the_main_job_ends_with_a_table_and_where_things_are(finished):
+    folder, result = finished
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""
+    run = Run(folder / "saved_models" / "digits-gelu")
+    assert run.finished and (run.saved_model / "saved_model.pb").exists()
+    for text in ("ELBO (nats/image)", "variance 0.392", "saved_models/digits-gelu/figures", "--resume"):
+        assert text in result.stdout
+    assert any(run.tensorboard.rglob("events.*"))
+
+
+def test_a_second_run_takes_the_next_free_folder(finished):
+    folder, _ = finished
+    result = run_fit(*TINY, "--activation", "gelu", cwd=folder)
+    assert result.returncode == 0, result.stderr
+    assert Run(folder / "saved_models" / "digits-gelu-2").finished
+
+
+def test_a_finished_run_can_be_made_longer(finished):
+    folder, _ = finished
+    result = run_fit("--resume", "saved_models/digits-gelu", "--epochs", 2, cwd=folder)
+    assert result.returncode == 0, result.stderr
+    rows = Run(folder / "saved_models" / "digits-gelu").read_history()
+    assert [row["epoch"] for row in rows] == [1, 2]
+
+
+def test_mnist_that_cannot_be_had_is_one_line_within_ten_seconds(tmp_path):
+    begin = time.monotonic()
+    blocked = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
+    result = run_fit(
+        "--dataset", "mnist", "--data-dir", tmp_path / "nothing", cwd=tmp_path, **blocked
+    )  # fmt: skip
+    assert time.monotonic() - begin < 10
+    assert result.returncode == 2
+    assert "cannot be downloaded" in result.stderr and result.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+BAD_ARGUMENTS = [
+    ("--activation geluu", "did you mean 'gelu'"),
+    ("--encoder-activation silue", "did you mean 'silu'"),
+    ("--dataset minst", "did you mean 'mnist'"),
+    ("--dataset tfds:mnst", "did you mean 'tfds:mnist'"),
+    ("--preset facess", "did you mean 'faces'"),
+    ("--normalization bach", "did you mean 'batch'"),
+    ("--normalization-position befor", "did you mean 'before'"),
+    ("--model autoencodr", "did you mean 'autoencoder'"),
+    ("--reconstruction mes", "did you mean 'mse'"),
+    ("--epochs 0", "epochs must be at least 1"),
+    ("--epochs -3", "epochs must be at least 1"),
+    ("--epochs many", "invalid int value"),
+    ("--batch-size 0", "batch_size must be at least 1"),
+    ("--latent-dim -2", "latent_dim must be at least 1"),
+    ("--learning-rate 0", "learning_rate must be positive"),
+    ("--learning-rate nan", "learning_rate must be finite"),
+    ("--lr-decay 0", "lr_decay must be positive"),
+    ("--dropout 1", "dropout must be at least 0 and below 1"),
+    ("--dropout -0.1", "dropout must be at least 0 and below 1"),
+    ("--kl-weight -1", "kl_weight must not be negative"),
+    ("--seed -1", "seed must be at least 0"),
+    ("--max-train-images 0", "max_train_images must be at least 1"),
+    ("--model autoencoder --kl-weight 2", "which has no KL divergence"),
+    ("--resume", "--resume needs the folder of a run"),
+    ("--overwrite", "--overwrite needs the folder of a run"),
+    ("--resume --overwrite --directory x", "contradict each other"),
+    ("--resume a --directory b", "name two folders"),
+    ("--resume nowhere", "holds no run"),
+    ("--directory file/run", "cannot be written"),
+    ("--directory file", "cannot be written"),
+    ("--resume damaged", "config.json is damaged"),
+    ("--resume unknown", "unknown setting 'epoch'"),
+    ("--resume wrong", "epochs must be a whole number"),
+    ("--directory held", "already holds a run"),
+    ("--resume held --activation gelu", "activation is 'leaky_relu'"),
+    ("--resume held --epochs 1", "a run can be made longer, not shorter"),
+    ("--nonsense", "unrecognized arguments"),
+]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with what goes wrong in it."""
+    (tmp_path / "file").write_text("mine")
+    for name, content in {
+        "damaged": "{",
+        "unknown": '{"settings": {"epoch": 3}, "data": {}}',
+        "wrong": '{"settings": {"epochs": "3"}, "data": {}}',
+        "held": json.dumps({"settings": FitConfig().to_dict(), "data": {}}),
+    }.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text(content)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def snapshot(folder):
+    return {
+        path.relative_to(folder): path.read_bytes() if path.is_file() else None
+        for path in folder.rglob("*")
+    }
+
+
+@pytest.mark.parametrize("arguments, message", BAD_ARGUMENTS)
+def test_bad_arguments_are_one_line_and_touch_nothing(folder, capsys, arguments, message):
+    before = snapshot(folder)
+    with pytest.raises(SystemExit) as stopped:
+        fit.main(arguments.split())
+    output = capsys.readouterr()
+    assert stopped.value.code == 2
+    assert message in output.err and output.err.startswith("error: ")
+    assert output.err.count("\n") == 1 and output.out == ""
+    assert snapshot(folder) == before
+
+
+@pytest.mark.parametrize(
+    "arguments, status", [("--help", 0), ("--activation geluu", 2), ("--resume nowhere", 2)]
+)
+def test_answers_that_need_no_tensorflow_come_within_a_second(tmp_path, arguments, status):
+    seconds = []
+    for _ in range(3):  # the best of three: the machine may be busy
+        begin = time.monotonic()
+        result = run_fit(*arguments.split(), cwd=tmp_path)
+        seconds.append(time.monotonic() - begin)
+        assert result.returncode == status
+    assert min(seconds) < 1
+
+
+OPTIONS = [
+    action.option_strings[0]
+    for action in fit.build_parser()._actions
+    # Not --dataset, which may go to the network for any name.
+    if action.option_strings[0] not in ("-h", "--dataset", "--data-dir", "--directory", "--resume")
+]
+VALUES = st.text(max_size=12) | st.integers().map(str) | st.floats().map(str)
+
+
+@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.sampled_from(OPTIONS), VALUES), max_size=3))
+def test_any_text_in_any_option_is_settings_or_a_one_line_error(capsys, pairs):
+    arguments = ["--dataset", "digits", *(f"{option}={value}" for option, value in pairs)]
+    try:
+        config, _ = fit.parse(arguments)
+    except InputError as error:
+        assert str(error)
+    except SystemExit as stopped:
+        assert stopped.code == 2
+        assert capsys.readouterr().err.count("\n") == 1
+    else:
+        assert isinstance(config, FitConfig)
+
+
+@pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_keeps_what_is_there_and_says_how_to_go_on(tmp_path, number, status):
+    run = Run(tmp_path / "run")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "vae_keras.fit", *TINY, "--epochs", "1000", "--directory", run.directory],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 120
+    while not any(run.checkpoints.glob("epoch-*.npz")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(number)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == status, errors
+    assert errors.count("\n") == 1
+    assert f"stopped by {number.name}" in errors and f"--resume {run.directory}" in errors
+    assert len(run.read_history()) >= 1
+    assert not list(run.directory.rglob(".unfinished-*"))
+    config = run.read_config()
+    assert config.epochs == 1000

@@ -1,0 +1,207 @@
+import csv
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from vae_keras.data import ImageData
+from vae_keras.errors import DivergedError, InputError
+from vae_keras.runs import Run, create_run, run_name
+from vae_keras.training import train
+
+COLUMNS = [
+    "epoch", "loss", "reconstruction_loss", "kl_loss", "val_loss", "val_reconstruction_loss",
+    "val_kl_loss", "learning_rate", "seconds",
+]  # fmt: skip
+
+
+def results(run):
+    """What must not depend on interruptions: weights and history without the seconds."""
+    history = [{**row, "seconds": None} for row in run.read_history()]
+    weights = [np.asarray(weight) for weight in keras.saving.load_model(run.model_file).weights]
+    return weights, history
+
+
+def assert_equal_runs(first, second):
+    (first_weights, first_history), (second_weights, second_history) = results(first), results(second)
+    assert first_history == second_history
+    for one, other in zip(first_weights, second_weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.fixture
+def finished(tiny_config, tiny_data, tmp_path):
+    return train(tiny_config.replace(lr_decay=0.5), tmp_path / "run", tiny_data)
+
+
+def test_a_run_holds_what_the_readme_says(finished, tiny_data):
+    assert {path.name for path in finished.directory.iterdir()} == {
+        ".lock", "config.json", "history.csv", "metrics.json", "model.keras", "saved_model",
+        "figures", "checkpoints",
+    }  # fmt: skip
+    assert {path.name for path in finished.figures.iterdir()} == {
+        "losses.png", "reconstructions.png", "samples.png", "latent.png", "manifold.png",
+    }  # fmt: skip
+    config = json.loads(finished.config_file.read_text())
+    assert config["data"] == {
+        "name": "tiny",
+        "train_images": 70,
+        "test_images": 21,
+        "image_shape": [8, 8, 1],
+        "sha256": tiny_data.sha256(),
+    }
+    assert config["settings"]["seed"] == 0
+    assert set(config["versions"]) == {"python", "vae_keras", "tensorflow", "keras", "numpy"}
+    with open(finished.history_file, newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == COLUMNS
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    assert [float(row["learning_rate"]) for row in rows] == pytest.approx([0.01, 0.005])
+
+
+def test_the_metrics_are_those_of_the_last_epoch(finished):
+    metrics, last = finished.read_metrics(), finished.read_history()[-1]
+    assert metrics["epochs"] == 2
+    assert metrics["test"]["loss"] == last["val_loss"]
+    assert metrics["train"]["kl_loss"] == last["kl_loss"]
+    assert metrics["implied_variance"] == pytest.approx(64 / 2000)
+    constant = 32 * np.log(2 * np.pi * 64 / 2000)
+    assert -metrics["test"]["elbo"] == pytest.approx(last["val_loss"] + constant, rel=1e-6)
+
+
+def test_an_autoencoder_trains_on_the_same_path(tiny_config, tiny_data, tmp_path):
+    config = tiny_config.replace(model="autoencoder", kl_weight=None)
+    run = train(config, tmp_path / "run", tiny_data)
+    assert [name for name in COLUMNS if "kl" not in name] == list(run.read_history()[0])
+    assert {path.name for path in run.figures.iterdir()} == {
+        "losses.png", "reconstructions.png", "latent.png",
+    }  # fmt: skip
+
+
+def test_the_seed_decides_the_run(tiny_config, tiny_data, tmp_path):
+    config = tiny_config.replace(dropout=0.2, normalization="batch")
+    runs = [train(config, tmp_path / name, tiny_data) for name in "ab"]
+    assert_equal_runs(*runs)
+    other = train(config.replace(seed=1), tmp_path / "c", tiny_data)
+    assert other.read_history()[0]["loss"] != runs[0].read_history()[0]["loss"]
+
+
+def test_a_longer_run_equals_one_that_was_long_from_the_start(tiny_config, tiny_data, tmp_path):
+    config = tiny_config.replace(dropout=0.2, normalization="batch", lr_decay=0.9, epochs=4)
+    whole = train(config, tmp_path / "whole", tiny_data)
+    for epochs in (1, 2, 4):
+        run = train(config.replace(epochs=epochs), tmp_path / "parts", tiny_data, resume=epochs > 1)
+    assert_equal_runs(whole, run)
+    assert run.read_config().epochs == 4
+
+
+def test_resuming_a_finished_run_changes_nothing(finished, tiny_data):
+    before = finished.metrics_file.stat().st_mtime_ns
+    train(finished.read_config(), finished.directory, tiny_data, resume=True)
+    assert finished.metrics_file.stat().st_mtime_ns == before
+
+
+def test_a_damaged_checkpoint_costs_one_epoch_and_nothing_else(
+    finished, tiny_config, tiny_data, tmp_path, capsys
+):
+    (latest,) = finished.checkpoints.glob("epoch-00002-*.npz")
+    latest.write_bytes(latest.read_bytes()[:100])
+    config = finished.read_config().replace(epochs=3)
+    run = train(config, finished.directory, tiny_data, resume=True)
+    assert f"{latest} is damaged" in capsys.readouterr().err
+    assert_equal_runs(train(config, tmp_path / "whole", tiny_data), run)
+
+
+def test_a_finished_run_is_replaced_only_when_asked(finished, tiny_config, tiny_data):
+    with pytest.raises(InputError, match="already holds a run.*--resume.*--overwrite"):
+        train(tiny_config, finished.directory, tiny_data)
+    run = train(tiny_config.replace(epochs=1), finished.directory, tiny_data, overwrite=True)
+    assert len(run.read_history()) == 1
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"activation": "gelu"}, "activation is 'leaky_relu' in .*config.json, received 'gelu'"),
+        ({"epochs": 1}, "epochs is 2 in .*, received 1: a run can be made longer"),
+        ({"seed": 5}, "seed is 0 in"),
+    ],
+)
+def test_a_run_goes_on_only_with_its_own_settings(finished, tiny_data, changes, message):
+    config = finished.read_config().replace(**changes)
+    with pytest.raises(InputError, match=message):
+        train(config, finished.directory, tiny_data, resume=True)
+
+
+def test_a_run_goes_on_only_with_its_own_images(finished, tiny_data):
+    other = ImageData("tiny", tiny_data.test_images, tiny_data.train_images)
+    with pytest.raises(InputError, match="are not those that"):
+        train(finished.read_config(), finished.directory, other, resume=True)
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        ("{", "config.json is damaged"),
+        ("[]", "config.json is damaged"),
+        ('{"settings": {}}', "config.json is damaged"),
+        ('{"settings": {"epoch": 2}, "data": {}}', "unknown setting 'epoch': did you mean 'epochs'"),
+        ('{"settings": {"epochs": "2"}, "data": {}}', "epochs must be a whole number, received '2'"),
+    ],
+)
+def test_a_damaged_config_is_refused(tmp_path, tiny_config, tiny_data, content, message):
+    (tmp_path / "config.json").write_text(content)
+    with pytest.raises(InputError, match=message):
+        train(tiny_config, tmp_path, tiny_data, resume=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["config.json"]
+
+
+def test_a_history_that_does_not_fit_is_refused(finished, tiny_data):
+    config = finished.read_config().replace(epochs=3)
+    lines = finished.history_file.read_text().splitlines(keepends=True)
+    finished.history_file.write_text("".join(lines[:2]))
+    with pytest.raises(InputError, match="has 1 rows but the checkpoint is of epoch 2"):
+        train(config, finished.directory, tiny_data, resume=True)
+    finished.history_file.write_text(lines[0] + "1,a\n")
+    with pytest.raises(InputError, match="history.csv is damaged"):
+        train(config, finished.directory, tiny_data, resume=True)
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"batch_size": 71}, "70 training images are fewer than one batch of 71"),
+        ({"encoder_strides": (4, 4), "decoder_strides": (4, 4)}, "multiples of 16"),
+    ],
+)
+def test_settings_that_do_not_fit_the_data_leave_the_disk_alone(
+    tiny_config, tiny_data, tmp_path, changes, message
+):
+    with pytest.raises(InputError, match=message):
+        train(tiny_config.replace(**changes), tmp_path / "run", tiny_data)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(tiny_config, tiny_data, tmp_path):
+    config = tiny_config.replace(epochs=4, lr_decay=1e6)  # the second epoch diverges
+    with pytest.raises(DivergedError, match=r"loss is (nan|inf) in epoch 2, .*step \d+: .*--learning-rate"):
+        train(config, tmp_path / "run", tiny_data)
+    run = Run(tmp_path / "run")
+    assert not run.finished
+    assert len(run.read_history()) == 1
+    assert [path.name[:11] for path in run.checkpoints.iterdir()] == ["epoch-00001"]
+
+
+def test_default_names_take_the_next_free_suffix(tiny_config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    name = run_name(tiny_config.replace(activation="gelu", normalization="batch", dropout=0.1))
+    assert name == "digits-gelu-batchnorm_after-dropout0.1"
+    assert [create_run(None, name).directory.name for _ in range(3)] == [name, f"{name}-2", f"{name}-3"]
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tiny_config, tiny_data, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(InputError, match="cannot be written"):
+        train(tiny_config, tmp_path / "file" / "run", tiny_data)
+    assert (tmp_path / "file").read_text() == "mine"

@@ -2,10 +2,12 @@ import math
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from scipy.special import erf, expit
 
 from vae_keras.activations import ACTIVATIONS, activation_layer
 from vae_keras.errors import InputError
+from vae_keras.smooth import SMOOTH_FUNCTIONS
 
 X = np.linspace(-10, 10, 2001)
 
@@ -35,6 +37,42 @@ def test_every_name_has_a_formula_here():
 def test_activation_is_what_its_name_says(name):
     measured = np.asarray(activation_layer(name)(X.astype(np.float32)), np.float64)
     assert np.all(np.abs(measured - FORMULAS[name]) <= 1e-6 * np.maximum(1, np.abs(X)))
+
+
+def derivative(name, x, **arguments):
+    x = tf.constant(x, tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        value = activation_layer(name)(x, **arguments)
+    return np.asarray(value, np.float64), np.asarray(tape.gradient(value, x), np.float64)
+
+
+PHI = 0.5 * (1 + erf(X / math.sqrt(2)))
+DENSITY = np.exp(-(X**2) / 2) / math.sqrt(2 * math.pi)
+DERIVATIVES = {
+    "gelu": PHI + X * DENSITY,
+    "gelu_tanh": np.gradient(FORMULAS["gelu_tanh"], X, edge_order=2),
+    "mish": np.gradient(FORMULAS["mish"], X, edge_order=2),
+    "silu": expit(X) * (1 + X * expit(-X)),
+}
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("name", SMOOTH_FUNCTIONS)
+def test_value_and_derivative_of_smooth_activations(name, training):
+    value, slope = derivative(name, X, training=training)
+    tolerance = 1e-6 * np.maximum(1, np.abs(X))
+    assert np.all(np.abs(value - FORMULAS[name]) <= tolerance)
+    numerical = name in ("gelu_tanh", "mish")  # differences over steps of 0.01
+    assert np.all(np.abs(slope - DERIVATIVES[name]) <= (1e-4 if numerical else tolerance))
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("name", SMOOTH_FUNCTIONS)
+def test_smooth_activations_are_finite_far_out(name, training):
+    value, slope = derivative(name, [-1e4, 1e4], training=training)
+    np.testing.assert_allclose(value, [0, 1e4], atol=1e-2)
+    np.testing.assert_allclose(slope, [0, 1], atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)

@@ -45,7 +45,12 @@ def finished_epochs(run):
 
 def test_a_run_killed_many_times_equals_one_that_was_not(tiny_config, tiny_data, tmp_path):
     config = tiny_config.replace(
-        dropout=0.2, normalization="batch", lr_decay=0.99, learning_rate=1e-3, epochs=100
+        activation="gelu",
+        dropout=0.2,
+        normalization="batch",
+        lr_decay=0.99,
+        learning_rate=1e-3,
+        epochs=100,
     )
     whole = train(config, tmp_path / "whole", tiny_data)
     random = np.random.default_rng(0)

@@ -5,12 +5,37 @@ import sys
 # `python -m vae_keras.fit` imports this file before it can look at its arguments;
 # Python marks that moment with sys.argv[0] == "-m". The names below would then cost
 # seconds of importing TensorFlow, only to answer --help.
-if sys.argv[:1] != ["-m"]:
+_starting_a_command = sys.argv[:1] == ["-m"] and any(
+    argument.startswith("vae_keras.") for argument in sys.orig_argv
+)
+
+if not _starting_a_command:
     from vae_keras.config import PRESETS, FitConfig, make_config
     from vae_keras.data import ImageData, load_data
     from vae_keras.errors import DivergedError, InputError
     from vae_keras.layers import Sampling, SmoothActivation
+    from vae_keras.loading import load_model
     from vae_keras.model import VAE, Autoencoder
     from vae_keras.networks import build_decoder, build_encoder
     from vae_keras.runs import Run
     from vae_keras.training import build_model, train
+
+    __all__ = [
+        "PRESETS",
+        "VAE",
+        "Autoencoder",
+        "DivergedError",
+        "FitConfig",
+        "ImageData",
+        "InputError",
+        "Run",
+        "Sampling",
+        "SmoothActivation",
+        "build_decoder",
+        "build_encoder",
+        "build_model",
+        "load_data",
+        "load_model",
+        "make_config",
+        "train",
+    ]

@@ -3,12 +3,8 @@
 import keras
 from keras import ops
 
-SMOOTH_FUNCTIONS = {
-    "gelu": lambda x: ops.gelu(x, approximate=False),
-    "gelu_tanh": lambda x: ops.gelu(x, approximate=True),
-    "mish": lambda x: x * ops.tanh(ops.softplus(x)),
-    "silu": ops.silu,
-}
+from vae_keras.errors import check_name
+from vae_keras.smooth import FOR_TRAINING, VALUES
 
 
 @keras.saving.register_keras_serializable(package="vae_keras")
@@ -49,16 +45,19 @@ class Sampling(keras.layers.Layer):
 class SmoothActivation(keras.layers.Layer):
     """A smooth activation, applied element by element.
 
+    Training runs a fused kernel (see `vae_keras.smooth`), inference and exported models
+    ordinary operations; both agree to rounding.
+
     Args:
-        function: One of the names in `SMOOTH_FUNCTIONS`.
+        function: `"gelu"`, `"gelu_tanh"`, `"mish"` or `"silu"`.
     """
 
     def __init__(self, function, **kwargs):
         super().__init__(**kwargs)
-        self.function = function
+        self.function = check_name("smooth activation", function, VALUES)
 
-    def call(self, x):
-        return SMOOTH_FUNCTIONS[self.function](x)
+    def call(self, x, training=False):
+        return (FOR_TRAINING if training else VALUES)[self.function](x)
 
     def compute_output_shape(self, input_shape):
         return input_shape

@@ -138,7 +138,7 @@ def _how_to_resume(run):
     """Tell an error that ends the block how the run goes on."""
     try:
         yield
-    except (Interrupted, OSError, tf.errors.OpError) as error:
+    except (Interrupted, OSError, RuntimeError, tf.errors.OpError) as error:
         error.add_note(f"go on with: python -m vae_keras.fit --resume {run.directory}")
         raise
 

@@ -1,0 +1,57 @@
+import keras
+import numpy as np
+import pytest
+
+from conftest import IMAGE_SHAPE
+from vae_keras.errors import InputError
+from vae_keras.loading import load_model
+from vae_keras.training import build_model
+
+
+@pytest.fixture
+def saved(tiny_config, tmp_path):
+    model = build_model(tiny_config, IMAGE_SHAPE)
+    path = tmp_path / "model.keras"
+    model.save(path)
+    return model, path
+
+
+def test_a_model_is_loaded_from_its_file_or_its_folder(saved, images):
+    model, path = saved
+    for place in (path, path.parent):
+        np.testing.assert_array_equal(load_model(place).reconstruct(images), model.reconstruct(images))
+
+
+def foreign_model(path):
+    keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(path)
+
+
+def foreign_class(path):
+    class Mine(keras.layers.Layer):
+        def call(self, x):
+            return x
+
+    keras.Sequential([keras.Input((2,)), Mine()]).save(path)
+
+
+def code(path):
+    keras.Sequential([keras.Input((2,)), keras.layers.Lambda(lambda x: x + 1)]).save(path)
+
+
+@pytest.mark.parametrize(
+    "spoil, message",
+    [
+        (lambda path: path.write_bytes(path.read_bytes()[:-1000]), "cannot be loaded"),
+        (lambda path: path.write_bytes(b""), "cannot be loaded"),
+        (lambda path: path.unlink(), "does not exist"),
+        (foreign_model, "holds a Sequential, expected a VAE"),
+        (foreign_class, "cannot be loaded"),
+        (code, "cannot be loaded"),
+    ],
+)
+def test_a_file_that_holds_no_model_of_ours_is_one_line(saved, spoil, message):
+    _, path = saved
+    spoil(path)
+    with pytest.raises(InputError, match=message) as caught:
+        load_model(path)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,137 @@
+"""Command line: `python -m vae_keras.benchmark`."""
+
+import importlib.util
+import os
+import platform
+import statistics
+
+from vae_keras import cli
+from vae_keras.activations import ACTIVATIONS
+
+REFERENCE = ("vae_keras", "leaky_relu")
+TESTED = {
+    "vae_keras": tuple(ACTIVATIONS),
+    "vae_keras, no pipeline": ("gelu",),
+    "plain Keras": ("leaky_relu", "gelu"),
+    "plain PyTorch": ("leaky_relu", "gelu"),
+}
+
+
+def main():
+    """Time every contestant in alternating blocks and print the tables."""
+    parser = cli.Parser(
+        prog="python -m vae_keras.benchmark",
+        description="Time a training step of the book's digits network, in alternating blocks, "
+        "beside the same network in plain Keras and, where it is installed, plain PyTorch.",
+    )
+    parser.add_argument("--batch-size", type=int, default=32, metavar="N", help="32")
+    parser.add_argument("--blocks", type=int, default=15, metavar="N", help="rounds of blocks (15)")
+    parser.add_argument("--steps", type=int, default=20, metavar="N", help="in a block (20)")
+    options = parser.parse_args()
+    for name in ("batch_size", "blocks", "steps"):
+        if getattr(options, name) < 1:
+            parser.error(f"{name} must be at least 1, received {getattr(options, name)}")
+    cli.import_tensorflow()
+    cli.run_command(lambda: benchmark(**vars(options)))
+
+
+def benchmark(batch_size, blocks, steps):
+    """Print how long steps take, one training at a time and two side by side."""
+    import keras
+    import tensorflow as tf
+
+    from vae_keras.benchmark.flops import flops_per_image
+    from vae_keras.config import make_config
+    from vae_keras.data import load_data
+    from vae_keras.training import build_model
+
+    images = load_data("digits").train_images
+    flops = flops_per_image(build_model(make_config(), images.shape[1:])) * batch_size
+    cores = len(os.sched_getaffinity(0))
+    print(
+        f"{_processor()}, {cores} cores; Python {platform.python_version()}, TensorFlow "
+        f"{tf.__version__}, Keras {keras.__version__}; batch {batch_size}, "
+        f"{flops / batch_size / 1e6:.1f} MFLOP per image and step; medians and quartiles of "
+        f"{blocks} blocks of {steps} steps, blocks of all rows alternating"
+    )
+    _one_at_a_time(images, batch_size, blocks, steps, flops, cores)
+    _side_by_side(images, batch_size, blocks, steps, flops, cores)
+
+
+def _one_at_a_time(images, batch_size, blocks, steps, flops, threads):
+    from tqdm import tqdm
+
+    from vae_keras.benchmark.workers import MATMUL_FLOPS, Worker
+
+    rows = [(name, activation) for name, activations in TESTED.items() for activation in activations]
+    of_torch = [row for row in rows if row[0] == "plain PyTorch"]
+    workers = {}
+    tensorflow_rows = [row for row in rows if row not in of_torch]
+    tensorflow_worker = Worker(threads, images, batch_size, tensorflow_rows)
+    workers = dict.fromkeys([*tensorflow_rows, "matmul"], tensorflow_worker)
+    if importlib.util.find_spec("torch"):
+        workers |= dict.fromkeys(of_torch, Worker(threads, images, batch_size, of_torch))
+    else:
+        print("PyTorch is not installed and left out: pip install torch")
+    seconds = {row: [] for row in workers}
+    for block in tqdm(range(-1, blocks), desc="one at a time", unit="block", leave=False):
+        for row, worker in workers.items():
+            count = 3 if row == "matmul" else steps
+            taken = worker.time(row, count) / count
+            if block >= 0:  # the first block warms up
+                seconds[row].append(taken)
+    for worker in set(workers.values()):
+        worker.close()
+
+    ceiling = MATMUL_FLOPS / statistics.median(seconds.pop("matmul"))
+    print(f"\nOne training, {threads} threads; matrix product {ceiling / 1e9:.0f} GFLOP/s")
+    print(f"{'':<24}{'':<12}{'ms/step':>9}{'quartiles':>15}{'to leaky_relu':>15}{'of ceiling':>12}")
+    for row, values in seconds.items():
+        ratio = statistics.median(a / b for a, b in zip(values, seconds[REFERENCE]))
+        low, middle, high = statistics.quantiles(values, n=4)
+        print(
+            f"{row[0]:<24}{row[1]:<12}{middle * 1e3:>9.1f}"
+            f"{f'{low * 1e3:.1f}–{high * 1e3:.1f}':>15}{ratio:>15.2f}{flops / middle / ceiling:>12.0%}"
+        )
+
+
+def _side_by_side(images, batch_size, blocks, steps, flops, cores):
+    from vae_keras.benchmark.workers import MATMUL_FLOPS, Worker
+
+    print(f"\n{cores} trainings side by side, one thread each")
+    print(f"{'':<12}{'images/s':>10}{'matrix product':>18}{'of ceiling':>12}")
+    for activation in ("leaky_relu", "gelu"):
+        row = ("vae_keras", activation)
+        workers = [Worker(1, images, batch_size, [row]) for _ in range(cores)]
+        rates, ceilings = [], []
+        for block in range(-1, blocks):
+            for what, count, results, work in (
+                (row, steps, rates, batch_size),
+                ("matmul", 2, ceilings, MATMUL_FLOPS),
+            ):
+                for worker in workers:
+                    worker.begin(what, count)
+                rate = sum(work * count / worker.wait() for worker in workers)
+                if block >= 0:
+                    results.append(rate)
+        for worker in workers:
+            worker.close()
+        share = statistics.median(
+            rate * flops / batch_size / ceiling for rate, ceiling in zip(rates, ceilings)
+        )
+        print(
+            f"{activation:<12}{statistics.median(rates):>10,.0f}"
+            f"{f'{statistics.median(ceilings) / 1e9:.0f} GFLOP/s':>18}{share:>12.0%}"
+        )
+
+
+def _processor():
+    try:
+        with open("/proc/cpuinfo") as file:
+            return next(line.split(":")[1].strip() for line in file if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""The digits network written in several ways, each as a function that trains one step.
+
+The plain versions are what one writes without thinking about speed. They exist to be
+compared with, and nothing else in the package uses them.
+"""
+
+import itertools
+
+import numpy as np
+
+LATENT_DIM, RECONSTRUCTION_WEIGHT, LEARNING_RATE = 2, 1000.0, 5e-4
+
+
+def vae_keras_step(images, batch_size, activation):
+    """This package: its model, its step, its input pipeline."""
+    from vae_keras.config import make_config
+    from vae_keras.data import training_batches
+    from vae_keras.training import build_model
+
+    model = build_model(make_config(activation=activation), images.shape[1:])
+    model.make_train_function()
+    batches = iter(training_batches(images, batch_size, seed=0))
+    return lambda: model.train_function(batches)
+
+
+def vae_keras_without_pipeline_step(images, batch_size, activation):
+    """This package on one batch that lies ready: the difference is the input pipeline."""
+    import tensorflow as tf
+
+    from vae_keras.config import make_config
+    from vae_keras.training import build_model
+
+    model = build_model(make_config(activation=activation), images.shape[1:])
+    model.make_train_function()
+    batch = tf.constant(images[:batch_size] / np.float32(255))
+    batches = iter(tf.data.Dataset.from_tensors(batch).cache().repeat())
+    return lambda: model.train_function(batches)
+
+
+def plain_keras_step(images, batch_size, activation):
+    """Keras's own layers and activations, in the style of the book."""
+    import keras
+    import tensorflow as tf
+    from keras import layers
+
+    def activate():
+        return layers.LeakyReLU() if activation == "leaky_relu" else layers.Activation(activation)
+
+    encoder = keras.Sequential([keras.Input(images.shape[1:])])
+    for filters, stride in ((32, 1), (64, 2), (64, 2), (64, 1)):
+        encoder.add(layers.Conv2D(filters, 3, stride, "same"))
+        encoder.add(activate())
+    encoder.add(layers.Flatten())
+    mean = layers.Dense(LATENT_DIM)(encoder.output)
+    log_var = layers.Dense(LATENT_DIM)(encoder.output)
+    encoder = keras.Model(encoder.inputs, [mean, log_var])
+
+    decoder = keras.Sequential([keras.Input((LATENT_DIM,)), layers.Dense(7 * 7 * 64)])
+    decoder.add(layers.Reshape((7, 7, 64)))
+    for filters, stride in ((64, 1), (64, 2), (32, 2)):
+        decoder.add(layers.Conv2DTranspose(filters, 3, stride, "same"))
+        decoder.add(activate())
+    decoder.add(layers.Conv2DTranspose(1, 3, 1, "same", activation="sigmoid"))
+
+    class PlainVAE(keras.Model):
+        def train_step(self, images):
+            with tf.GradientTape() as tape:
+                mean, log_var = encoder(images, training=True)
+                z = mean + tf.exp(0.5 * log_var) * tf.random.normal(tf.shape(mean))
+                error = tf.reduce_mean(tf.square(images - decoder(z, training=True)))
+                kl = -0.5 * tf.reduce_sum(1 + log_var - mean**2 - tf.exp(log_var), axis=1)
+                loss = RECONSTRUCTION_WEIGHT * error + tf.reduce_mean(kl)
+            weights = encoder.trainable_weights + decoder.trainable_weights
+            self.optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights))
+            return {"loss": loss}
+
+    model = PlainVAE()
+    model.compile(optimizer=keras.optimizers.Adam(LEARNING_RATE))
+    model.make_train_function()
+    dataset = tf.data.Dataset.from_tensor_slices(images).shuffle(len(images)).repeat()
+    dataset = dataset.batch(batch_size).map(lambda x: tf.cast(x, "float32") / 255)
+    batches = iter(dataset.prefetch(tf.data.AUTOTUNE))
+    return lambda: model.train_function(batches)
+
+
+def plain_torch_step(images, batch_size, activation):
+    """PyTorch without `torch.compile`."""
+    import torch
+    from torch import nn
+
+    def activate():
+        return nn.LeakyReLU(0.3) if activation == "leaky_relu" else nn.GELU()
+
+    def convolutions(layers):
+        return itertools.chain(*((layer, activate()) for layer in layers))
+
+    encoder = nn.Sequential(
+        *convolutions(
+            nn.Conv2d(inputs, outputs, 3, stride, padding=1)
+            for inputs, outputs, stride in ((1, 32, 1), (32, 64, 2), (64, 64, 2), (64, 64, 1))
+        ),
+        nn.Flatten(),
+    )
+    mean_layer = nn.Linear(7 * 7 * 64, LATENT_DIM)
+    log_var_layer = nn.Linear(7 * 7 * 64, LATENT_DIM)
+    decoder = nn.Sequential(
+        nn.Linear(LATENT_DIM, 7 * 7 * 64),
+        nn.Unflatten(1, (64, 7, 7)),
+        *convolutions(
+            nn.ConvTranspose2d(inputs, outputs, 3, stride, padding=1, output_padding=stride - 1)
+            for inputs, outputs, stride in ((64, 64, 1), (64, 64, 2), (64, 32, 2))
+        ),
+        nn.ConvTranspose2d(32, 1, 3, padding=1),
+        nn.Sigmoid(),
+    )
+    parts = nn.ModuleList([encoder, mean_layer, log_var_layer, decoder])
+    optimizer = torch.optim.Adam(parts.parameters(), LEARNING_RATE)
+    tensor = torch.from_numpy(np.moveaxis(images, -1, 1).copy())
+
+    def step():
+        chosen = tensor[torch.randint(len(tensor), (batch_size,))].float() / 255
+        hidden = encoder(chosen)
+        mean, log_var = mean_layer(hidden), log_var_layer(hidden)
+        z = mean + torch.exp(0.5 * log_var) * torch.randn_like(mean)
+        kl = -0.5 * torch.sum(1 + log_var - mean**2 - torch.exp(log_var), dim=1).mean()
+        loss = RECONSTRUCTION_WEIGHT * torch.mean((chosen - decoder(z)) ** 2) + kl
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    return step
+
+
+CONTESTANTS = {
+    "vae_keras": vae_keras_step,
+    "vae_keras, no pipeline": vae_keras_without_pipeline_step,
+    "plain Keras": plain_keras_step,
+    "plain PyTorch": plain_torch_step,
+}

@@ -1,0 +1,35 @@
+"""Floating-point operations of a training step, counted from the layers."""
+
+import math
+
+from keras import layers
+
+
+def flops_per_image(model):
+    """Operations of a training step on one image, forward and backward.
+
+    Convolutions and dense layers only, a multiplication and an addition counted as two;
+    the backward pass of a layer costs a second forward pass for the gradient of its
+    weights and a third one for that of its input, which the very first layer does not need.
+
+    Args:
+        model: `VAE` or `Autoencoder`.
+
+    Returns:
+        Integer.
+    """
+    weighted = (layers.Conv2D, layers.Conv2DTranspose, layers.Dense)
+    found = [
+        layer
+        for network in (model.encoder, model.decoder)
+        for layer in network.layers
+        if isinstance(layer, weighted)
+    ]
+    return sum(_forward(layer) * (2 if layer is found[0] else 3) for layer in found)
+
+
+def _forward(layer):
+    # A kernel is applied once at every position of a convolution's output, and of a
+    # transposed convolution's input.
+    grid = layer.input if isinstance(layer, layers.Conv2DTranspose) else layer.output
+    return 2 * math.prod(grid.shape[1:-1]) * math.prod(layer.kernel.shape)

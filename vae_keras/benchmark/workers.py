@@ -1,0 +1,81 @@
+"""Processes that train steps when they are told to, and wait meanwhile."""
+
+import multiprocessing
+import os
+import time
+
+from vae_keras.benchmark.contestants import CONTESTANTS
+
+
+class Worker:
+    """A process with its own number of threads and any number of contestants.
+
+    Args:
+        threads: Threads that TensorFlow or PyTorch may use.
+        images: uint8 array `(images, height, width, channels)`.
+        batch_size: Images in a step.
+        contestants: Pairs of a name in `CONTESTANTS` and an activation.
+    """
+
+    def __init__(self, threads, images, batch_size, contestants):
+        context = multiprocessing.get_context("spawn")
+        self._connection, other_end = context.Pipe()
+        self._process = context.Process(
+            target=_work, args=(other_end, threads, images, batch_size, contestants), daemon=True
+        )
+        self._process.start()
+        other_end.close()
+
+    def begin(self, contestant, steps):
+        """Start a block of steps and return at once."""
+        self._connection.send((contestant, steps))
+
+    def wait(self):
+        """Seconds that the block took."""
+        return self._connection.recv()
+
+    def time(self, contestant, steps):
+        """Run a block of steps and return its seconds."""
+        self.begin(contestant, steps)
+        return self.wait()
+
+    def close(self):
+        """End the process."""
+        self._process.terminate()
+        self._process.join()
+
+
+def _work(connection, threads, images, batch_size, contestants):
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    if "plain PyTorch" in dict(contestants):
+        import torch
+
+        torch.set_num_threads(threads)
+        steps = {}
+    else:
+        import tensorflow as tf
+
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+        steps = {"matmul": _matmul()}
+    for name, activation in contestants:
+        steps[name, activation] = CONTESTANTS[name](images, batch_size, activation)
+    while True:
+        contestant, count = connection.recv()
+        step = steps[contestant]
+        begin = time.perf_counter()
+        for _ in range(count):
+            step()
+        connection.send(time.perf_counter() - begin)
+
+
+MATMUL_SIDE = 2048
+MATMUL_FLOPS = 2 * MATMUL_SIDE**3
+
+
+def _matmul():
+    """A product of two float32 matrices, whose speed is the ceiling for everything else."""
+    import tensorflow as tf
+
+    left, right = tf.random.stateless_normal((2, MATMUL_SIDE, MATMUL_SIDE), seed=(0, 0))
+    return lambda: tf.linalg.matmul(left, right).numpy()

@@ -91,3 +91,20 @@ def test_saved_model_cli_shows_the_signatures(tiny_config, tmp_path):
     for tensor in ("inputs['images']", "outputs['mean']", "outputs['log_var']", "inputs['seed']"):
         assert tensor in shown
     assert "shape: (-1, 8, 8, 1)" in shown
+
+
+def test_the_exported_graph_needs_no_compiler(tiny_config, images, tmp_path):
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    model = build_model(tiny_config.replace(activation="gelu"), IMAGE_SHAPE)
+    model.fit(images, verbose=0)  # traces the fused kernel first
+    export_saved_model(model, tmp_path / "saved_model")
+    graph = saved_model_pb2.SavedModel.FromString(
+        (tmp_path / "saved_model" / "saved_model.pb").read_bytes()
+    )
+    functions = graph.meta_graphs[0].graph_def.library.function
+    assert len(functions) > 4
+    for function in functions:
+        must_compile = function.attr.get("_XlaMustCompile")
+        assert must_compile is None or not must_compile.b
+        assert not any("Xla" in node.op for node in function.node_def)

@@ -78,7 +78,7 @@ class Recorder(keras.callbacks.Callback):
             {
                 "epoch": epoch + 1,
                 **{name: logs[name] for name in columns},
-                "learning_rate": float(self.model.optimizer.learning_rate),
+                "learning_rate": logs["learning_rate"],  # from LearningRateScheduler
                 "seconds": seconds,
             }
         )

@@ -3,6 +3,7 @@
 import hashlib
 import io
 
+import keras
 import numpy as np
 
 from vae_keras.errors import InputError
@@ -23,7 +24,7 @@ def save_checkpoint(model, directory, epoch):
         epoch: Number of finished epochs, from 1.
     """
     directory.mkdir(exist_ok=True)
-    arrays = {name: np.asarray(variable) for name, variable in _state(model).items()}
+    arrays = {name: keras.ops.convert_to_numpy(variable) for name, variable in _state(model).items()}
     buffer = io.BytesIO()
     np.savez(buffer, epoch=np.int64(epoch), **arrays)
     content = buffer.getvalue()

@@ -1,5 +1,6 @@
 """Command line of the main job: `python -m vae_keras.fit --activation gelu`."""
 
+import argparse
 import sys
 
 from vae_keras import cli
@@ -17,7 +18,13 @@ from vae_keras.data import check_dataset_name, resolve_dataset
 from vae_keras.errors import InputError
 from vae_keras.runs import Run, check_run
 
-RUN_OPTIONS = {"directory": None, "resume": False, "overwrite": False, "tensorboard": False}
+RUN_OPTIONS = {
+    "directory": None,
+    "resume": False,
+    "overwrite": False,
+    "tensorboard": False,
+    "devices": 1,
+}
 
 
 def build_parser():
@@ -85,6 +92,9 @@ def build_parser():
     )
     run.add_argument("--overwrite", action="store_true", help="replace the run in --directory")
     run.add_argument("--tensorboard", action="store_true", help="also write logs for TensorBoard")
+    run.add_argument(
+        "--devices", type=_devices, metavar="N", help="GPUs that share every batch: a number, or all"
+    )
     return parser
 
 
@@ -174,6 +184,14 @@ def describe_run(run):
     if run.tensorboard.exists():
         lines.append(f"  tensorboard --logdir {run.tensorboard}")
     return "\n".join(lines)
+
+
+def _devices(text):
+    if text == "all":
+        return text
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be 'all' or a number of at least 1, received {text!r}")
+    return int(text)
 
 
 def _list(names):

@@ -31,7 +31,9 @@ class Sampling(keras.layers.Layer):
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def call(self, mean, log_var):
-        noise = keras.random.normal(ops.shape(mean), dtype=mean.dtype, seed=self.seed_generator)
+        replica, replicas = _replica()
+        shape = (replicas, *ops.shape(mean))
+        noise = keras.random.normal(shape, dtype=mean.dtype, seed=self.seed_generator)[replica]
         return mean + ops.exp(0.5 * log_var) * noise
 
     def compute_output_shape(self, mean_shape, log_var_shape):
@@ -39,6 +41,22 @@ class Sampling(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "seed": self.seed}
+
+
+def _replica():
+    """Which part of a batch this device works on, and of how many parts.
+
+    Every device draws the noise of the whole batch and takes its part, so that a batch
+    meets the same noise on any number of devices.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return 0, 1
+    import tensorflow as tf
+
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return 0, 1
+    return context.replica_id_in_sync_group, context.num_replicas_in_sync
 
 
 @keras.saving.register_keras_serializable(package="vae_keras")

@@ -84,6 +84,7 @@ class Autoencoder(keras.Model):
 
     def reconstruction_loss(self, images, reconstructions):
         """The weighted reconstruction term of each image, `(batch,)`."""
+        images = ops.convert_to_tensor(images)
         error = RECONSTRUCTION_LOSSES[self.reconstruction](images, reconstructions)
         return self.reconstruction_weight * error
 
@@ -100,6 +101,8 @@ class Autoencoder(keras.Model):
             with tf.GradientTape() as tape:
                 outputs = self(images, training=True)
                 loss = self.compute_loss(x=images, y_pred=outputs)
+                # Gradients are summed over devices, each of which has its part of the batch.
+                loss = loss / self.distribute_strategy.num_replicas_in_sync
             gradients = tape.gradient(loss, self.trainable_weights)
             self.optimizer.apply_gradients(zip(gradients, self.trainable_weights))
             return self.get_metrics_result()

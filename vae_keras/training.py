@@ -5,13 +5,11 @@ import importlib.util
 import sys
 
 import keras
-import tensorflow as tf
 
 from vae_keras.callbacks import EpochNoise, Guard, Progress, Recorder
 from vae_keras.checkpoints import restore_checkpoint
 from vae_keras.data import load_data, ordered_batches, training_batches
 from vae_keras.errors import InputError
-from vae_keras.export import export_saved_model
 from vae_keras.files import replacing
 from vae_keras.losses import elbo, implied_variance
 from vae_keras.model import VAE, Autoencoder
@@ -75,7 +73,15 @@ def build_model(config, image_shape):
     return model
 
 
-def train(config, directory=None, data=None, resume=False, overwrite=False, tensorboard=False):
+def train(
+    config,
+    directory=None,
+    data=None,
+    resume=False,
+    overwrite=False,
+    tensorboard=False,
+    devices=1,
+):
     """Train a model and keep everything about it in one folder.
 
     Every epoch ends with a checkpoint. A run that was stopped, in whatever way, goes
@@ -88,6 +94,8 @@ def train(config, directory=None, data=None, resume=False, overwrite=False, tens
         resume: Go on with the run in `directory`.
         overwrite: Replace the run in `directory`.
         tensorboard: Also write logs for TensorBoard.
+        devices: GPUs of this host to share every batch, a number or `"all"`; without
+            GPUs, the CPU.
 
     Returns:
         The finished `Run`.
@@ -111,7 +119,8 @@ def train(config, directory=None, data=None, resume=False, overwrite=False, tens
             f"{len(data.train_images)} training images are fewer than one batch of "
             f"{config.batch_size}: choose a smaller --batch-size"
         )
-    model = build_model(config, data.image_shape)
+    with distribution(devices).scope():
+        model = build_model(config, data.image_shape)
     run = Run(directory) if resume else create_run(directory, run_name(config))
     with run.locked(), deferred_signals() as signals, _how_to_resume(run):
         if resume:
@@ -133,12 +142,33 @@ def train(config, directory=None, data=None, resume=False, overwrite=False, tens
     return run
 
 
+def distribution(devices):
+    """The `tf.distribute.Strategy` that trains on so many devices of this host.
+
+    Args:
+        devices: A number, or `"all"`.
+
+    Raises:
+        InputError: If there are fewer.
+    """
+    import tensorflow as tf
+
+    if devices == 1:
+        return tf.distribute.get_strategy()
+    kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
+    present = [device.name for device in tf.config.list_logical_devices(kind)]
+    wanted = len(present) if devices == "all" else devices
+    if not 1 <= wanted <= len(present):
+        raise InputError(f"{wanted} devices asked for, but there are {len(present)}: {', '.join(present)}")
+    return tf.distribute.MirroredStrategy(present[:wanted])
+
+
 @contextlib.contextmanager
 def _how_to_resume(run):
     """Tell an error that ends the block how the run goes on."""
     try:
         yield
-    except (Interrupted, OSError, RuntimeError, tf.errors.OpError) as error:
+    except (Exception, Interrupted) as error:
         error.add_note(f"go on with: python -m vae_keras.fit --resume {run.directory}")
         raise
 
@@ -200,9 +230,12 @@ def _finish(model, config, data, run, rows, signals):
     with replacing(run.model_file) as path:
         model.save(path)
     signals.check()
-    with replacing(run.saved_model) as path:
-        export_saved_model(model, path)
-    signals.check()
+    if keras.backend.backend() == "tensorflow":
+        from vae_keras.export import export_saved_model
+
+        with replacing(run.saved_model) as path:
+            export_saved_model(model, path)
+        signals.check()
     with replacing(run.figures) as path:
         save_figures(path, model, data, rows, config.seed)
     signals.check()

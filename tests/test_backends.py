@@ -1,0 +1,108 @@
+"""Several devices, and backends other than TensorFlow; each in a process of its own."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+COMMON = """
+import sys, pathlib, numpy as np, keras
+folder = pathlib.Path(sys.argv[1])
+from vae_keras.config import make_config
+config = make_config(
+    activation="gelu", encoder_filters=(4, 4), encoder_strides=(2, 2),
+    decoder_filters=(4,), decoder_strides=(2, 2), batch_size=8, epochs=3, learning_rate=1e-3,
+)
+"""
+
+ON_DEVICES = """
+import tensorflow as tf
+count = int(sys.argv[2])
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+)
+from vae_keras.data import ImageData
+from vae_keras.training import train
+images = np.random.default_rng(0).integers(0, 256, (80, 8, 8, 1), dtype=np.uint8)
+run = train(config, folder / str(count), ImageData("tiny", images[:64], images[64:]), devices=count)
+weights = keras.saving.load_model(run.model_file).get_weights()
+np.savez(folder / f"{count}.npz", *weights, loss=[row["val_loss"] for row in run.read_history()])
+"""
+
+ON_BACKEND = """
+from vae_keras.model import VAE
+from vae_keras.training import build_model
+model = build_model(config, (8, 8, 1))
+assert keras.backend.backend() == sys.argv[2]
+weights, images, noise = (np.load(folder / f"{name}.npz") for name in ("weights", "images", "noise"))
+model.set_weights([weights[name] for name in weights.files])
+
+class FixedNoise(keras.layers.Layer):
+    def call(self, mean, log_var):
+        return mean + keras.ops.exp(0.5 * log_var) * keras.ops.convert_to_tensor(noise["noise"])
+
+model.sampling = FixedNoise()
+losses = [model.train_on_batch(images["images"], return_dict=True) for _ in range(3)]
+losses.append(model.test_on_batch(images["images"], return_dict=True))
+names = ("loss", "reconstruction_loss", "kl_loss")
+np.save(folder / f"{sys.argv[2]}.npy", [[float(step[name]) for name in names] for step in losses])
+"""
+
+
+def run_script(script, *arguments, **environment):
+    result = subprocess.run(
+        [sys.executable, "-c", COMMON + script, *map(str, arguments)],
+        capture_output=True, text=True, env={**os.environ, **environment}, cwd=Path(__file__).parent,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+
+
+def test_two_devices_end_with_the_weights_of_one(tmp_path):
+    for count in (1, 2):
+        run_script(ON_DEVICES, tmp_path, count)
+    one, two = (np.load(tmp_path / f"{count}.npz") for count in (1, 2))
+    assert one.files == two.files and len(one.files) > 10
+    for name in one.files:
+        np.testing.assert_allclose(two[name], one[name], atol=1e-5, rtol=1e-5, err_msg=name)
+
+
+def test_more_devices_than_there_are_is_one_line():
+    from test_fit import run_fit
+
+    result = run_fit("--dataset", "digits", "--devices", 64)
+    assert result.returncode == 2
+    assert "64 devices asked for, but there" in result.stderr and result.stderr.count("\n") == 1
+
+
+@pytest.fixture(scope="module")
+def losses_on_tensorflow(tmp_path_factory):
+    """A folder with weights, images and noise, and the losses that TensorFlow has for them."""
+    from vae_keras.config import make_config
+    from vae_keras.training import build_model
+
+    folder = tmp_path_factory.mktemp("backends")
+    config = make_config(
+        activation="gelu", encoder_filters=(4, 4), encoder_strides=(2, 2),
+        decoder_filters=(4,), decoder_strides=(2, 2),
+    )  # fmt: skip
+    random = np.random.default_rng(0)
+    np.savez(folder / "weights.npz", *build_model(config, (8, 8, 1)).get_weights())
+    np.savez(folder / "images.npz", images=random.random((8, 8, 8, 1), dtype=np.float32))
+    np.savez(folder / "noise.npz", noise=random.normal(size=(8, 2)).astype(np.float32))
+    run_script(ON_BACKEND, folder, "tensorflow", KERAS_BACKEND="tensorflow")
+    return folder
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_another_backend_trains_to_the_same_losses(losses_on_tensorflow, backend):
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    folder = losses_on_tensorflow
+    run_script(ON_BACKEND, folder, backend, KERAS_BACKEND=backend)
+    expected, measured = (np.load(folder / f"{name}.npy") for name in ("tensorflow", backend))
+    assert expected[2, 0] < expected[0, 0]  # it did learn
+    np.testing.assert_allclose(measured, expected, rtol=1e-4)

@@ -50,17 +50,21 @@ def test_images_fill_rows_and_leave_the_rest_empty():
 def test_latent_scatter_has_a_point_for_each_image_and_a_name_for_each_class():
     points = np.random.default_rng(0).normal(size=(30, 2))
     labels = np.arange(30) % 3
-    axes = plots.plot_latent(points, labels, ("ankle boot", "bag", "coat")).axes[0]
+    figure = plots.plot_latent(points, labels, ("ankle boot", "bag", "c"))
+    axes = figure.axes[0]
     scatter = axes.collections[0]
     np.testing.assert_allclose(scatter.get_offsets(), points)
     colors = scatter.get_facecolors()[:, :3]
     assert len(np.unique(colors, axis=0)) == 3
     assert np.array_equal(colors[0], colors[3]) and not np.array_equal(colors[0], colors[1])
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["ankle boot", "bag", "coat"]
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert legend == ["ankle boot", "bag", "c"]
+    (name,) = axes.texts  # only the short one fits
+    np.testing.assert_allclose(name.get_position(), np.median(points[labels == 2], axis=0))
 
 
 def test_latent_scatter_without_labels():
-    assert plots.plot_latent(np.zeros((3, 2))).axes[0].get_legend() is None
+    assert not plots.plot_latent(np.zeros((3, 2))).legends
 
 
 def test_manifold_points_are_finite_quantiles_with_the_top_row_first():

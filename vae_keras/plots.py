@@ -3,6 +3,7 @@
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from scipy.stats import norm
 
 TRAIN_COLOR, TEST_COLOR = "#0072b2", "#d55e00"  # from Okabe & Ito's colour-blind-safe palette
@@ -104,15 +105,23 @@ def plot_latent(points, labels=None, class_names=()):
         # One call, in the order of the images, so that no class covers all others.
         colors = np.array(class_colors(len(class_names)))
         axes.scatter(*points.T, s=size, linewidths=0, alpha=0.7, c=colors[labels])
-        for name, color in zip(class_names, colors):
+        for label, (name, color) in enumerate(zip(class_names, colors)):
             axes.scatter([], [], s=30, color=color, label=name)
-        axes.legend(
-            loc="center left",
-            bbox_to_anchor=(1, 0.5),
-            frameon=False,
-            ncols=-(-len(class_names) // 20),
+            if len(name) <= 2 and np.any(labels == label):
+                # A short name fits where its class is, and needs no colour to be read.
+                axes.annotate(
+                    name,
+                    np.median(points[labels == label], axis=0),
+                    ha="center",
+                    va="center",
+                    weight="bold",
+                    path_effects=[withStroke(linewidth=3, foreground="white")],
+                )
+        figure.legend(
+            loc="outside right center", frameon=False, ncols=-(-len(class_names) // 20)
         )
-    axes.set(xlabel="$z_1$", ylabel="$z_2$", aspect="equal")
+    axes.set(xlabel="$z_1$", ylabel="$z_2$")
+    axes.set_aspect("equal", adjustable="datalim")
     axes.spines[["top", "right"]].set_visible(False)
     return figure
 

@@ -1,15 +1,18 @@
 """The variational autoencoder of "Generative Deep Learning" for Keras 3."""
 
+import os
 import sys
 
 # `python -m vae_keras.fit` imports this file before it can look at its arguments;
-# Python marks that moment with sys.argv[0] == "-m". The names below would then cost
-# seconds of importing TensorFlow, only to answer --help.
-_starting_a_command = sys.argv[:1] == ["-m"] and any(
-    argument.startswith("vae_keras.") for argument in sys.orig_argv
+# Python marks that moment with sys.argv[0] == "-m", and processes that the command
+# starts with the command's own path. The names below would then cost seconds of
+# importing TensorFlow, only to answer --help.
+_command = sys.argv[0] if sys.argv else ""
+_serving_a_command = _command.startswith(os.path.dirname(__file__)) or (
+    _command == "-m" and any(argument.startswith("vae_keras.") for argument in sys.orig_argv)
 )
 
-if not _starting_a_command:
+if not _serving_a_command:
     from vae_keras.config import PRESETS, FitConfig, make_config
     from vae_keras.data import ImageData, load_data
     from vae_keras.errors import DivergedError, InputError

@@ -38,14 +38,16 @@ def silu(x):
 
 
 def mish(x):
-    """x·tanh(log(1 + eˣ)), written with s = σ(x) and q = σ(−x), which cannot overflow.
+    """x·tanh(log(1 + eˣ)), written with s = σ(x) and q = 1 − s, which cannot overflow.
 
     Reference:
         Misra 2019, https://arxiv.org/abs/1908.08681.
     """
-    s, q = ops.sigmoid(x), ops.sigmoid(-x)
-    t = s * (1.0 + q) / (1.0 + q * q)  # tanh(log(1 + eˣ))
-    return x * t, t + x * s * (1.0 + t) * (2.0 * q * q / (1.0 + q * q))
+    s = ops.sigmoid(x)
+    q = 1.0 - s
+    r = 1.0 / (1.0 + q * q)
+    t = s * (1.0 + q) * r  # tanh(log(1 + eˣ))
+    return x * t, t + x * s * (1.0 + t) * (2.0 * q * q * r)
 
 
 SMOOTH_FUNCTIONS = {"gelu": gelu, "gelu_tanh": gelu_tanh, "mish": mish, "silu": silu}

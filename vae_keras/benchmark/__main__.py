@@ -74,7 +74,7 @@ def _one_at_a_time(images, batch_size, blocks, steps, flops, threads):
     else:
         print("PyTorch is not installed and left out: pip install torch")
     seconds = {row: [] for row in workers}
-    for block in tqdm(range(-1, blocks), desc="one at a time", unit="block", leave=False):
+    for block in tqdm(range(-1, blocks), desc="one at a time", unit="block", leave=False, disable=None):
         for row, worker in workers.items():
             count = 3 if row == "matmul" else steps
             taken = worker.time(row, count) / count

@@ -46,21 +46,18 @@ def plain_keras_step(images, batch_size, activation):
     def activate():
         return layers.LeakyReLU() if activation == "leaky_relu" else layers.Activation(activation)
 
-    encoder = keras.Sequential([keras.Input(images.shape[1:])])
+    inputs = x = keras.Input(images.shape[1:])
     for filters, stride in ((32, 1), (64, 2), (64, 2), (64, 1)):
-        encoder.add(layers.Conv2D(filters, 3, stride, "same"))
-        encoder.add(activate())
-    encoder.add(layers.Flatten())
-    mean = layers.Dense(LATENT_DIM)(encoder.output)
-    log_var = layers.Dense(LATENT_DIM)(encoder.output)
-    encoder = keras.Model(encoder.inputs, [mean, log_var])
+        x = activate()(layers.Conv2D(filters, 3, stride, "same")(x))
+    x = layers.Flatten()(x)
+    encoder = keras.Model(inputs, [layers.Dense(LATENT_DIM)(x), layers.Dense(LATENT_DIM)(x)])
 
-    decoder = keras.Sequential([keras.Input((LATENT_DIM,)), layers.Dense(7 * 7 * 64)])
-    decoder.add(layers.Reshape((7, 7, 64)))
+    inputs = keras.Input((LATENT_DIM,))
+    x = layers.Reshape((7, 7, 64))(layers.Dense(7 * 7 * 64)(inputs))
     for filters, stride in ((64, 1), (64, 2), (32, 2)):
-        decoder.add(layers.Conv2DTranspose(filters, 3, stride, "same"))
-        decoder.add(activate())
-    decoder.add(layers.Conv2DTranspose(1, 3, 1, "same", activation="sigmoid"))
+        x = activate()(layers.Conv2DTranspose(filters, 3, stride, "same")(x))
+    x = layers.Conv2DTranspose(1, 3, 1, "same", activation="sigmoid")(x)
+    decoder = keras.Model(inputs, x)
 
     class PlainVAE(keras.Model):
         def train_step(self, images):

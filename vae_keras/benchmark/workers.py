@@ -1,9 +1,9 @@
 """Processes that train steps when they are told to, and wait meanwhile."""
 
 import multiprocessing
-import os
 import time
 
+from vae_keras import cli
 from vae_keras.benchmark.contestants import CONTESTANTS
 
 
@@ -46,13 +46,13 @@ class Worker:
 
 
 def _work(connection, threads, images, batch_size, contestants):
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     if "plain PyTorch" in dict(contestants):
         import torch
 
         torch.set_num_threads(threads)
         steps = {}
     else:
+        cli.import_tensorflow()
         import tensorflow as tf
 
         tf.config.threading.set_intra_op_parallelism_threads(threads)

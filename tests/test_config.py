@@ -21,7 +21,6 @@ def test_the_defaults_are_the_books_digits_network():
         ("digits", "digits", 100),
         ("mnist", "digits", 20),
         ("fashion_mnist", "fashion", 5),
-        ("tfds:celeb_a", "faces", 200),
         ("tfds:kmnist", "digits", 20),
     ],
 )

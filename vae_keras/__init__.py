@@ -8,7 +8,7 @@ import sys
 # starts with the command's own path. The names below would then cost seconds of
 # importing TensorFlow, only to answer --help.
 _command = sys.argv[0] if sys.argv else ""
-_serving_a_command = _command.startswith(os.path.dirname(__file__)) or (
+_serving_a_command = _command.startswith(os.path.dirname(__file__) + os.sep) or (
     _command == "-m" and any(argument.startswith("vae_keras.") for argument in sys.orig_argv)
 )
 

@@ -8,6 +8,7 @@ import sys
 import tempfile
 
 from vae_keras.errors import DivergedError, InputError
+from vae_keras.signals import Interrupted
 
 EXIT_FAILED, EXIT_USAGE = 1, 2
 
@@ -35,6 +36,7 @@ def run_command(command):
         What `command` returns. Exit status 2 for input that cannot be used, 1 for a
         diverged training and a full disk, 128 + signal for an interruption.
     """
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         return command()
     except InputError as error:
@@ -69,6 +71,10 @@ def import_tensorflow():
         finally:
             os.dup2(terminal, 2)
             os.close(terminal)
+
+
+def _interrupt(number, frame):
+    raise Interrupted(number)
 
 
 def _with_notes(message, error):

@@ -216,7 +216,6 @@ PRESETS = {
 DATASET_PRESETS = {
     "fashion_mnist": "fashion",
     "tfds:fashion_mnist": "fashion",
-    "tfds:celeb_a": "faces",
 }
 LARGE_DATASET_EPOCHS = 20  # for all but the 1,437 training images of "digits"
 

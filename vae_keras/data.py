@@ -4,6 +4,7 @@ import dataclasses
 import difflib
 import hashlib
 import os
+import re
 import threading
 import urllib.error
 import urllib.request
@@ -25,7 +26,7 @@ class ImageData:
         name: Name of the data set.
         train_images, test_images: uint8 arrays `(images, height, width, channels)`.
         train_labels, test_labels: Integer arrays `(images,)`, or None without classes.
-        class_names: One text for each label.
+        class_names: One text for each label; by default its number.
     """
 
     name: str
@@ -43,6 +44,16 @@ class ImageData:
                 f"training images of {self.train_images.shape[1:]} and test images of "
                 f"{self.test_images.shape[1:]} must have the same shape"
             )
+        all_labels = [labels for labels in (self.train_labels, self.test_labels) if labels is not None]
+        if all_labels and not all(
+            np.issubdtype(labels.dtype, np.integer) and labels.min() >= 0 for labels in all_labels
+        ):
+            raise InputError("labels must be whole numbers from 0")
+        classes = max((int(labels.max()) + 1 for labels in all_labels), default=0)
+        if not self.class_names:
+            object.__setattr__(self, "class_names", tuple(map(str, range(classes))))
+        elif len(self.class_names) < classes:
+            raise InputError(f"{classes} classes need as many class_names: {self.class_names}")
         for split in ("train", "test"):
             images, labels = getattr(self, f"{split}_images"), getattr(self, f"{split}_labels")
             if labels is not None and len(labels) != len(images):
@@ -83,22 +94,24 @@ def check_images(images, name="images"):
         raise InputError(
             f"{name} must be an array of shape (images, height, width, 1 or 3), received {received}"
         )
+    if not len(images):
+        raise InputError(f"{name} must hold at least one image, received none")
     if images.dtype != np.uint8:
+        if images.dtype.kind not in "biuf":
+            raise InputError(f"{name} must be uint8 in 0..255, received {images.dtype}")
         if not np.isfinite(images).all():
             raise InputError(f"{name} must be uint8 in 0..255, received values that are not finite")
         raise InputError(
             f"{name} must be uint8 in 0..255, received {images.dtype} from {images.min()} to "
             f"{images.max()}: scale and round them first"
         )
-    if not len(images):
-        raise InputError(f"{name} must hold at least one image, received none")
 
 
 def check_dataset_name(name):
     """Raise `InputError` unless the name is one that `load_data` could know."""
     if not name.startswith("tfds:"):
         check_name("data set", name, KNOWN_DATASETS)
-    elif name in ("tfds:", "tfds:NAME"):
+    if not re.match(r"(?!tfds:NAME)(tfds:)?\w", name):
         raise InputError(
             "tfds: must be followed by a data set of tensorflow-datasets, such as tfds:kmnist"
         )
@@ -304,7 +317,11 @@ def _tfds_builder(name, data_dir):
         nearest = difflib.get_close_matches(base, known, n=1)
         hint = f"did you mean 'tfds:{nearest[0]}'?" if nearest else "see tfds.list_builders()"
         raise InputError(f"tensorflow-datasets has no data set {base!r}: {hint}")
-    return tfds.builder(tfds_name, data_dir=data_dir)
+    try:
+        return tfds.builder(tfds_name, data_dir=data_dir)
+    except Exception as error:  # for versions and configurations that do not exist, of many kinds
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise InputError(f"data set {name!r} cannot be used: {reason[0]}") from error
 
 
 def _download_problem(builder):

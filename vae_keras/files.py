@@ -24,16 +24,26 @@ def replacing(path):
             with open(aside, "rb") as file:
                 os.fsync(file.fileno())  # the disk has it before it gets its name
         if path.is_dir():
-            shutil.rmtree(path)
+            remove(path)  # a folder cannot be renamed over another
         os.replace(aside, path)
     except BaseException:
         _remove(aside)
         raise
 
 
+def remove(path):
+    """Remove a file or folder, which nobody sees half-removed under its own name."""
+    path = Path(path)
+    if path.is_dir():
+        aside = path.with_name(f"{TEMPORARY_PREFIX}removed-{path.name}")
+        _remove(aside)
+        path = path.rename(aside)
+    _remove(path)
+
+
 def remove_unfinished(directory):
-    """Remove what a killed process left half-written in a folder."""
-    for path in Path(directory).rglob(f"{TEMPORARY_PREFIX}*"):
+    """Remove what a killed process left half-written or half-removed in a folder."""
+    for path in Path(directory).glob(f"{TEMPORARY_PREFIX}*"):
         _remove(path)
 
 

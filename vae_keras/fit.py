@@ -17,6 +17,7 @@ from vae_keras.config import (
 from vae_keras.data import check_dataset_name, resolve_dataset
 from vae_keras.errors import InputError
 from vae_keras.runs import Run, check_run
+from vae_keras.signals import deferred_signals
 
 RUN_OPTIONS = {
     "directory": None,
@@ -122,8 +123,12 @@ def parse(arguments=None):
         raise InputError("--resume needs the folder of a run: --resume DIR")
     if run["overwrite"] and not run["directory"]:
         raise InputError("--overwrite needs the folder of a run: --directory DIR")
+    if run["directory"] == "":
+        raise InputError("--directory is empty: name a folder")
     if run["resume"]:
         stored = Run(run["directory"]).read_config()
+        if options.get("dataset") == "auto":
+            del options["dataset"]
         config = FitConfig.from_dict({**stored.to_dict(), **options})
     else:
         dataset = options.pop("dataset", "auto")
@@ -142,12 +147,16 @@ def parse(arguments=None):
 
 def main(arguments=None):
     """Train what the arguments ask for, and say where everything is."""
-    config, run_options = cli.run_command(lambda: parse(arguments))
-    cli.import_tensorflow()
-    from vae_keras.training import train
+    cli.run_command(lambda: fit(*parse(arguments)))
 
-    run = cli.run_command(lambda: train(config, **run_options))
-    print(describe_run(run))
+
+def fit(config, run_options):
+    """Train, and print the final table."""
+    with deferred_signals() as signals:  # an interrupted import fails in many ways
+        cli.import_tensorflow()
+        from vae_keras.training import train
+    signals.check()
+    print(describe_run(train(config, **run_options)))
 
 
 def describe_run(run):

@@ -4,8 +4,14 @@ import keras
 from keras import layers
 
 from vae_keras.activations import activation_layer
-from vae_keras.errors import InputError
+from vae_keras.errors import InputError, check_name
 from vae_keras.seeds import derive_seed
+
+NORMALIZATION_LAYERS = {
+    "none": None,
+    "batch": layers.BatchNormalization,
+    "layer": layers.LayerNormalization,
+}
 
 
 def build_encoder(
@@ -165,11 +171,8 @@ def check_strides(image_shape, strides):
 def _after_layer(x, name, activation, normalization, position, dropout, seed):
     """Normalisation and activation in the order that `position` names, then dropout."""
     activate = activation_layer(activation, name=f"{name}_activation")
-    normalize = {
-        "none": None,
-        "batch": layers.BatchNormalization,
-        "layer": layers.LayerNormalization,
-    }[normalization]
+    normalize = NORMALIZATION_LAYERS[check_name("normalization", normalization, NORMALIZATION_LAYERS)]
+    check_name("normalization position", position, ("before", "after"))
     if normalize is None:
         x = activate(x)
     elif position == "before":

@@ -1,19 +1,17 @@
 """The folder of a training run: what its files are called, and how they are read and written."""
 
-import contextlib
 import csv
 import importlib.metadata
 import json
 import os
 import platform
-import shutil
 from pathlib import Path
 
 import filelock
 
 from vae_keras.config import FitConfig
 from vae_keras.errors import InputError
-from vae_keras.files import remove_unfinished, replacing
+from vae_keras.files import remove, remove_unfinished, replacing
 
 VERSIONED_PACKAGES = ("vae_keras", "tensorflow", "keras", "numpy")
 
@@ -61,6 +59,13 @@ class Run:
                 f"{self.directory} already holds a run: go on with it by --resume, replace it by "
                 "--overwrite, or choose another --directory"
             )
+        if not self.exists and self.directory.is_dir():
+            # Hidden files may be a lock, or what a process left that was killed early.
+            others = [path.name for path in self.directory.iterdir() if path.name[0] != "."]
+            if others:
+                raise InputError(
+                    f"{self.directory} holds {others[0]} and is no run: choose another --directory"
+                )
         existing = self.directory
         while not existing.exists() and existing != existing.parent:
             existing = existing.parent
@@ -77,6 +82,9 @@ class Run:
         """The settings of the run, a `FitConfig`; `InputError` if they cannot be trusted."""
         settings = self._read_config_file()["settings"]
         try:
+            missing = FitConfig().to_dict().keys() - settings.keys()
+            if missing:
+                raise InputError(f"setting {min(missing)!r} is missing")
             return FitConfig.from_dict(settings)
         except InputError as error:
             raise InputError(f"{self.config_file}: {error}") from None
@@ -150,28 +158,38 @@ class Run:
     def clear(self):
         """Remove the files of an earlier run, and nothing else."""
         # In this order: what says that a run is finished goes first.
-        for path in (self.metrics_file, self.model_file, self.history_file):
-            path.unlink(missing_ok=True)
-        for folder in (self.saved_model, self.figures, self.checkpoints, self.tensorboard):
-            if folder.exists():
-                shutil.rmtree(folder)
-        self.config_file.unlink(missing_ok=True)
+        for path in (
+            self.metrics_file,
+            self.model_file,
+            self.history_file,
+            self.saved_model,
+            self.figures,
+            self.checkpoints,
+            self.tensorboard,
+            self.config_file,
+        ):
+            remove(path)
 
-    @contextlib.contextmanager
     def locked(self):
-        """Keep the folder for this process; `InputError` if another one has it.
+        """Keep the folder for this process inside a `with`; `InputError` if another one has it.
 
         The operating system gives the lock back when the process ends, however it ends.
         """
+        lock = filelock.FileLock(self._lock_file, blocking=False)
         try:
-            with filelock.FileLock(self._lock_file, blocking=False):
-                remove_unfinished(self.directory)
-                yield self
+            return lock.acquire()
         except filelock.Timeout:
             raise InputError(
                 f"{self.directory} is in use by another process: wait for it, or choose another "
                 "--directory"
             ) from None
+        except OSError as error:
+            raise _unwritable(self.directory, error.strerror) from None
+
+    def remove_unfinished(self):
+        """Remove what a killed process left half-written."""
+        for folder in (self.directory, self.checkpoints):
+            remove_unfinished(folder)
 
 
 def create_run(directory=None, name="run"):

@@ -101,8 +101,7 @@ def train(
         The finished `Run`.
 
     Raises:
-        InputError: If settings, data and folder do not fit together; nothing has been
-            written then.
+        InputError: If settings, data and folder do not fit together; no run is changed then.
         DivergedError: If a loss is no longer finite; the last checkpoint stays.
         Interrupted: At Ctrl-C or SIGTERM, after the step; the last checkpoint stays.
     """
@@ -110,6 +109,8 @@ def train(
         check_run(config, Run(directory), resume, overwrite)
     elif resume:
         raise InputError("nothing to resume: name the folder of the run")
+    if resume and Run(directory).finished and Run(directory).read_config() == config:
+        return Run(directory)
     if tensorboard and importlib.util.find_spec("tensorboard") is None:
         raise InputError("TensorBoard is not installed: pip install tensorboard")
     if data is None:
@@ -125,12 +126,11 @@ def train(
     with run.locked(), deferred_signals() as signals, _how_to_resume(run):
         if resume:
             rows = _restore(run, model, config, data)
-            if run.finished:
-                return run
         else:
             run.check_startable(overwrite)  # again: another process may have been faster
             run.clear()
             rows = []
+        run.remove_unfinished()
         run.write_config(config, data)
         print(
             f"{data.name}: {len(data.train_images):,} training and {len(data.test_images):,} test "
@@ -185,13 +185,18 @@ def _restore(run, model, config, data):
         model, run.checkpoints, warn=lambda line: print(line, file=sys.stderr)
     )
     rows = run.read_history()
+    # The history may be one epoch ahead, had the process been killed before its checkpoint.
+    if not epoch and (run.finished or len(rows) > 1):
+        raise InputError(
+            f"{run.checkpoints} holds no whole checkpoint to go on from: restore one, or start the "
+            "run again with --overwrite"
+        )
     if len(rows) < epoch:
         raise InputError(
             f"{run.history_file} has {len(rows)} rows but the checkpoint is of epoch {epoch}: "
             "restore it, or start the run again with --overwrite"
         )
-    if epoch < config.epochs:
-        run.metrics_file.unlink(missing_ok=True)
+    run.metrics_file.unlink(missing_ok=True)
     return rows[:epoch]
 
 

@@ -28,9 +28,9 @@ def main():
     parser.add_argument("--blocks", type=int, default=15, metavar="N", help="rounds of blocks (15)")
     parser.add_argument("--steps", type=int, default=20, metavar="N", help="in a block (20)")
     options = parser.parse_args()
-    for name in ("batch_size", "blocks", "steps"):
-        if getattr(options, name) < 1:
-            parser.error(f"{name} must be at least 1, received {getattr(options, name)}")
+    for name, least in (("batch_size", 1), ("blocks", 2), ("steps", 1)):
+        if getattr(options, name) < least:
+            parser.error(f"{name} must be at least {least}, received {getattr(options, name)}")
     cli.import_tensorflow()
     cli.run_command(lambda: benchmark(**vars(options)))
 
@@ -47,7 +47,7 @@ def benchmark(batch_size, blocks, steps):
 
     images = load_data("digits").train_images
     flops = flops_per_image(build_model(make_config(), images.shape[1:])) * batch_size
-    cores = len(os.sched_getaffinity(0))
+    cores = os.cpu_count()
     print(
         f"{_processor()}, {cores} cores; Python {platform.python_version()}, TensorFlow "
         f"{tf.__version__}, Keras {keras.__version__}; batch {batch_size}, "
@@ -65,7 +65,6 @@ def _one_at_a_time(images, batch_size, blocks, steps, flops, threads):
 
     rows = [(name, activation) for name, activations in TESTED.items() for activation in activations]
     of_torch = [row for row in rows if row[0] == "plain PyTorch"]
-    workers = {}
     tensorflow_rows = [row for row in rows if row not in of_torch]
     tensorflow_worker = Worker(threads, images, batch_size, tensorflow_rows)
     workers = dict.fromkeys([*tensorflow_rows, "matmul"], tensorflow_worker)

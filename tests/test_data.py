@@ -120,7 +120,8 @@ def test_a_bad_name_is_refused(name, message, tmp_path):
 
 
 def test_resolving_does_not_import_tensorflow(tmp_path):
-    script = "import sys; sys.argv[0] = '-m'\nfrom vae_keras.data import resolve_dataset\n"
+    script = "import sys; sys.argv[0], sys.orig_argv = '-m', ['vae_keras.fit']\n"
+    script += "from vae_keras.data import resolve_dataset\n"
     script += f"resolve_dataset('auto', {str(tmp_path)!r}); print('tensorflow' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert result.stdout == "False\n", result.stderr
@@ -139,6 +140,8 @@ UINT8 = np.zeros((4, 8, 8, 1), np.uint8)
         (np.zeros((4, 8, 8, 1), np.float32), "must be uint8"),
         (np.full((4, 8, 8, 1), 300), "from 300 to 300"),
         (UINT8[:0], "at least one image"),
+        (np.zeros((0, 8, 8, 1), np.float32), "at least one image"),
+        (np.full((4, 8, 8, 1), "a"), "must be uint8"),
         (np.zeros((4, 8, 9, 1), np.uint8), "must have the same shape"),
     ],
 )
@@ -150,6 +153,40 @@ def test_arrays_that_are_no_images_are_refused(images, message):
 def test_labels_must_match_images():
     with pytest.raises(InputError, match="3 labels for 4 images"):
         ImageData("mine", UINT8, UINT8, np.zeros(3, int))
+
+
+def test_labels_name_their_classes_unless_names_are_given():
+    labels = np.array([0, 2, 1, 0])
+    assert ImageData("mine", UINT8, UINT8, labels, labels).class_names == ("0", "1", "2")
+    with pytest.raises(InputError, match="3 classes need as many class_names"):
+        ImageData("mine", UINT8, UINT8, labels, labels, ("a", "b"))
+    with pytest.raises(InputError, match="whole numbers from 0"):
+        ImageData("mine", UINT8, UINT8, labels - 1, labels)
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="reads Linux's /proc")
+def test_twice_the_images_take_twice_the_memory_and_no_more():
+    script = """
+import sys, numpy as np, tensorflow as tf
+from vae_keras.data import ordered_batches, training_batches
+images = np.zeros((int(sys.argv[1]), 28, 28, 1), np.uint8)
+images += 1  # so that the system really hands out the memory
+for batch in training_batches(images, 32, seed=0).take(50):
+    pass
+for batch in ordered_batches(images, 500).take(5):
+    pass
+print(int(open("/proc/self/statm").read().split()[1]) * 4096)
+"""
+    resident = [
+        int(
+            subprocess.run(
+                [sys.executable, "-c", script, str(count)], capture_output=True, text=True
+            ).stdout
+        )
+        for count in (100_000, 300_000)
+    ]
+    added = 200_000 * 28 * 28
+    assert 0.9 * added < resident[1] - resident[0] < 1.15 * added
 
 
 def numbered(count):

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from vae_keras import fit
 from vae_keras.config import FitConfig
-from vae_keras.errors import InputError
 from vae_keras.runs import Run
 
 TINY = ["--dataset", "digits", "--max-train-images", "64", "--epochs", "1"]
@@ -106,6 +105,14 @@ BAD_ARGUMENTS = [
     ("--resume unknown", "unknown setting 'epoch'"),
     ("--resume wrong", "epochs must be a whole number"),
     ("--directory held", "already holds a run"),
+    ("--directory mine", "holds thesis.tex and is no run"),
+    ("--directory mine --overwrite", "holds thesis.tex and is no run"),
+    ("--directory=", "--directory is empty"),
+    ("--dataset tfds:mnist:9.9.9", "cannot be used"),
+    ("--dataset tfds:mnist/foo", "cannot be used"),
+    ("--dataset tfds:.", "must be followed by a data set"),
+    ("--resume incomplete", "setting 'seed' is missing"),
+    ("--devices none", "must be 'all' or a number"),
     ("--resume held --activation gelu", "activation is 'leaky_relu'"),
     ("--resume held --epochs 1", "a run can be made longer, not shorter"),
     ("--nonsense", "unrecognized arguments"),
@@ -116,11 +123,16 @@ BAD_ARGUMENTS = [
 def folder(tmp_path, monkeypatch):
     """A folder with what goes wrong in it."""
     (tmp_path / "file").write_text("mine")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("mine")
+    complete = FitConfig().to_dict()
+    incomplete = {name: value for name, value in complete.items() if name != "seed"}
     for name, content in {
         "damaged": "{",
-        "unknown": '{"settings": {"epoch": 3}, "data": {}}',
-        "wrong": '{"settings": {"epochs": "3"}, "data": {}}',
-        "held": json.dumps({"settings": FitConfig().to_dict(), "data": {}}),
+        "unknown": json.dumps({"settings": {**complete, "epoch": 3}, "data": {}}),
+        "wrong": json.dumps({"settings": {**complete, "epochs": "3"}, "data": {}}),
+        "incomplete": json.dumps({"settings": incomplete, "data": {}}),
+        "held": json.dumps({"settings": complete, "data": {}}),
     }.items():
         (tmp_path / name).mkdir()
         (tmp_path / name / "config.json").write_text(content)
@@ -160,28 +172,29 @@ def test_answers_that_need_no_tensorflow_come_within_a_second(tmp_path, argument
     assert min(seconds) < 1
 
 
-OPTIONS = [
-    action.option_strings[0]
-    for action in fit.build_parser()._actions
-    # Not --dataset, which may go to the network for any name.
-    if action.option_strings[0] not in ("-h", "--dataset", "--data-dir", "--directory", "--resume")
-]
-VALUES = st.text(max_size=12) | st.integers().map(str) | st.floats().map(str)
+OPTIONS = [action.option_strings[0] for action in fit.build_parser()._actions[1:]]
+# What a shell can pass on: any text without a zero byte.
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=300)
+VALUES = TEXTS | st.integers().map(str) | st.floats().map(str) | st.sampled_from(["held", "file/x"])
 
 
 @settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.sampled_from(OPTIONS), VALUES), max_size=3))
-def test_any_text_in_any_option_is_settings_or_a_one_line_error(capsys, pairs):
-    arguments = ["--dataset", "digits", *(f"{option}={value}" for option, value in pairs)]
-    try:
-        config, _ = fit.parse(arguments)
-    except InputError as error:
-        assert str(error)
-    except SystemExit as stopped:
-        assert stopped.code == 2
-        assert capsys.readouterr().err.count("\n") == 1
-    else:
-        assert isinstance(config, FitConfig)
+def test_any_text_in_any_option_is_settings_or_a_one_line_error(folder, capsys, pairs):
+    before = snapshot(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        started = []
+        patch.setattr(fit, "fit", lambda config, run: started.append(config))
+        patch.setattr(fit, "resolve_dataset", lambda name, data_dir: ("digits", None))
+        try:
+            fit.main([f"{option}={value}" for option, value in pairs])
+        except SystemExit as stopped:
+            assert stopped.code == 2
+            error = capsys.readouterr().err
+            assert error.startswith("error: ") and error.count("\n") == 1
+        else:
+            assert isinstance(started[0], FitConfig)
+    assert snapshot(folder) == before
 
 
 @pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -66,7 +66,7 @@ def test_a_run_killed_many_times_equals_one_that_was_not(tiny_config, tiny_data,
             if moment == "between epochs":
                 process.join(random.uniform(0, 0.3))
             else:
-                wait_until(lambda: any(run.checkpoints.glob(".unfinished-*")), process)
+                assert wait_until(lambda: any(run.checkpoints.glob(".unfinished-*")), process)
         assert process.is_alive(), f"ended by itself after {len(moments)} kills"
         process.kill()
         process.join()
@@ -74,6 +74,13 @@ def test_a_run_killed_many_times_equals_one_that_was_not(tiny_config, tiny_data,
         # A finished epoch is never missing from the history.
         assert len(run.read_history()) >= finished_epochs(run) >= before
     assert 0 < finished_epochs(run) < config.epochs
+    for delay in (0, 0.3, 1):  # while the model is saved, exported and drawn
+        process = start(config, run.directory, tiny_data, resume=True)
+        assert wait_until(lambda: finished_epochs(run) == config.epochs, process)
+        process.join(delay)
+        assert process.is_alive() and not run.finished
+        process.kill()
+        process.join()
     process = start(config, run.directory, tiny_data, resume=True)
     process.join()
     assert process.exitcode == 0

@@ -113,6 +113,15 @@ def test_a_damaged_checkpoint_costs_one_epoch_and_nothing_else(
     assert_equal_runs(train(config, tmp_path / "whole", tiny_data), run)
 
 
+def test_a_folder_that_holds_something_else_is_left_alone(tiny_config, tiny_data, tmp_path):
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "figures" / "paper.png").write_text("mine")
+    for overwrite in (False, True):
+        with pytest.raises(InputError, match="holds figures and is no run"):
+            train(tiny_config, tmp_path, tiny_data, overwrite=overwrite)
+    assert (tmp_path / "figures" / "paper.png").read_text() == "mine"
+
+
 def test_a_finished_run_is_replaced_only_when_asked(finished, tiny_config, tiny_data):
     with pytest.raises(InputError, match="already holds a run.*--resume.*--overwrite"):
         train(tiny_config, finished.directory, tiny_data)
@@ -146,8 +155,7 @@ def test_a_run_goes_on_only_with_its_own_images(finished, tiny_data):
         ("{", "config.json is damaged"),
         ("[]", "config.json is damaged"),
         ('{"settings": {}}', "config.json is damaged"),
-        ('{"settings": {"epoch": 2}, "data": {}}', "unknown setting 'epoch': did you mean 'epochs'"),
-        ('{"settings": {"epochs": "2"}, "data": {}}', "epochs must be a whole number, received '2'"),
+        ('{"settings": {"epochs": 2}, "data": {}}', "setting 'activation' is missing"),
     ],
 )
 def test_a_damaged_config_is_refused(tmp_path, tiny_config, tiny_data, content, message):
@@ -155,6 +163,16 @@ def test_a_damaged_config_is_refused(tmp_path, tiny_config, tiny_data, content, 
     with pytest.raises(InputError, match=message):
         train(tiny_config, tmp_path, tiny_data, resume=True)
     assert [path.name for path in tmp_path.iterdir()] == ["config.json"]
+
+
+def test_a_run_without_a_whole_checkpoint_keeps_its_results(finished, tiny_data):
+    for checkpoint in finished.checkpoints.iterdir():
+        checkpoint.unlink()
+    before = finished.history_file.read_bytes(), finished.metrics_file.read_bytes()
+    longer = finished.read_config().replace(epochs=3)
+    with pytest.raises(InputError, match="holds no whole checkpoint.*--overwrite"):
+        train(longer, finished.directory, tiny_data, resume=True)
+    assert (finished.history_file.read_bytes(), finished.metrics_file.read_bytes()) == before
 
 
 def test_a_history_that_does_not_fit_is_refused(finished, tiny_data):

@@ -111,7 +111,7 @@ def check_dataset_name(name):
     """Raise `InputError` unless the name is one that `load_data` could know."""
     if not name.startswith("tfds:"):
         check_name("data set", name, KNOWN_DATASETS)
-    if not re.match(r"(?!tfds:NAME)(tfds:)?\w", name):
+    elif name == "tfds:NAME" or not re.match(r"tfds:\w", name):
         raise InputError(
             "tfds: must be followed by a data set of tensorflow-datasets, such as tfds:kmnist"
         )
@@ -205,7 +205,6 @@ def training_batches(images, batch_size, seed, first_epoch=0):
     """
     import tensorflow as tf
 
-    images = tf.convert_to_tensor(images)
     start = derive_seed(seed, "order")
 
     def order_of_epoch(epoch):
@@ -215,12 +214,7 @@ def training_batches(images, batch_size, seed, first_epoch=0):
         )
         return tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
 
-    epochs = tf.data.Dataset.counter(first_epoch)
-    return (
-        epochs.flat_map(order_of_epoch)
-        .map(lambda chosen: _scale(tf.gather(images, chosen)))
-        .prefetch(tf.data.AUTOTUNE)
-    )
+    return _gather(images, tf.data.Dataset.counter(first_epoch).flat_map(order_of_epoch))
 
 
 def ordered_batches(images, batch_size):
@@ -235,8 +229,7 @@ def ordered_batches(images, batch_size):
     """
     import tensorflow as tf
 
-    dataset = tf.data.Dataset.from_tensor_slices(tf.convert_to_tensor(images))
-    return dataset.batch(batch_size).map(_scale).prefetch(tf.data.AUTOTUNE)
+    return _gather(images, tf.data.Dataset.range(len(images)).batch(batch_size))
 
 
 def scale(images):
@@ -244,10 +237,20 @@ def scale(images):
     return images.astype(np.float32) / np.float32(255)
 
 
-def _scale(images):
+def _gather(images, indices):
+    """A dataset of batches of indices as one of float32 images in [0, 1].
+
+    NumPy picks the images, because a TensorFlow tensor of them would be a second copy of
+    the largest thing in the process.
+    """
     import tensorflow as tf
 
-    return tf.cast(images, tf.float32) / 255.0
+    def pick(chosen):
+        batch = tf.numpy_function(lambda chosen: images[chosen], [chosen], tf.uint8, stateful=False)
+        batch = tf.ensure_shape(batch, (None, *images.shape[1:]))
+        return tf.cast(batch, tf.float32) / 255.0
+
+    return indices.map(pick).prefetch(tf.data.AUTOTUNE)
 
 
 def _load_digits():

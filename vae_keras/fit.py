@@ -147,7 +147,14 @@ def parse(arguments=None):
 
 def main(arguments=None):
     """Train what the arguments ask for, and say where everything is."""
-    cli.run_command(lambda: fit(*parse(arguments)))
+    cli.run_command(lambda: fit(*_parse_safely(arguments)))
+
+
+def _parse_safely(arguments):
+    try:
+        return parse(arguments)
+    except OSError as error:  # a name too long, a folder that may not be read
+        raise InputError(f"{error.filename} cannot be used: {error.strerror}") from None
 
 
 def fit(config, run_options):

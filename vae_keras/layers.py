@@ -31,10 +31,11 @@ class Sampling(keras.layers.Layer):
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def call(self, mean, log_var):
-        replica, replicas = _replica()
-        shape = (replicas, *ops.shape(mean))
-        noise = keras.random.normal(shape, dtype=mean.dtype, seed=self.seed_generator)[replica]
-        return mean + ops.exp(0.5 * log_var) * noise
+        count, latent_dim = ops.shape(mean)
+        start, total = share_of_batch(count)
+        # The noise of the whole batch, so that it is the same on any number of devices.
+        noise = keras.random.normal((total, latent_dim), dtype=mean.dtype, seed=self.seed_generator)
+        return mean + ops.exp(0.5 * log_var) * noise[start : start + count]
 
     def compute_output_shape(self, mean_shape, log_var_shape):
         return mean_shape
@@ -43,20 +44,24 @@ class Sampling(keras.layers.Layer):
         return {**super().get_config(), "seed": self.seed}
 
 
-def _replica():
-    """Which part of a batch this device works on, and of how many parts.
+def share_of_batch(count):
+    """Where this device's images stand in a batch that several devices share.
 
-    Every device draws the noise of the whole batch and takes its part, so that a batch
-    meets the same noise on any number of devices.
+    Args:
+        count: Number of images that this device has.
+
+    Returns:
+        Tuple of the number of images on the devices before it, and on all of them.
     """
     if keras.backend.backend() != "tensorflow":
-        return 0, 1
+        return 0, count
     import tensorflow as tf
 
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
-        return 0, 1
-    return context.replica_id_in_sync_group, context.num_replicas_in_sync
+        return 0, count
+    counts = context.all_gather(tf.reshape(count, (1,)), axis=0)
+    return tf.reduce_sum(counts[: context.replica_id_in_sync_group]), tf.reduce_sum(counts)
 
 
 @keras.saving.register_keras_serializable(package="vae_keras")

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from vae_keras.errors import check_name
-from vae_keras.layers import Sampling
+from vae_keras.layers import Sampling, share_of_batch
 from vae_keras.losses import RECONSTRUCTION_LOSSES, kl_divergence
 from vae_keras.seeds import derive_seed
 
@@ -101,8 +101,11 @@ class Autoencoder(keras.Model):
             with tf.GradientTape() as tape:
                 outputs = self(images, training=True)
                 loss = self.compute_loss(x=images, y_pred=outputs)
-                # Gradients are summed over devices, each of which has its part of the batch.
-                loss = loss / self.distribute_strategy.num_replicas_in_sync
+                # Gradients are summed over devices: each counts by its part of the batch,
+                # which may be empty and the mean over it no number.
+                count = tf.shape(images)[0]
+                share = tf.cast(count / share_of_batch(count)[1], loss.dtype)
+                loss = tf.math.multiply_no_nan(loss, share)
             gradients = tape.gradient(loss, self.trainable_weights)
             self.optimizer.apply_gradients(zip(gradients, self.trainable_weights))
             return self.get_metrics_result()

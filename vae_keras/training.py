@@ -120,7 +120,13 @@ def train(
             f"{len(data.train_images)} training images are fewer than one batch of "
             f"{config.batch_size}: choose a smaller --batch-size"
         )
-    with distribution(devices).scope():
+    strategy = distribution(devices)
+    if config.batch_size % strategy.num_replicas_in_sync:
+        raise InputError(
+            f"batch_size {config.batch_size} cannot be shared by {strategy.num_replicas_in_sync} "
+            "devices: choose a multiple"
+        )
+    with strategy.scope():
         model = build_model(config, data.image_shape)
     run = Run(directory) if resume else create_run(directory, run_name(config))
     with run.locked(), deferred_signals() as signals, _how_to_resume(run):
@@ -202,6 +208,9 @@ def _restore(run, model, config, data):
 
 def _fit(model, config, data, run, rows, signals, tensorboard):
     steps_per_epoch = -(-len(data.train_images) // config.batch_size)
+    # Keras wants a first batch that its devices can share evenly.
+    devices = model.distribute_strategy.num_replicas_in_sync
+    test_batch_size = max(devices, min(TEST_BATCH_SIZE, len(data.test_images)) // devices * devices)
     progress = Progress(rows, config.epochs, steps_per_epoch)
     callbacks = [
         EpochNoise(config.seed),
@@ -220,7 +229,7 @@ def _fit(model, config, data, run, rows, signals, tensorboard):
             initial_epoch=len(rows),
             epochs=config.epochs,
             steps_per_epoch=steps_per_epoch,
-            validation_data=ordered_batches(data.test_images, TEST_BATCH_SIZE),
+            validation_data=ordered_batches(data.test_images, test_batch_size),
             callbacks=callbacks,
             shuffle=False,  # the data set does it
             verbose=0,

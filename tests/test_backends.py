@@ -62,8 +62,8 @@ def run_script(script, *arguments, **environment):
     assert result.returncode == 0, result.stderr
 
 
-# The last batch of an epoch is whole, or three and two for the devices, or one and none.
-@pytest.mark.parametrize("images", [64, 69, 65])
+# The last batch of an epoch has three images for one device and two for the other, or one and none.
+@pytest.mark.parametrize("images", [69, 65])
 def test_two_devices_end_with_the_weights_of_one(tmp_path, images):
     for count in (1, 2):
         run_script(ON_DEVICES, tmp_path, count, images)

@@ -43,13 +43,6 @@ def test_the_main_job_ends_with_a_table_and_where_things_are(finished):
     assert any(run.tensorboard.rglob("events.*"))
 
 
-def test_a_second_run_takes_the_next_free_folder(finished):
-    folder, _ = finished
-    result = run_fit(*TINY, "--activation", "gelu", cwd=folder)
-    assert result.returncode == 0, result.stderr
-    assert Run(folder / "saved_models" / "digits-gelu-2").finished
-
-
 def test_a_finished_run_can_be_made_longer(finished):
     folder, _ = finished
     result = run_fit("--resume", "saved_models/digits-gelu", "--epochs", 2, cwd=folder)

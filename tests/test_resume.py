@@ -50,7 +50,7 @@ def test_a_run_killed_many_times_equals_one_that_was_not(tiny_config, tiny_data,
         normalization="batch",
         lr_decay=0.99,
         learning_rate=1e-3,
-        epochs=100,
+        epochs=300,
     )
     whole = train(config, tmp_path / "whole", tiny_data)
     random = np.random.default_rng(0)
@@ -61,7 +61,7 @@ def test_a_run_killed_many_times_equals_one_that_was_not(tiny_config, tiny_data,
         before = finished_epochs(run)
         moment = ("anywhere", "between epochs", "while a file is written")[len(moments) % 3]
         if moment == "anywhere":
-            process.join(random.uniform(0.5, 5))
+            process.join(random.uniform(0.5, 3))
         elif wait_until(lambda: finished_epochs(run) > before, process):
             if moment == "between epochs":
                 process.join(random.uniform(0, 0.3))

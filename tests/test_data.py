@@ -112,6 +112,7 @@ def test_auto_downloads_where_a_download_can_start(monkeypatch, tmp_path):
         ("tfds:mnst", "no data set 'mnst': did you mean 'tfds:mnist'"),
         ("tfds:", "must be followed by a data set"),
         ("tfds:imdb_reviews", "has no images"),
+        ("tfds:cats_vs_dogs", "differ in size"),
     ],
 )
 def test_a_bad_name_is_refused(name, message, tmp_path):

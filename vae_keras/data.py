@@ -140,6 +140,11 @@ def resolve_dataset(name, data_dir=None):
         raise InputError(
             f"data set {name!r} has no images: its features are {', '.join(builder.info.features)}"
         )
+    if None in builder.info.features["image"].shape:
+        raise InputError(
+            f"the images of data set {name!r} differ in size, which is not supported: choose a set "
+            "whose images have one size"
+        )
     if builder.is_prepared():
         return "mnist" if name == "auto" else name, None
     problem = _download_problem(builder)
@@ -271,7 +276,6 @@ def _load_digits():
 
 
 def _load_tfds(name, data_dir):
-    import tensorflow as tf
     import tensorflow_datasets as tfds
 
     builder = _tfds_builder(name, data_dir)
@@ -282,12 +286,7 @@ def _load_tfds(name, data_dir):
     )
     arrays = {}
     for split, instruction in _splits(builder.info.splits).items():
-        try:
-            examples = builder.as_dataset(split=instruction, batch_size=-1, shuffle_files=False)
-        except tf.errors.InvalidArgumentError:
-            raise InputError(
-                f"the images of data set {name!r} differ in size, which is not supported"
-            ) from None
+        examples = builder.as_dataset(split=instruction, batch_size=-1, shuffle_files=False)
         arrays[f"{split}_images"] = examples["image"].numpy()
         if has_labels:
             arrays[f"{split}_labels"] = examples["label"].numpy()

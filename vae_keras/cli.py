@@ -46,7 +46,7 @@ def run_command(command):
     except KeyboardInterrupt as error:
         number = getattr(error, "signal_number", signal.SIGINT)
         fail(_with_notes(f"stopped by {signal.Signals(number).name}", error), 128 + number)
-    except Exception as error:
+    except Exception as error:  # a full disk comes as errors of many kinds; others go on
         if not _is_disk_full(error):
             raise
         fail(_with_notes("the disk is full: make room", error), EXIT_FAILED)

@@ -38,3 +38,36 @@ def tiny_data():
 def images():
     """Float images in [0, 1]."""
     return np.random.default_rng(1).random((70, *IMAGE_SHAPE), dtype=np.float32)
+
+
+@pytest.fixture(scope="session")
+def pets(tmp_path_factory):
+    """A folder of tensorflow-datasets with one set: 20 photographs that differ in size."""
+    import tensorflow as tf
+    import tensorflow_datasets as tfds
+
+    def examples():
+        random = np.random.default_rng(0)
+        for number in range(20):
+            height, width = random.integers(40, 120, 2)
+            image = np.full((height, width, 3), number, np.uint8)
+            yield {"image": image, "label": number % 2, "name": f"pet {number}"}
+
+    features = tfds.features.FeaturesDict(
+        {
+            "image": tfds.features.Image(shape=(None, None, 3)),
+            "label": tfds.features.ClassLabel(names=["cat", "dog"]),
+            "name": tfds.features.Text(),
+        }
+    )
+    folder = tmp_path_factory.mktemp("tensorflow_datasets")
+    signature = features.get_tensor_spec()
+    tfds.dataset_builders.store_as_tfds_dataset(
+        name="pets",
+        version="1.0.0",
+        features=features,
+        split_datasets={"train": tf.data.Dataset.from_generator(examples, output_signature=signature)},
+        data_dir=str(folder),
+        disable_shuffling=True,
+    )
+    return str(folder)

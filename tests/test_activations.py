@@ -68,6 +68,18 @@ def test_value_and_derivative_of_smooth_activations(name, training):
     assert np.all(np.abs(slope - DERIVATIVES[name]) <= tolerance)
 
 
+@pytest.mark.parametrize("name", SMOOTH_FUNCTIONS)
+def test_inference_is_compiled_where_shapes_are_fixed_and_only_there(name):
+    layer = activation_layer(name)
+    x = X.astype(np.float32)
+    for shape, compiled in ((x.shape, True), ([None], False)):
+        graph = tf.function(layer).get_concrete_function(tf.TensorSpec(shape))
+        calls = [node.op for node in graph.graph.as_graph_def().node]
+        assert ("PartitionedCall" in calls or "StatefulPartitionedCall" in calls) == compiled
+        measured = np.asarray(graph(tf.constant(x)), np.float64)
+        assert np.all(np.abs(measured - FORMULAS[name]) <= 1e-6 * np.maximum(1, np.abs(X)))
+
+
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("name", SMOOTH_FUNCTIONS)
 def test_smooth_activations_are_finite_far_out(name, training):

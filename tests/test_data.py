@@ -78,6 +78,40 @@ def test_fashion_mnist_is_padded_as_in_the_second_edition():
     assert "Sneaker" in fashion.class_names
 
 
+@pytest.mark.parametrize("size", [None, (32, 48)])
+def test_images_that_differ_in_size_are_cut_and_scaled(pets, size):
+    data = load_data("tfds:pets", pets, size)
+    assert data.train_images.shape == (18, *(size or (64, 64)), 3)
+    assert data.class_names == ("cat", "dog")
+    # The last tenth is for testing; scaling an even picture changes no value.
+    for images, labels, numbers in (
+        (data.train_images, data.train_labels, np.arange(18)),
+        (data.test_images, data.test_labels, np.arange(18, 20)),
+    ):
+        np.testing.assert_array_equal(images, numbers[:, None, None, None] * np.ones_like(images))
+        np.testing.assert_array_equal(labels, numbers % 2)
+
+
+@pytest.mark.parametrize("height, width", [(60, 100), (100, 60), (8, 20), (64, 64), (1, 7)])
+def test_cutting_keeps_the_middle_and_its_proportions(height, width):
+    side = min(height, width)
+    image = np.zeros((height, width, 1), np.uint8)
+    top, left = (height - side) // 2, (width - side) // 2
+    image[top : top + side, left : left + side] = 200
+    np.testing.assert_array_equal(data.cut_and_scale(image, (16, 16)), np.full((16, 16, 1), 200))
+
+
+def test_scaling_down_averages():
+    stripes = np.zeros((64, 64, 1), np.uint8)
+    stripes[:, ::2] = 255
+    small = np.asarray(data.cut_and_scale(stripes, (8, 8))).astype(int)
+    assert np.abs(small - 127.5).max() < 8
+
+
+def test_digits_and_prepared_sets_take_a_size_too():
+    assert load_data("digits", image_size=(16, 20)).image_shape == (16, 20, 1)
+
+
 @pytest.mark.parametrize("network", ["no_network", "hanging_network"])
 def test_auto_falls_back_to_digits_and_says_why(request, network, tmp_path):
     request.getfixturevalue(network)
@@ -112,7 +146,7 @@ def test_auto_downloads_where_a_download_can_start(monkeypatch, tmp_path):
         ("tfds:mnst", "no data set 'mnst': did you mean 'tfds:mnist'"),
         ("tfds:", "must be followed by a data set"),
         ("tfds:imdb_reviews", "has no images"),
-        ("tfds:cats_vs_dogs", "differ in size"),
+        ("tfds:segment_anything", "must be uint8 of shape"),
     ],
 )
 def test_a_bad_name_is_refused(name, message, tmp_path):

@@ -38,7 +38,7 @@ def test_the_main_job_ends_with_a_table_and_where_things_are(finished):
     assert result.stderr == ""
     run = Run(folder / "saved_models" / "digits-gelu")
     assert run.finished and (run.saved_model / "saved_model.pb").exists()
-    for text in ("ELBO (nats/image)", "variance 0.392", "saved_models/digits-gelu/figures", "--resume"):
+    for text in ("ELBO (nats/image)", "variance 0.392", "saved_models/digits-gelu/figures", "--resume", "evaluate"):
         assert text in result.stdout
     assert any(run.tensorboard.rglob("events.*"))
 
@@ -49,6 +49,15 @@ def test_a_finished_run_can_be_made_longer(finished):
     assert result.returncode == 0, result.stderr
     rows = Run(folder / "saved_models" / "digits-gelu").read_history()
     assert [row["epoch"] for row in rows] == [1, 2]
+
+
+def test_the_face_network_takes_pictures_of_any_size(pets, tmp_path):
+    result = run_fit(
+        "--dataset", "tfds:pets", "--data-dir", pets, "--preset", "faces_small", "--epochs", 1,
+        "--batch-size", 6, "--directory", tmp_path / "run",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert "18 training and 2 test images of 32×32×3" in result.stdout
 
 
 def test_mnist_that_cannot_be_had_is_one_line_within_ten_seconds(tmp_path):
@@ -73,6 +82,10 @@ BAD_ARGUMENTS = [
     ("--normalization-position befor", "did you mean 'before'"),
     ("--model autoencodr", "did you mean 'autoencoder'"),
     ("--reconstruction mes", "did you mean 'mse'"),
+    ("--image-size big", "must be N or HEIGHTxWIDTH"),
+    ("--image-size 30", "nearest sizes are 28x28 or 32x32"),
+    ("--image-size 32x32x3", "must be N or HEIGHTxWIDTH"),
+    ("--image-size 0", "must be a height and a width"),
     ("--epochs 0", "epochs must be at least 1"),
     ("--epochs -3", "epochs must be at least 1"),
     ("--epochs many", "invalid int value"),

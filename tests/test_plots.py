@@ -1,9 +1,14 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 from scipy.stats import norm
 
 from vae_keras import plots
+from vae_keras.latent_space import even_grid, manifold_points
+from vae_keras.plots.images import tile
 
 ROWS = [
     {
@@ -42,6 +47,19 @@ def test_reconstructions_stand_below_their_images():
     assert shown[1].get_clim() == (0, 255) and shown[4].get_clim() == (0, 1)
 
 
+def test_reconstructions_carry_their_points_where_there_are_few_dimensions():
+    images = np.zeros((2, 4, 4, 1))
+    figure = plots.plot_reconstructions(images, images, np.array([[0.123, -4.5], [1, 2]]))
+    assert [axes.get_xlabel() for axes in figure.axes] == ["0.12\n−4.50", "1.00\n2.00", "", ""]
+    figure = plots.plot_reconstructions(images, images, np.zeros((2, 9)))
+    assert not any(axes.get_xlabel() for axes in figure.axes)
+
+
+def test_images_may_have_captions():
+    figure = plots.plot_images(np.zeros((2, 4, 4, 1)), captions=["one", "two"])
+    assert [axes.get_xlabel() for axes in figure.axes[:2]] == ["one", "two"]
+
+
 def test_images_fill_rows_and_leave_the_rest_empty():
     figure = plots.plot_images(np.random.default_rng(0).random((7, 4, 4, 3)), columns=5)
     assert [len(axes.images) for axes in figure.axes] == [1] * 7 + [0] * 3
@@ -67,27 +85,234 @@ def test_latent_scatter_without_labels():
     assert not plots.plot_latent(np.zeros((3, 2))).legends
 
 
-def test_manifold_points_are_finite_quantiles_with_the_top_row_first():
-    points = plots.manifold_points(4)
-    assert np.isfinite(points).all()
-    np.testing.assert_allclose(norm.cdf(np.unique(points[:, 0])), [0.125, 0.375, 0.625, 0.875], atol=1e-6)
-    assert points[0, 0] < 0 < points[0, 1]  # top left: z1 low, z2 high
-    assert points[-1, 0] > 0 > points[-1, 1]  # bottom right
-    assert points[1, 0] > points[0, 0] and points[1, 1] == points[0, 1]  # along the row first
-
-
 def test_manifold_places_each_image_at_its_point():
     side = 3
-    z = plots.manifold_points(side)
+    z = manifold_points(side)
     images = np.broadcast_to(norm.cdf(z[:, 1])[:, None, None, None], (9, 2, 5, 1))
     axes = plots.plot_manifold(images, side).axes[0]
     grid = np.asarray(axes.images[0].get_array())
-    assert grid.shape == (6, 15)
+    assert grid.shape == (3 * 2 + 2, 3 * 5 + 2)
     assert grid[0, 0] > grid[-1, 0]  # z2 falls from top to bottom
-    ticks = {label.get_text(): position for label, position in zip(axes.get_yticklabels(), axes.get_yticks())}
-    assert ticks["1.0"] < ticks["-1.0"]  # row numbers grow downwards
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    ticks = dict(zip(labels, axes.get_yticks()))
+    assert ticks["1.0"] < ticks["−1.0"]  # row numbers grow downwards
+    np.testing.assert_allclose(sorted(ticks.values()), [0.5, 3.5, 6.5])  # the middle of each row
+
+
+def test_tiles_are_parted_by_white_lines():
+    grid = tile(np.zeros((6, 4, 4, 1), np.uint8), columns=3)
+    assert grid.shape == (9, 14, 1)
+    assert set(grid[4].ravel()) == set(grid[:, 4].ravel()) == set(grid[:, 9].ravel()) == {255}
+    assert grid.sum() == 255 * (14 + 2 * 9 - 2)
+
+
+def test_lattice_runs_through_the_manifold_points():
+    places = manifold_points(5)
+    axes, quantiles = plots.plot_lattice(np.zeros((4, 2)), places).axes
+    assert len(axes.lines) == 10
+    drawn = {tuple(point) for line in axes.lines for point in line.get_xydata()}
+    assert drawn == {tuple(point) for point in np.float64(places)}
+    for line in axes.lines:  # along the rows or down the columns, never across
+        assert min(np.ptp(line.get_xdata()), np.ptp(line.get_ydata())) == 0
+    spacing = np.diff(np.unique(quantiles.lines[0].get_xdata().round(6)))
+    np.testing.assert_allclose(spacing, 0.2, atol=1e-5)
+
+
+def test_quantiles_stand_beside_the_latent_points():
+    points = np.random.default_rng(0).normal(size=(30, 2))
+    left, right = plots.plot_latent_and_quantiles(points, np.arange(30) % 3, ("a", "b", "c")).axes
+    np.testing.assert_allclose(left.collections[0].get_offsets(), points)
+    np.testing.assert_allclose(right.collections[0].get_offsets(), norm.cdf(points))
+    assert right.get_xlim() == right.get_ylim() == (0, 1)
+    assert right.get_xlabel() == "Φ($z_1$)"
+
+
+def test_axes_of_a_plane_carry_its_names():
+    axes = plots.plot_latent(np.zeros((3, 2)), axis_names=("first", "second")).axes[0]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("first", "second")
+
+
+def test_places_are_marked_and_their_images_captioned():
+    random = np.random.default_rng(0)
+    places, images = random.normal(size=(4, 2)), random.random((4, 3, 3, 1))
+    figure = plots.plot_places(random.normal(size=(30, 2)), places, images)
+    scatter, *cells = figure.axes
+    marks = [text for text in scatter.texts if text.get_text().isdecimal()]
+    assert [mark.get_text() for mark in marks] == ["1", "2", "3", "4"]
+    np.testing.assert_allclose([mark.xy for mark in marks], places)
+    for number, (cell, place, image) in enumerate(zip(cells, places, images), start=1):
+        np.testing.assert_array_equal(cell.images[0].get_array(), image[..., 0])
+        text = f"{number}\n({place[0]:.1f}, {place[1]:.1f})".replace("-", "−")
+        assert cell.get_xlabel() == text
+
+
+def test_posteriors_are_ellipses_of_one_and_two_standard_deviations():
+    covariance = np.array([[4.0, 0], [0, 1]])
+    turn = np.array([[np.cos(0.5), -np.sin(0.5)], [np.sin(0.5), np.cos(0.5)]])
+    covariances = np.stack([covariance, turn @ covariance @ turn.T])
+    means = np.array([[1.0, 2], [3, 4]])
+    figure = plots.plot_posteriors(np.zeros((5, 2)), means, covariances, np.zeros((2, 3, 3, 1)))
+    two, one, turned, _ = figure.axes[-1].patches
+    np.testing.assert_array_equal([two.center, one.center, turned.center], [(1, 2), (1, 2), (3, 4)])
+    assert (two.width, two.height) == (8, 4) and (one.width, one.height) == (4, 2)
+    assert two.angle % 180 == 0 and turned.angle % 180 == pytest.approx(np.degrees(0.5))
+
+
+def test_density_is_drawn_over_its_grid_with_the_shares_of_the_prior():
+    places = even_grid(41, 4)
+    axes = plots.plot_density(places, np.exp(-((places - [1, 2]) ** 2).sum(axis=1))).axes[0]
+    assert {text.get_text() for text in axes.texts} == {"50%", "90%", "99%"}
+    shades, lines = axes.collections[:2]
+    peak = shades.get_paths()[-1].vertices  # inside the highest level
+    np.testing.assert_allclose(peak[peak.any(axis=1)].mean(axis=0), [1, 2], atol=0.1)
+    radii = [np.linalg.norm(path.vertices, axis=1).mean() for path in lines.get_paths()]
+    np.testing.assert_allclose(1 - np.exp(-np.square(radii) / 2), [0.99, 0.9, 0.5], atol=0.01)
+
+
+def test_histograms_are_densities_beside_the_prior():
+    z = np.random.default_rng(0).normal(size=(1000, 7))
+    figure = plots.plot_histograms(z, kl=np.arange(7) / 10)
+    shown = [axes for axes in figure.axes if axes.patches]
+    assert [axes.get_title() for axes in shown][1] == "$z_{2}$, KL 0.10 nats"
+    assert len(shown) == 7
+    bars = shown[3].patches
+    assert sum(bar.get_height() * bar.get_width() for bar in bars) == pytest.approx(1)
+    counts, _ = np.histogram(z[:, 3], bins=40, range=(bars[0].get_x(), -bars[0].get_x()), density=True)
+    np.testing.assert_allclose([bar.get_height() for bar in bars], counts)
+    (prior,) = shown[3].lines
+    np.testing.assert_allclose(prior.get_ydata(), norm.pdf(prior.get_xdata()))
+
+
+def test_interpolations_are_paths_and_rows_of_images():
+    random = np.random.default_rng(0)
+    paths = {name: random.normal(size=(3, 2)) for name in ("linear", "spherical")}
+    images = {name: random.random((3, 4, 4, 1)) for name in paths}
+    plane, *cells = plots.plot_interpolations(random.normal(size=(9, 2)), paths, images).axes
+    for line, path in zip(plane.lines, paths.values()):
+        np.testing.assert_allclose(line.get_xydata(), path)
+    shown = [cell.images[0].get_array() for cell in cells]
+    np.testing.assert_array_equal(shown, np.concatenate(list(images.values()))[..., 0])
+    assert [cells[0].get_ylabel(), cells[3].get_ylabel()] == ["linear", "spherical"]
+
+
+def test_arithmetic_has_a_row_for_each_image_and_a_column_for_each_factor():
+    images = np.random.default_rng(0).random((2, 3, 4, 4, 1))
+    figure = plots.plot_arithmetic(images, (-0.5, 0, 1), "“4” − “9”")
+    shown = [axes.images[0].get_array() for axes in figure.axes]
+    np.testing.assert_array_equal(shown, images.reshape(6, 4, 4))
+    assert [axes.get_title() for axes in figure.axes] == ["−0.5", "0", "+1", "", "", ""]
+
+
+def test_loss_comparison_has_one_colour_for_each_model_and_lighter_test_curves():
+    figure = plots.plot_loss_comparison({"gelu": ROWS, "leaky_relu": ROWS[:3]})
+    assert [axes.get_title() for axes in figure.axes] == list(plots.TERM_TITLES.values())
+    train, test, other, _ = figure.axes[0].lines
+    np.testing.assert_allclose(train.get_ydata(), [60, 30, 20, 15])
+    np.testing.assert_allclose(test.get_ydata(), [61, 30.5, 61 / 3, 15.25])
+    assert train.get_color() == test.get_color() != other.get_color()
+    assert train.get_alpha() > test.get_alpha()
+    assert figure.axes[0].get_yscale() == "log"
+    assert figure.axes[0].get_ylim()[1] < 60  # the first epoch does not flatten the others
+
+
+def test_training_shows_few_epochs_the_first_and_last_included():
+    samples = {epoch: np.full((4, 2, 3, 1), epoch, np.uint8) for epoch in range(1, 101)}
+    figure = plots.plot_training(samples)
+    epochs = [int(axes.get_ylabel().removeprefix("epoch ")) for axes in figure.axes]
+    assert len(epochs) == 7 and epochs[0] == 1 and epochs[-1] == 100 and epochs == sorted(epochs)
+    for axes, epoch in zip(figure.axes, epochs):
+        assert axes.images[0].get_array()[0, 0] == epoch
+        assert axes.images[0].get_array().shape == (2, 4 * 3 + 3)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_frames_show_every_epoch(channels):
+    samples = {epoch: np.full((8, 4, 4, channels), 10 * epoch, np.uint8) for epoch in (1, 2, 4)}
+    frames = plots.training_frames(samples, columns=4, enlarge=3)
+    assert [frame.getpixel((0, 0)) for frame in frames] == [(10,) * 3, (20,) * 3, (40,) * 3]
+    assert frames[0].size == (3 * 19, 3 * 9 + 22)
+
+
+def test_functions_keep_their_colours_from_panel_to_panel():
+    x = np.linspace(-1, 1, 5)
+    left, right = plots.plot_functions(x, {"values": {"a": x, "b": x**2}, "slopes": {"b": 2 * x}}).axes
+    assert [line.get_label() for line in left.lines[:2]] == ["a", "b"]
+    np.testing.assert_array_equal(left.lines[1].get_ydata(), x**2)
+    assert left.lines[1].get_color() == right.lines[0].get_color() != left.lines[0].get_color()
+
+
+def test_plots_need_no_tensorflow():
+    code = "import sys; sys.argv[0] = '-m'; sys.orig_argv.append('vae_keras.fit'); "
+    code += "import vae_keras.plots; print('tensorflow' in sys.modules, 'keras' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.stdout.split() == ["False", "False"], result.stderr
 
 
 @pytest.mark.parametrize("count", [3, 10, 47])
 def test_class_colors_differ(count):
     assert len({to_hex(color) for color in plots.class_colors(count)}) == count
+
+
+@pytest.mark.parametrize("classes, named", [(3, True), (400, False)])
+def test_only_as_many_classes_are_named_as_fit(classes, named):
+    names = [f"class {number}" for number in range(classes)]
+    labels = np.arange(classes)
+    figure = plots.plot_latent(np.random.default_rng(0).normal(size=(classes, 2)), labels, names)
+    assert bool(figure.legends) == named
+    shares = np.full(classes, 1 / classes)
+    bars = plots.plot_evaluation(
+        np.zeros((2, 2)), np.zeros((2, 2)), np.ones(2, bool), "prior", names, shares, shares
+    ).axes[1]
+    assert ("class 0" in [text.get_text() for text in bars.get_yticklabels()]) == named
+
+
+CURVES = {
+    variant: {
+        column: level + np.random.default_rng(1).random((3, 20)) + 8 / np.arange(1, 21)
+        for column in ("loss", "reconstruction_loss", "val_loss", "val_reconstruction_loss")
+    }
+    for variant, level in (("low", 40), ("high", 44))
+}
+
+
+def test_curves_show_the_mean_over_seeds_and_a_band_of_all():
+    figure = plots.plot_curves(CURVES, plots.variant_colors(CURVES))
+    assert [axes.get_title() for axes in figure.axes] == [
+        "Loss, training", "Reconstruction term, training", "Loss, test", "Reconstruction term, test",
+    ]  # fmt: skip
+    axes = figure.axes[2]
+    low, high = axes.lines
+    np.testing.assert_allclose(low.get_ydata(), CURVES["low"]["val_loss"].mean(axis=0))
+    band = axes.collections[0].get_paths()[0].vertices
+    assert band[:, 1].min() == pytest.approx(CURVES["low"]["val_loss"].min())
+    assert to_hex(low.get_color()) != to_hex(high.get_color())
+    # As the curves end, from the top; the end is in view.
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert legend == ["high", "low"]
+    assert axes.get_ylim()[0] < CURVES["low"]["val_loss"][:, -1].min()
+
+
+def test_curves_of_one_seed_have_no_band_and_one_epoch_is_a_point():
+    curves = {"only": {column: values[:1, :1] for column, values in CURVES["low"].items()}}
+    axes = plots.plot_curves(curves, plots.variant_colors(curves)).axes[0]
+    assert not axes.collections and axes.lines[0].get_marker() == "o"
+
+
+def test_a_variant_has_the_same_colour_in_every_figure():
+    names = [f"variant {i}" for i in range(10)]
+    colors = plots.variant_colors(names)
+    assert len({to_hex(color) for color in colors.values()}) == 10
+    assert len(plots.variant_colors(range(25))) == 25
+    figure = plots.plot_curves({names[4]: CURVES["low"]}, colors)
+    assert to_hex(figure.axes[0].lines[0].get_color()) == to_hex(colors[names[4]])
+
+
+def test_differences_stand_in_rows_with_their_intervals():
+    rows = {"a": [(-1.0, 0.5), (-1.1, 0.4)], "b": [(0.3, None), (0.2, None)]}
+    figure = plots.plot_differences(rows, ("last epoch", "last five"), "difference")
+    (axes,) = figure.axes
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["a", "b"]
+    assert axes.get_ylim()[0] > axes.get_ylim()[1]  # the first row on top
+    segments = axes.containers[0].lines[2][0].get_segments()
+    np.testing.assert_allclose(segments[0][:, 0], [-1.5, -0.5])
+    np.testing.assert_allclose(segments[1][:, 0], [0.3, 0.3])

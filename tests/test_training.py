@@ -4,10 +4,14 @@ import json
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
+import vae_keras
+from vae_keras.callbacks import SAMPLES
 from vae_keras.data import ImageData
 from vae_keras.errors import DivergedError, InputError
 from vae_keras.runs import Run, create_run, run_name
+from vae_keras.seeds import derive_seed
 from vae_keras.training import train
 
 COLUMNS = [
@@ -17,15 +21,17 @@ COLUMNS = [
 
 
 def results(run):
-    """What must not depend on interruptions: weights and history without the seconds."""
+    """What must not depend on interruptions: weights, samples, and history without the seconds."""
     history = [{**row, "seconds": None} for row in run.read_history()]
     weights = [np.asarray(weight) for weight in keras.saving.load_model(run.model_file).weights]
-    return weights, history
+    return weights, history, run.samples_file.read_bytes()
 
 
 def assert_equal_runs(first, second):
-    (first_weights, first_history), (second_weights, second_history) = results(first), results(second)
+    first_weights, first_history, first_samples = results(first)
+    second_weights, second_history, second_samples = results(second)
     assert first_history == second_history
+    assert first_samples == second_samples
     for one, other in zip(first_weights, second_weights, strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -38,10 +44,11 @@ def finished(tiny_config, tiny_data, tmp_path):
 def test_a_run_holds_what_the_readme_says(finished, tiny_data):
     assert {path.name for path in finished.directory.iterdir()} == {
         ".lock", "config.json", "history.csv", "metrics.json", "model.keras", "saved_model",
-        "figures", "checkpoints",
+        "figures", "samples.npz", "checkpoints",
     }  # fmt: skip
     assert {path.name for path in finished.figures.iterdir()} == {
         "losses.png", "reconstructions.png", "samples.png", "latent.png", "manifold.png",
+        "training.png", "training.gif",
     }  # fmt: skip
     config = json.loads(finished.config_file.read_text())
     assert config["data"] == {
@@ -76,6 +83,34 @@ def test_an_autoencoder_trains_on_the_same_path(tiny_config, tiny_data, tmp_path
     assert [name for name in COLUMNS if "kl" not in name] == list(run.read_history()[0])
     assert {path.name for path in run.figures.iterdir()} == {
         "losses.png", "reconstructions.png", "latent.png",
+    }  # fmt: skip
+
+
+def test_samples_of_every_epoch_are_those_of_the_model_and_fewer_of_the_earlier_are_kept(
+    tiny_config, tiny_data, tmp_path
+):
+    run = train(tiny_config.replace(epochs=47), tmp_path / "run", tiny_data)
+    samples = run.read_samples()
+    assert list(samples) == [*range(1, 21), *range(22, 41, 2), 44, 47]
+    z = np.random.default_rng(derive_seed(0, "samples")).standard_normal((SAMPLES, 2), np.float32)
+    decoded = 255 * np.asarray(vae_keras.load_model(run.model_file).decode(z))
+    assert np.abs(samples[47] - decoded).max() < 0.51
+    assert np.abs(np.float32(samples[1]) - samples[47]).max() > 10
+    with Image.open(run.figures / "training.gif") as animation:
+        assert animation.n_frames == len(samples)
+
+
+def test_damaged_samples_do_not_stop_a_run(finished, tiny_data):
+    finished.samples_file.write_bytes(finished.samples_file.read_bytes()[:100])
+    run = train(finished.read_config().replace(epochs=3), finished.directory, tiny_data, resume=True)
+    assert run.finished and list(run.read_samples()) == [3]
+
+
+def test_more_latent_dimensions_are_drawn_along_principal_components(tiny_config, tiny_data, tmp_path):
+    run = train(tiny_config.replace(latent_dim=4, epochs=1), tmp_path / "run", tiny_data)
+    assert {path.name for path in run.figures.iterdir()} == {
+        "losses.png", "reconstructions.png", "samples.png", "latent.png", "manifold.png",
+        "histograms.png", "training.png", "training.gif",
     }  # fmt: skip
 
 

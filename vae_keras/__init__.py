@@ -12,6 +12,12 @@ _serving_a_command = _command.startswith(os.path.dirname(__file__) + os.sep) or 
     _command == "-m" and any(argument.startswith("vae_keras.") for argument in sys.orig_argv)
 )
 
+if "ipykernel" in sys.modules:
+    # Its remarks while it starts would stand in red below a notebook's first cell.
+    from vae_keras.cli import import_tensorflow
+
+    import_tensorflow()
+
 if not _serving_a_command:
     from vae_keras.config import PRESETS, FitConfig, make_config
     from vae_keras.data import ImageData, load_data

@@ -4,10 +4,14 @@ import math
 import time
 
 import keras
+import numpy as np
 from tqdm import tqdm
 
 from vae_keras.checkpoints import save_checkpoint
 from vae_keras.errors import DivergedError
+from vae_keras.seeds import derive_seed
+
+SAMPLES = 12  # images that are decoded after every epoch
 
 
 class EpochNoise(keras.callbacks.Callback):
@@ -84,6 +88,42 @@ class Recorder(keras.callbacks.Callback):
         )
         self.run.write_history(self.rows)
         save_checkpoint(self.model, self.run.checkpoints, epoch + 1)
+
+
+class SampleKeeper(keras.callbacks.Callback):
+    """Decodes the same few z from the prior after every epoch, to show how a VAE learns.
+
+    What is kept after an epoch depends on the seed and on the epochs so far alone: the
+    latest one and, so that the file stays small, fewer and fewer of the earlier ones. It
+    stands before `Recorder`, because an epoch counts as finished once its checkpoint is there.
+    """
+
+    def __init__(self, run, seed, finished_epochs):
+        super().__init__()
+        self.run = run
+        self.seed = seed
+        self.finished_epochs = finished_epochs
+
+    def on_train_begin(self, logs=None):
+        self.samples = self.run.read_samples(until=self.finished_epochs)
+        random = np.random.default_rng(derive_seed(self.seed, "samples"))
+        self.z = random.standard_normal((SAMPLES, self.model.latent_dim), np.float32)
+
+    def on_epoch_end(self, epoch, logs=None):
+        kept = {number: images for number, images in self.samples.items() if is_kept(number)}
+        images = np.clip(np.asarray(self.model.decode(self.z)), 0, 1)
+        self.samples = {**kept, epoch + 1: np.round(255 * images).astype(np.uint8)}
+        self.run.write_samples(self.samples)
+
+
+def is_kept(epoch):
+    """Whether samples of an epoch are kept: all of the first 20, every second up to 40,
+    every fourth up to 80, and so on.
+    """
+    spacing = 1
+    while epoch > 20 * spacing:
+        spacing *= 2
+    return epoch % spacing == 0
 
 
 class Progress(keras.callbacks.Callback):

@@ -22,6 +22,8 @@ class FitConfig:
     Attributes:
         dataset: Name of the data set, see `vae_keras.data.load_data`.
         data_dir: Where tensorflow-datasets keeps its data; None for its default place.
+        image_size: Tuple `(height, width)` that images are cut and scaled to; None for
+            the size they have.
         max_train_images: Train on the first so many images only; None for all.
         preset: Name of the preset that the settings started from.
         model: `"vae"` or `"autoencoder"`.
@@ -55,6 +57,7 @@ class FitConfig:
 
     dataset: str = "digits"
     data_dir: str | None = None
+    image_size: tuple[int, ...] | None = None
     max_train_images: int | None = None
     preset: str = "digits"
     model: str = "vae"
@@ -124,6 +127,8 @@ class FitConfig:
                 raise InputError(f"{name} must be positive, received {getattr(self, name)}")
         if self.kl_weight is not None and self.kl_weight < 0:
             raise InputError(f"kl_weight must not be negative, received {self.kl_weight}")
+        if self.image_size is not None and (len(self.image_size) != 2 or min(self.image_size) < 1):
+            raise InputError(f"image_size must be a height and a width, received {self.image_size}")
         if not 0 <= self.dropout < 1:
             raise InputError(f"dropout must be at least 0 and below 1, received {self.dropout}")
         if not 0 <= self.seed < 2**31:
@@ -148,6 +153,8 @@ class FitConfig:
                 f"decoder_strides {self.decoder_strides} must undo encoder_strides "
                 f"{self.encoder_strides}: their products differ"
             )
+        if self.image_size is not None:
+            check_strides(self.image_size, self.encoder_strides)
 
     def replace(self, **changes):
         """A copy with some settings changed, checked again."""
@@ -187,6 +194,7 @@ PRESETS = {
     },
     # First edition's CelebA, 128×128×3.
     "faces": {
+        "image_size": (128, 128),
         "encoder_strides": (2, 2, 2, 2),
         "decoder_strides": (2, 2, 2, 2),
         "normalization": "batch",
@@ -198,6 +206,7 @@ PRESETS = {
     },
     # Second edition's CelebA, 32×32×3.
     "faces_small": {
+        "image_size": (32, 32),
         "encoder_filters": (128, 128, 128, 128),
         "encoder_strides": (2, 2, 2, 2),
         "decoder_filters": (128, 128, 128, 128),
@@ -214,6 +223,7 @@ PRESETS = {
 
 # Data sets whose preset is not "digits".
 DATASET_PRESETS = {
+    "tfds:celeb_a": "faces",
     "fashion_mnist": "fashion",
     "tfds:fashion_mnist": "fashion",
 }
@@ -241,6 +251,33 @@ def make_config(dataset="digits", preset=None, **settings):
     if dataset != "digits":
         values.setdefault("epochs", LARGE_DATASET_EPOCHS)
     return FitConfig.from_dict({"dataset": dataset, "preset": preset, **values})
+
+
+def check_strides(image_shape, strides):
+    """Return the product of `strides`; raise `InputError` if the image cannot be mirrored.
+
+    The decoder multiplies what the encoder divided, so both sides of an image
+    must be multiples of the product.
+    """
+    scale = 1
+    for stride in strides:
+        scale *= stride
+    height, width = image_shape[:2]
+    if height % scale or width % scale:
+        nearest = " or ".join(
+            f"{side}x{side2}"
+            for side, side2 in dict.fromkeys(
+                [
+                    (max(scale, height // scale * scale), max(scale, width // scale * scale)),
+                    (-(-height // scale) * scale, -(-width // scale) * scale),
+                ]
+            )
+        )
+        raise InputError(
+            f"images of {height}x{width} cannot be rebuilt by strides {tuple(strides)}: both "
+            f"sides must be multiples of {scale}; the nearest sizes are {nearest} (--image-size)"
+        )
+    return scale
 
 
 def _check_type(field, value):

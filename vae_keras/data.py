@@ -15,6 +15,7 @@ from vae_keras.errors import InputError, check_name
 from vae_keras.seeds import derive_seed
 
 DOWNLOAD_TIMEOUT = 5.0  # seconds until a download must have started
+DEFAULT_IMAGE_SIZE = (64, 64)  # for sets whose images differ in size
 KNOWN_DATASETS = ("auto", "digits", "mnist", "fashion_mnist", "tfds:NAME")
 
 
@@ -66,6 +67,11 @@ class ImageData:
     def image_shape(self):
         """Tuple `(height, width, channels)`."""
         return self.train_images.shape[1:]
+
+    @property
+    def has_labels(self):
+        """Whether training and test images both have labels."""
+        return self.train_labels is not None and self.test_labels is not None
 
     def sha256(self):
         """Digest of all images, training before test, as hexadecimal text."""
@@ -136,15 +142,7 @@ def resolve_dataset(name, data_dir=None):
     if name == "digits":
         return name, None
     builder = _tfds_builder("mnist" if name == "auto" else name, data_dir)
-    if "image" not in builder.info.features:
-        raise InputError(
-            f"data set {name!r} has no images: its features are {', '.join(builder.info.features)}"
-        )
-    if None in builder.info.features["image"].shape:
-        raise InputError(
-            f"the images of data set {name!r} differ in size, which is not supported: choose a set "
-            "whose images have one size"
-        )
+    _check_features(name, builder.info.features)
     if builder.is_prepared():
         return "mnist" if name == "auto" else name, None
     problem = _download_problem(builder)
@@ -161,17 +159,18 @@ def resolve_dataset(name, data_dir=None):
     )
 
 
-def load_data(name, data_dir=None):
+def load_data(name, data_dir=None, image_size=None):
     """Load a data set.
 
     Args:
         name: `"digits"` (scikit-learn's, enlarged to 28×28, needs no network), `"mnist"`,
             `"fashion_mnist"` (padded to 32×32 as in the book's second edition),
-            `"tfds:NAME"` for any other image classification set of tensorflow-datasets
-            whose images have one size, or `"auto"` for MNIST where it can be had and
-            `"digits"` elsewhere.
+            `"tfds:NAME"` for any other image classification set of tensorflow-datasets,
+            or `"auto"` for MNIST where it can be had and `"digits"` elsewhere.
         data_dir: Where tensorflow-datasets keeps its data; None for `TFDS_DATA_DIR` or
             its default place.
+        image_size: Tuple `(height, width)` to cut and scale all images to, see
+            `cut_and_scale`; None for the size they have, and 64×64 where they differ.
 
     Returns:
         `ImageData`.
@@ -181,9 +180,9 @@ def load_data(name, data_dir=None):
     """
     name, _ = resolve_dataset(name, data_dir)
     if name == "digits":
-        return _load_digits()
-    data = _load_tfds(name, data_dir)
-    if _tfds_name(name) == "fashion_mnist":
+        return _load_digits(image_size or (28, 28))
+    data = _load_tfds(name, data_dir, image_size)
+    if _tfds_name(name) == "fashion_mnist" and image_size is None:
         border = ((0, 0), (2, 2), (2, 2), (0, 0))
         data = dataclasses.replace(
             data,
@@ -237,6 +236,28 @@ def ordered_batches(images, batch_size):
     return _gather(images, tf.data.Dataset.range(len(images)).batch(batch_size))
 
 
+def cut_and_scale(image, size):
+    """Cut the middle of the wanted shape out of an image and scale it, with antialiasing.
+
+    Args:
+        image: uint8 tensor `(height, width, channels)`.
+        size: Tuple `(height, width)`.
+
+    Returns:
+        uint8 tensor `(*size, channels)`.
+    """
+    import tensorflow as tf
+
+    sides = tf.shape(image)[:2]
+    enlarge = tf.reduce_max(tf.constant(size, tf.float32) / tf.cast(sides, tf.float32))
+    kept = tf.minimum(sides, tf.cast(tf.math.round(tf.constant(size, tf.float32) / enlarge), tf.int32))
+    kept = tf.maximum(kept, 1)
+    top, left = tf.unstack((sides - kept) // 2)
+    middle = image[top : top + kept[0], left : left + kept[1]]
+    scaled = tf.image.resize(middle, size, antialias=True)
+    return tf.cast(tf.math.round(scaled), tf.uint8)
+
+
 def scale(images):
     """uint8 images as float32 in [0, 1]."""
     return images.astype(np.float32) / np.float32(255)
@@ -258,15 +279,19 @@ def _gather(images, indices):
     return indices.map(pick).prefetch(tf.data.AUTOTUNE)
 
 
-def _load_digits():
-    from PIL import Image
+def _load_digits(size):
+    from PIL import Image, ImageOps
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
 
     digits = load_digits()
     grey = np.round(digits.images * (255 / 16)).astype(np.uint8)  # 17 levels, 0 to 16
+    height, width = size
     images = np.stack(
-        [np.asarray(Image.fromarray(image).resize((28, 28), Image.Resampling.BICUBIC)) for image in grey]
+        [
+            np.asarray(ImageOps.fit(Image.fromarray(image), (width, height), Image.Resampling.BICUBIC))
+            for image in grey
+        ]
     )[..., None]
     train_images, test_images, train_labels, test_labels = train_test_split(
         images, digits.target, test_size=360, random_state=0, stratify=digits.target
@@ -275,30 +300,76 @@ def _load_digits():
     return ImageData("digits", train_images, test_images, train_labels, test_labels, names)
 
 
-def _load_tfds(name, data_dir):
+def _load_tfds(name, data_dir, image_size):
     import tensorflow_datasets as tfds
 
     builder = _tfds_builder(name, data_dir)
-    builder.download_and_prepare()
     features = builder.info.features
+    if image_size is None and None in features["image"].shape:
+        image_size = DEFAULT_IMAGE_SIZE
+    builder.download_and_prepare()
+    splits = _splits(builder.info.splits)
+    loaded = tfds.load(_tfds_name(name), split=splits, data_dir=data_dir, shuffle_files=False)
     has_labels = "label" in features and isinstance(
         features["label"], tfds.features.ClassLabel
     )
     arrays = {}
-    for split, instruction in _splits(builder.info.splits).items():
-        examples = builder.as_dataset(split=instruction, batch_size=-1, shuffle_files=False)
-        arrays[f"{split}_images"] = examples["image"].numpy()
+    for split, examples in loaded.items():
+        wanted = {"image": f"{split}_images"}
         if has_labels:
-            arrays[f"{split}_labels"] = examples["label"].numpy()
+            wanted["label"] = f"{split}_labels"
+        columns = _columns(examples, list(wanted), image_size, f"{name}, {split}")
+        if has_labels and len(columns["label"]) and columns["label"].min() < 0:
+            del columns["label"]  # -1 stands for labels that a competition keeps to itself
+        arrays |= {wanted[column]: values for column, values in columns.items()}
     return ImageData(name, class_names=tuple(features["label"].names) if has_labels else (), **arrays)
+
+
+def _columns(examples, names, image_size, title):
+    """The named features of all examples as arrays, which are held once."""
+    import tensorflow as tf
+    from tqdm import tqdm
+
+    def prepare(example):
+        chosen = {name: example[name] for name in names}
+        if image_size is not None:
+            chosen["image"] = cut_and_scale(chosen["image"], image_size)
+        return chosen
+
+    batches = examples.map(prepare, num_parallel_calls=tf.data.AUTOTUNE).batch(256)
+    batches = batches.prefetch(tf.data.AUTOTUNE).as_numpy_iterator()
+    columns, start = {}, 0
+    with tqdm(total=len(examples), desc=title, unit="image", leave=False, disable=None) as bar:
+        for batch in batches:
+            stop = start + len(batch["image"])
+            for name, values in batch.items():
+                if not start:
+                    columns[name] = np.empty((len(examples), *values.shape[1:]), values.dtype)
+                columns[name][start:stop] = values
+            bar.update(stop - start)
+            start = stop
+    return columns
+
+
+def _check_features(name, features):
+    """Raise `InputError` unless a data set has images that can be used."""
+    if "image" not in features:
+        raise InputError(f"data set {name!r} has no images: its features are {', '.join(features)}")
+    shape, dtype = features["image"].shape, features["image"].np_dtype
+    if len(shape) != 3 or shape[-1] not in (1, 3) or dtype != np.uint8:
+        raise InputError(
+            f"the images of data set {name!r} must be uint8 of shape (height, width, 1 or 3), received "
+            f"{shape} of {dtype}"
+        )
 
 
 def _splits(splits):
     """Which examples are for training and for test; a tenth where there is no test split."""
     for test in ("test", "validation"):
-        if test in splits:
+        if "train" in splits and test in splits:
             return {"train": "train", "test": test}
-    return {"train": "train[:90%]", "test": "train[90%:]"}
+    only = "train" if "train" in splits else next(iter(splits))
+    return {"train": f"{only}[:90%]", "test": f"{only}[90%:]"}
 
 
 def _tfds_name(name):

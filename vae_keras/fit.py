@@ -44,6 +44,12 @@ def build_parser():
         "can be had, digits elsewhere",
     )
     data.add_argument("--data-dir", metavar="DIR", help="where tensorflow-datasets keeps its data")
+    data.add_argument(
+        "--image-size",
+        type=_image_size,
+        metavar="SIZE",
+        help="cut and scale images to a square of N, or to HEIGHTxWIDTH",
+    )
     data.add_argument("--max-train-images", type=int, metavar="N", help="train on the first N only")
 
     model = parser.add_argument_group("model")
@@ -194,6 +200,7 @@ def describe_run(run):
         f"SavedModel {run.saved_model}   (tf.saved_model.load)",
         "",
         "Look further:",
+        f"  python -m vae_keras.evaluate {run.directory}",
         f"  saved_model_cli show --dir {run.saved_model} --all",
         f"  python -m vae_keras.fit --resume {run.directory} --epochs {2 * metrics['epochs']}",
     ]
@@ -208,6 +215,13 @@ def _devices(text):
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"must be 'all' or a number of at least 1, received {text!r}")
     return int(text)
+
+
+def _image_size(text):
+    sides = text.split("x")
+    if len(sides) > 2 or not all(side.isdecimal() for side in sides):
+        raise argparse.ArgumentTypeError(f"must be N or HEIGHTxWIDTH, received {text!r}")
+    return tuple(int(side) for side in sides * (3 - len(sides)))
 
 
 def _list(names):

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from vae_keras.errors import check_name
-from vae_keras.smooth import FOR_TRAINING, VALUES
+from vae_keras.smooth import FOR_INFERENCE, FOR_TRAINING
 
 
 @keras.saving.register_keras_serializable(package="vae_keras")
@@ -68,8 +68,8 @@ def share_of_batch(count):
 class SmoothActivation(keras.layers.Layer):
     """A smooth activation, applied element by element.
 
-    Training runs a fused kernel (see `vae_keras.smooth`), inference and exported models
-    ordinary operations; both agree to rounding.
+    Training runs a fused kernel (see `vae_keras.smooth`), exported models ordinary
+    operations; both agree to rounding.
 
     Args:
         function: `"gelu"`, `"gelu_tanh"`, `"mish"` or `"silu"`.
@@ -77,10 +77,10 @@ class SmoothActivation(keras.layers.Layer):
 
     def __init__(self, function, **kwargs):
         super().__init__(**kwargs)
-        self.function = check_name("smooth activation", function, VALUES)
+        self.function = check_name("smooth activation", function, FOR_INFERENCE)
 
     def call(self, x, training=False):
-        return (FOR_TRAINING if training else VALUES)[self.function](x)
+        return (FOR_TRAINING if training else FOR_INFERENCE)[self.function](x)
 
     def compute_output_shape(self, input_shape):
         return input_shape

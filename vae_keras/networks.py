@@ -4,7 +4,8 @@ import keras
 from keras import layers
 
 from vae_keras.activations import activation_layer
-from vae_keras.errors import InputError, check_name
+from vae_keras.config import check_strides
+from vae_keras.errors import check_name
 from vae_keras.seeds import derive_seed
 
 NORMALIZATION_LAYERS = {
@@ -139,33 +140,6 @@ def build_decoder(
         name="decoder_output",
     )(x)
     return keras.Model(z, images, name="decoder")
-
-
-def check_strides(image_shape, strides):
-    """Return the product of `strides`; raise `InputError` if the image cannot be mirrored.
-
-    The decoder multiplies what the encoder divided, so both sides of an image
-    must be multiples of the product.
-    """
-    scale = 1
-    for stride in strides:
-        scale *= stride
-    height, width = image_shape[:2]
-    if height % scale or width % scale:
-        nearest = " or ".join(
-            f"{side}x{side2}"
-            for side, side2 in dict.fromkeys(
-                [
-                    (max(scale, height // scale * scale), max(scale, width // scale * scale)),
-                    (-(-height // scale) * scale, -(-width // scale) * scale),
-                ]
-            )
-        )
-        raise InputError(
-            f"images of {height}x{width} cannot be rebuilt by strides {tuple(strides)}: both "
-            f"sides must be multiples of {scale}; the nearest sizes are {nearest}"
-        )
-    return scale
 
 
 def _after_layer(x, name, activation, normalization, position, dropout, seed):

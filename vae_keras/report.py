@@ -1,22 +1,29 @@
 """The figures of a run."""
 
 import numpy as np
+from PIL import Image
 
 from vae_keras import plots
 from vae_keras.data import scale
+from vae_keras.inference import decode_points, encode_images, latent_points
+from vae_keras.latent_space import latent_plane, manifold_points
 from vae_keras.model import VAE
 
 MANIFOLD_SIDE = 19
+HISTOGRAMS = 20  # latent dimensions whose histograms fit into a figure
+FRAME_COLORS = 32  # more would double the file, and are not seen
+FRAME_SECONDS, LAST_FRAME_SECONDS = 0.25, 2.0
 
 
-def save_figures(directory, model, data, rows, seed):
-    """Draw what a trained model does and save it as PNG files.
+def save_figures(directory, model, data, rows, samples, seed):
+    """Draw what a trained model does and save it as PNG files and a GIF.
 
     Args:
         directory: Folder to make.
         model: `VAE` or `Autoencoder`.
         data: `ImageData`.
         rows: The history.
+        samples: What was decoded from the same z after some epochs, see `Run.read_samples`.
         seed: Integer that decides the samples.
     """
     directory.mkdir()
@@ -25,32 +32,50 @@ def save_figures(directory, model, data, rows, seed):
     figures["reconstructions"] = plots.plot_reconstructions(
         images, np.asarray(model.reconstruct(scale(images)))
     )
-    if model.latent_dim == 2:
-        figures["latent"] = plots.plot_latent(
-            latent_points(model, data.test_images), data.test_labels, data.class_names
-        )
+    if model.latent_dim > 1:
+        figures |= _draw_plane(model, data)
     if isinstance(model, VAE):  # a plain autoencoder has no prior to draw from
         figures["samples"] = plots.plot_images(np.asarray(model.generate(50, seed)))
-    if isinstance(model, VAE) and model.latent_dim == 2:
-        z = plots.manifold_points(MANIFOLD_SIDE)
-        figures["manifold"] = plots.plot_manifold(np.asarray(model.decode(z)), MANIFOLD_SIDE)
+    if isinstance(model, VAE) and 2 < model.latent_dim <= HISTOGRAMS:
+        figures["histograms"] = plots.plot_histograms(_posterior_draws(model, data, seed))
+    if samples:
+        figures["training"] = plots.plot_training(samples)
+        save_animation(plots.training_frames(samples), directory / "training.gif")
     for name, figure in figures.items():
         figure.savefig(directory / f"{name}.png", dpi=150)
 
 
-def latent_points(model, images, batch_size=500):
-    """Where the encoder puts images: the mean, or the point of a plain autoencoder.
+def save_animation(frames, path):
+    """Write images as an endless GIF that rests on the last one.
 
     Args:
-        model: `VAE` or `Autoencoder`.
-        images: uint8 array `(count, height, width, channels)`.
-        batch_size: Images encoded at a time.
-
-    Returns:
-        float32 array `(count, latent_dim)`.
+        frames: List of `PIL.Image.Image`.
+        path: File to write.
     """
-    points = []
-    for start in range(0, len(images), batch_size):
-        encoded = model.encode(scale(images[start : start + batch_size]))
-        points.append(np.asarray(encoded["mean"] if isinstance(encoded, dict) else encoded))
-    return np.concatenate(points)
+    frames = [frame.quantize(FRAME_COLORS, dither=Image.Dither.NONE) for frame in frames]
+    seconds = [FRAME_SECONDS] * (len(frames) - 1) + [LAST_FRAME_SECONDS]
+    frames[0].save(
+        path,
+        save_all=True,
+        append_images=frames[1:],
+        duration=[round(1000 * each) for each in seconds],
+        loop=0,
+    )
+
+
+def _draw_plane(model, data):
+    """The latent plane: test images in it, and for a VAE what is decoded over it."""
+    points = latent_points(model, data.test_images)
+    plane = latent_plane(points)
+    labels, names = data.test_labels, data.class_names
+    figures = {"latent": plots.plot_latent(plane.project(points), labels, names, plane.names)}
+    if isinstance(model, VAE):
+        images = decode_points(model, plane.lift(manifold_points(MANIFOLD_SIDE)))
+        figures["manifold"] = plots.plot_manifold(images, MANIFOLD_SIDE, plane.names)
+    return figures
+
+
+def _posterior_draws(model, data, seed):
+    encoded = encode_images(model, data.test_images)
+    noise = np.random.default_rng(seed).standard_normal(encoded["mean"].shape)
+    return encoded["mean"] + np.exp(0.5 * encoded["log_var"]) * noise

@@ -3,11 +3,15 @@
 import csv
 import importlib.metadata
 import json
+import math
 import os
 import platform
+import zipfile
+import zlib
 from pathlib import Path
 
 import filelock
+import numpy as np
 
 from vae_keras.config import FitConfig
 from vae_keras.errors import InputError
@@ -28,6 +32,9 @@ class Run:
         model_file: `model.keras`, for `keras.saving.load_model`.
         saved_model: `saved_model/`, for `tf.saved_model.load`.
         figures: `figures/`.
+        evaluation_file, evaluation_figure: `evaluation.json` and `figures/evaluation.png`,
+            where the run was evaluated.
+        samples_file: `samples.npz`, what a VAE decoded from the same z after each epoch.
         checkpoints: `checkpoints/`, from which training goes on.
         tensorboard: `tensorboard/`, logs if they were asked for.
     """
@@ -40,6 +47,9 @@ class Run:
         self.model_file = self.directory / "model.keras"
         self.saved_model = self.directory / "saved_model"
         self.figures = self.directory / "figures"
+        self.evaluation_file = self.directory / "evaluation.json"
+        self.evaluation_figure = self.figures / "evaluation.png"
+        self.samples_file = self.directory / "samples.npz"
         self.checkpoints = self.directory / "checkpoints"
         self.tensorboard = self.directory / "tensorboard"
         self._lock_file = self.directory / ".lock"
@@ -72,6 +82,17 @@ class Run:
         if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
             raise _unwritable(self.directory, f"{existing} is no folder that you may write to")
 
+    def check_finished(self):
+        """Raise `InputError` unless the run is finished and has its model."""
+        self.read_config()
+        if not self.finished:
+            raise InputError(
+                f"{self.directory} is not finished: go on with python -m vae_keras.fit --resume "
+                f"{self.directory}"
+            )
+        if not self.model_file.exists():
+            raise InputError(f"{self.model_file} does not exist: restore it, or train the run again")
+
     def check_unlocked(self):
         """Raise `InputError` if another process works in the folder."""
         if self._lock_file.exists():
@@ -80,7 +101,8 @@ class Run:
 
     def read_config(self):
         """The settings of the run, a `FitConfig`; `InputError` if they cannot be trusted."""
-        settings = self._read_config_file()["settings"]
+        # The newest setting: a run without it took its images as they were.
+        settings = {"image_size": None, **self._read_config_file()["settings"]}
         try:
             missing = FitConfig().to_dict().keys() - settings.keys()
             if missing:
@@ -96,7 +118,7 @@ class Run:
     def _read_config_file(self):
         if not self.exists:
             raise InputError(
-                f"{self.directory} holds no run: config.json is missing. Start one without --resume"
+                f"{self.directory} holds no run: config.json is missing"
             )
         try:
             content = json.loads(self.config_file.read_text(encoding="utf-8"))
@@ -151,19 +173,48 @@ class Run:
             writer.writeheader()
             writer.writerows(rows)
 
+    def read_samples(self, until=None):
+        """What `write_samples` kept, up to an epoch.
+
+        Returns:
+            Dictionary from epoch to a uint8 array `(count, height, width, channels)`; empty
+            without a file, or with a damaged one: no run depends on it.
+        """
+        try:
+            with np.load(self.samples_file, allow_pickle=False) as archive:
+                samples = dict(zip(archive["epochs"].tolist(), archive["images"], strict=True))
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+            return {}
+        last = math.inf if until is None else until
+        return {epoch: images for epoch, images in samples.items() if epoch <= last}
+
+    def write_samples(self, samples):
+        """Keep what was decoded after some epochs, a dictionary as `read_samples` returns it."""
+        with replacing(self.samples_file) as path:
+            np.savez_compressed(path, epochs=list(samples), images=np.stack(list(samples.values())))
+
     def read_metrics(self):
         """What `metrics.json` says."""
         return json.loads(self.metrics_file.read_text(encoding="utf-8"))
+
+    def read_evaluation(self):
+        """What `evaluation.json` says; `InputError` if it is damaged."""
+        try:
+            return json.loads(self.evaluation_file.read_text(encoding="utf-8"))
+        except ValueError:
+            raise InputError(f"{self.evaluation_file} is damaged: remove it and evaluate again") from None
 
     def clear(self):
         """Remove the files of an earlier run, and nothing else."""
         # In this order: what says that a run is finished goes first.
         for path in (
             self.metrics_file,
+            self.evaluation_file,
             self.model_file,
             self.history_file,
             self.saved_model,
             self.figures,
+            self.samples_file,
             self.checkpoints,
             self.tensorboard,
             self.config_file,
@@ -180,8 +231,7 @@ class Run:
             return lock.acquire()
         except filelock.Timeout:
             raise InputError(
-                f"{self.directory} is in use by another process: wait for it, or choose another "
-                "--directory"
+                f"{self.directory} is in use by another process: wait for it, or choose another folder"
             ) from None
         except OSError as error:
             raise _unwritable(self.directory, error.strerror) from None
@@ -240,18 +290,34 @@ def check_run(config, run, resume=False, overwrite=False):
     if not resume:
         run.check_startable(overwrite)
         return
-    stored, given = run.read_config().to_dict(), config.to_dict()
-    if given["epochs"] < stored["epochs"]:
+    stored = run.read_config()
+    if config.epochs < stored.epochs:
         raise InputError(
-            f"epochs is {stored['epochs']} in {run.config_file}, received {given['epochs']}: a run "
+            f"epochs is {stored.epochs} in {run.config_file}, received {config.epochs}: a run "
             "can be made longer, not shorter"
         )
-    for name, value in given.items():
-        if name not in ("epochs", "data_dir") and value != stored[name]:
-            raise InputError(
-                f"{name} is {stored[name]!r} in {run.config_file}, received {value!r}: leave it "
-                "out, or start a new run"
-            )
+    for name, (value, received) in differing_settings(stored, config).items():
+        raise InputError(
+            f"{name} is {value!r} in {run.config_file}, received {received!r}: leave it out, or "
+            "start a new run"
+        )
+
+
+def differing_settings(first, second):
+    """The settings in which two runs would differ, epochs and the place of the data aside.
+
+    Args:
+        first, second: `FitConfig`.
+
+    Returns:
+        Dictionary from the names of the settings to tuples of both values.
+    """
+    first, second = first.to_dict(), second.to_dict()
+    return {
+        name: (value, second[name])
+        for name, value in first.items()
+        if name not in ("epochs", "data_dir") and value != second[name]
+    }
 
 
 def run_name(config):
@@ -272,7 +338,8 @@ def run_name(config):
 def write_json(path, content):
     """Write a dictionary as JSON that people can read."""
     with replacing(path) as aside:
-        aside.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+        aside.write_text(text + "\n", encoding="utf-8")
 
 
 def _unwritable(directory, reason):

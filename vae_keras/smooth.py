@@ -74,11 +74,31 @@ def _fused(function):
 
 
 def _value(function):
+    """The function for inference, in ordinary operations."""
     return lambda x: function(x)[0]
+
+
+def _fused_where_shapes_are_fixed(value):
+    """The function for inference with TensorFlow.
+
+    XLA compiles for one shape. That pays in a graph whose shapes are all known, such as the
+    evaluation's thousands of equal batches (a fifth less time); single calls and exported
+    models, whose batches vary, keep ordinary operations.
+    """
+    import tensorflow as tf
+
+    kernel = tf.function(value, jit_compile=True)
+
+    def choose(x):
+        fixed = not tf.executing_eagerly() and x.shape.is_fully_defined()
+        return kernel(x) if fixed else value(x)
+
+    return choose
 
 
 VALUES = {name: _value(function) for name, function in SMOOTH_FUNCTIONS.items()}
 if keras.backend.backend() == "tensorflow":
     FOR_TRAINING = {name: _fused(function) for name, function in SMOOTH_FUNCTIONS.items()}
+    FOR_INFERENCE = {name: _fused_where_shapes_are_fixed(value) for name, value in VALUES.items()}
 else:
-    FOR_TRAINING = VALUES  # JAX compiles its whole step; torch has its own way
+    FOR_TRAINING = FOR_INFERENCE = VALUES  # JAX compiles its whole step; torch has its own way

@@ -6,7 +6,7 @@ import sys
 
 import keras
 
-from vae_keras.callbacks import EpochNoise, Guard, Progress, Recorder
+from vae_keras.callbacks import EpochNoise, Guard, Progress, Recorder, SampleKeeper
 from vae_keras.checkpoints import restore_checkpoint
 from vae_keras.data import load_data, ordered_batches, training_batches
 from vae_keras.errors import InputError
@@ -114,7 +114,8 @@ def train(
     if tensorboard and importlib.util.find_spec("tensorboard") is None:
         raise InputError("TensorBoard is not installed: pip install tensorboard")
     if data is None:
-        data = load_data(config.dataset, config.data_dir).head(config.max_train_images)
+        data = load_data(config.dataset, config.data_dir, config.image_size)
+        data = data.head(config.max_train_images)
     if len(data.train_images) < config.batch_size:
         raise InputError(
             f"{len(data.train_images)} training images are fewer than one batch of "
@@ -203,6 +204,7 @@ def _restore(run, model, config, data):
             "restore it, or start the run again with --overwrite"
         )
     run.metrics_file.unlink(missing_ok=True)
+    run.evaluation_file.unlink(missing_ok=True)
     return rows[:epoch]
 
 
@@ -218,6 +220,7 @@ def _fit(model, config, data, run, rows, signals, tensorboard):
             lambda epoch, _: config.learning_rate * config.lr_decay**epoch
         ),
         Guard(signals),
+        *([SampleKeeper(run, config.seed, len(rows))] if isinstance(model, VAE) else []),
         Recorder(run, rows),
         progress,
     ]
@@ -251,7 +254,7 @@ def _finish(model, config, data, run, rows, signals):
             export_saved_model(model, path)
         signals.check()
     with replacing(run.figures) as path:
-        save_figures(path, model, data, rows, config.seed)
+        save_figures(path, model, data, rows, run.read_samples(), config.seed)
     signals.check()
     write_json(run.metrics_file, final_metrics(config, data, rows, model.count_params()))
 

@@ -1,0 +1,462 @@
+"""Figures of merit against oracles: closed forms, numerical integration, made-up spaces."""
+
+import dataclasses
+import json
+import math
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from scipy.linalg import sqrtm
+from scipy.stats import entropy, multivariate_normal, norm
+
+from vae_keras import VAE, build_model, evaluation, inference, make_config, plots, train
+from vae_keras.data import ImageData, load_data
+from vae_keras.errors import InputError
+from vae_keras.evaluate import SECTIONS
+from vae_keras.evaluation import judge, likelihood
+from vae_keras.inference import decode_points, encode_images
+from vae_keras.runs import Run
+
+IMAGE_SHAPE = (2, 3, 1)
+PIXELS = 6
+WEIGHT = 60.0  # a standard deviation of 0.22
+
+
+@pytest.fixture(scope="module")
+def linear():
+    """A VAE without hidden layers, whose marginal likelihood has a closed form; 40 images.
+
+    Its posterior is a little off the true one, or every bound would be tight.
+    """
+    random = np.random.default_rng(0)
+    factors = random.normal(0, 0.15, (2, PIXELS))
+    offset = random.uniform(0.4, 0.6, PIXELS)
+    variance = PIXELS / (2 * WEIGHT)
+    covariance = np.linalg.inv(np.eye(2) + factors @ factors.T / variance)
+    to_mean = factors.T @ covariance / variance
+
+    def linear_layer(inputs, kernel, bias, name):
+        layer = keras.layers.Dense(len(bias), name=name)
+        outputs = layer(inputs)
+        layer.set_weights([kernel, bias])
+        return outputs
+
+    images = keras.Input(IMAGE_SHAPE)
+    flat = keras.layers.Flatten()(images)
+    log_var = np.log(np.diag(covariance)) + 0.3
+    encoder = keras.Model(
+        images,
+        {
+            "mean": linear_layer(flat, to_mean, 0.1 - offset @ to_mean, "mean"),
+            "log_var": linear_layer(flat, np.zeros((PIXELS, 2)), log_var, "log_var"),
+        },
+    )
+    z = keras.Input((2,))
+    decoder = keras.Model(
+        z, keras.layers.Reshape(IMAGE_SHAPE)(linear_layer(z, factors, offset, "pixels"))
+    )
+    model = VAE(encoder, decoder, reconstruction_weight=WEIGHT)
+    true = multivariate_normal(offset, factors.T @ factors + variance * np.eye(PIXELS))
+    values = true.rvs(40, random_state=1).reshape(-1, *IMAGE_SHAPE)
+    images = np.round(255 * np.clip(values, 0, 1)).astype(np.uint8)
+    return model, images, true.logpdf(images.reshape(-1, PIXELS) / 255)
+
+
+def test_the_bound_rises_with_the_samples_and_meets_the_likelihood(linear):
+    model, images, truth = linear
+    encoded = encode_images(model, images)
+    few, more, many = (
+        np.mean(
+            [
+                evaluation.importance_weighted_bounds(
+                    model, images, **encoded, samples=samples, seed=seed
+                )
+                for seed in range(repeats)
+            ]
+        )
+        for samples, repeats in ((1, 100), (5, 50), (5000, 1))
+    )
+    assert few < more - 0.01 < truth.mean() - 0.02
+    assert many == pytest.approx(truth.mean(), abs=0.01)
+
+
+def test_with_one_sample_the_bound_is_the_elbo(linear):
+    model, images, _ = linear
+    encoded = encode_images(model, images)
+    bounds = [
+        evaluation.importance_weighted_bounds(model, images, **encoded, samples=1, seed=seed).mean()
+        for seed in range(200)
+    ]
+    draws = evaluation.losses_over_draws(model, images, **encoded, draws=200)
+    constant = 0.5 * PIXELS * math.log(2 * math.pi * PIXELS / (2 * WEIGHT))
+    elbo = -draws["loss"]["mean"] - constant
+    error = np.std(bounds) / math.sqrt(len(bounds)) + draws["loss"]["standard_error"]
+    assert np.mean(bounds) == pytest.approx(elbo, abs=4 * error)
+    assert error < 0.03
+
+
+def test_no_more_draws_are_held_at_once_however_many_samples(linear, monkeypatch):
+    model, images, truth = linear
+    monkeypatch.setattr(inference, "VALUES_AT_ONCE", 300 * PIXELS)
+    sizes = []
+    weigh = likelihood._log_weights
+
+    def watched(*arguments):
+        weights = weigh(*arguments)
+        sizes.append(weights.size)
+        return weights
+
+    monkeypatch.setattr(likelihood, "_log_weights", watched)
+    encoded = encode_images(model, images)
+    for samples in (7, 1000):
+        bounds = evaluation.importance_weighted_bounds(model, images, **encoded, samples=samples)
+        np.testing.assert_allclose(bounds, truth, atol=2.0 if samples == 7 else 0.15)
+    assert max(sizes) <= 300 and sum(sizes) == 40 * 1007
+
+
+def test_losses_through_the_mean_have_no_noise(linear):
+    model, images, _ = linear
+    encoded = encode_images(model, images)
+    measured = evaluation.losses_through_the_mean(model, images, encoded)
+    rebuilt = np.asarray(model.reconstruct(images / np.float32(255)))
+    expected = WEIGHT * np.mean((images / 255 - rebuilt) ** 2)
+    assert measured["reconstruction_loss"] == pytest.approx(expected, rel=1e-5)
+    assert measured["loss"] == pytest.approx(expected + measured["kl_loss"], rel=1e-5)
+    drawn = evaluation.losses_over_draws(model, images, **encoded)
+    assert drawn["reconstruction_loss"]["mean"] > expected
+    assert drawn["kl_loss"]["mean"] == measured["kl_loss"]
+
+
+def test_bits_per_dimension_are_those_of_8_bit_values():
+    # Of a value k/255 under N(0.5, 0.05²), whose probability is an integral over a step.
+    values, steps = np.arange(256) / 255, norm(0.5, 0.05)
+    probabilities = steps.cdf(values + 1 / 510) - steps.cdf(values - 1 / 510)
+    expected = entropy(probabilities, base=2)
+    density = np.sum(probabilities * steps.logpdf(values))
+    assert evaluation.bits_per_dimension(density, 1) == pytest.approx(expected, abs=1e-3)
+    assert evaluation.bits_per_dimension(-PIXELS * math.log(2), PIXELS, steps=1) == 1
+
+
+def test_the_parts_of_the_kl_agree_with_numerical_integration():
+    mean, log_var = np.array([[-1.5], [0.2], [1.0]]), np.array([[-2.0], [-0.5], [-3.0]])
+    z = np.linspace(-15, 15, 100_001)
+    posteriors = norm(mean, np.exp(0.5 * log_var)).pdf(z)
+    mixture = posteriors.mean(axis=0)
+    marginal_kl = np.trapezoid(mixture * (np.log(mixture) - norm.logpdf(z)), z)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        integrand = np.nan_to_num(posteriors * (np.log(posteriors) - np.log(mixture)))
+    information = np.trapezoid(integrand, z).mean()
+    measured = evaluation.split_kl(mean, log_var, draws=20_000)
+    assert measured["standard_error"] < 0.005
+    assert measured["mutual_information"] == pytest.approx(information, abs=0.015)
+    assert measured["marginal_kl"] == pytest.approx(marginal_kl, abs=0.015)
+    assert measured["kl"] == pytest.approx(evaluation.kl_per_dimension(mean, log_var).sum())
+    assert measured["kl"] == pytest.approx(information + marginal_kl, abs=1e-6)
+
+
+def test_equal_posteriors_tell_nothing_and_separate_ones_everything():
+    equal = evaluation.split_kl(np.zeros((50, 3)), np.zeros((50, 3)))
+    assert equal["mutual_information"] == pytest.approx(0, abs=1e-6)
+    assert equal["marginal_kl"] == pytest.approx(0, abs=1e-6)
+    apart = evaluation.split_kl(np.arange(50.0)[:, None] * 10, np.full((50, 1), -4.0))
+    assert apart["mutual_information"] == pytest.approx(math.log(50), abs=1e-6)
+
+
+def test_the_aggregate_posterior_is_a_mixture_in_many_dimensions():
+    random = np.random.default_rng(0)
+    mean, log_var = random.normal(size=(4, 30)), random.normal(-6, 1, (4, 30))
+    z = random.normal(size=(5, 30))
+    densities = [norm(mean, np.exp(0.5 * log_var)).logpdf(point).sum(axis=1) for point in z]
+    expected = [np.logaddexp.reduce(density) - math.log(4) for density in densities]
+    np.testing.assert_allclose(evaluation.log_aggregate_posterior(z, mean, log_var), expected, rtol=1e-9)
+
+
+def test_an_axis_is_active_if_the_mean_depends_on_the_image():
+    mean = np.random.default_rng(0).normal(0, [1.0, 0.2, 0.05, 0.0], (10_000, 4))
+    assert evaluation.active_units(mean) == 2
+
+
+def test_geometry_of_known_points():
+    points = np.random.default_rng(0).normal([3.0, 0.0], [2.0, 1.0], (100_000, 2))
+    found = evaluation.geometry(points)
+    np.testing.assert_allclose(found["offset"], [1.5, 0], atol=0.02)
+    np.testing.assert_allclose(found["share_positive"], norm.cdf([1.5, 0]), atol=0.01)
+    np.testing.assert_array_equal(found["minimum"], points.min(axis=0))
+    np.testing.assert_array_equal(found["maximum"], points.max(axis=0))
+
+
+def test_points_that_are_all_the_same_have_no_offset():
+    found = evaluation.geometry(np.full((3, 2), 5.0))
+    assert np.isfinite(found["offset"]).all()
+
+
+def test_the_hole_of_a_ring_is_a_gap():
+    random = np.random.default_rng(0)
+    angle = random.uniform(0, 2 * np.pi, 5000)
+    ring = np.stack([np.cos(angle), np.sin(angle)], axis=1) * random.uniform(0.8, 1.2, (5000, 1))
+    np.testing.assert_array_equal(
+        evaluation.find_gaps(ring, np.array([[0, 0], [1, 0], [0, -1], [0.3, 0.3], [5, 5]])),
+        [True, False, False, True, True],
+    )
+    box = evaluation.box_draws(ring, 10_000)
+    assert evaluation.find_gaps(ring, box).mean() == pytest.approx(1 - 0.8 * np.pi / 2.4**2, abs=0.05)
+
+
+def test_labels_are_read_where_classes_lie_apart_and_not_where_they_are_permuted():
+    random = np.random.default_rng(0)
+    labels = np.arange(4000) % 4
+    points = 4 * np.stack([labels % 2, labels // 2], axis=1) + random.normal(size=(4000, 2))
+    permuted = random.permutation(labels)
+    for labels, low, high in ((labels, 0.93, 1), (permuted, 0.18, 0.32)):
+        rows = evaluation.label_accuracy(points[:2000], labels[:2000], points[2000:], labels[2000:])
+        assert [row["train_images"] for row in rows] == [100, 1000, 2000]
+        for row in rows:
+            assert low < row["nearest_neighbours"] < high
+            assert low < row["logistic_regression"] < high
+        assert low < evaluation.neighbour_agreement(points, labels) < high
+
+
+def test_labels_of_one_class_or_of_few_images_are_no_error():
+    points = np.random.default_rng(0).normal(size=(4, 2))
+    one_class = evaluation.label_accuracy(points[:3], np.zeros(3, int), points, np.zeros(4, int))
+    assert one_class == [{"train_images": 3, "nearest_neighbours": 1.0, "logistic_regression": None}]
+    lonely = np.array([0, 0, 0, 1])
+    assert evaluation.label_accuracy(points, lonely, points, lonely)[0]["nearest_neighbours"] == 0.75
+
+
+def exact_gaussian(mean, covariance, count=1000):
+    """Points with exactly this mean and covariance."""
+    noise = np.random.default_rng(0).normal(size=(count, len(mean)))
+    noise -= noise.mean(axis=0)
+    noise = noise @ np.linalg.inv(np.linalg.cholesky(np.atleast_2d(np.cov(noise, rowvar=False)))).T
+    return mean + noise @ np.linalg.cholesky(covariance).T
+
+
+def test_the_frechet_distance_of_two_gaussians():
+    random = np.random.default_rng(1)
+    means = random.normal(size=(2, 4))
+    roots = random.normal(size=(2, 4, 4))
+    first, second = roots @ roots.transpose(0, 2, 1)
+    expected = np.sum((means[0] - means[1]) ** 2)
+    expected += np.trace(first + second - 2 * sqrtm(first @ second).real)
+    measured = evaluation.frechet_distance(
+        exact_gaussian(means[0], first), exact_gaussian(means[1], second)
+    )
+    assert measured == pytest.approx(expected, rel=1e-6)
+    assert evaluation.frechet_distance(roots[0], roots[0]) == pytest.approx(0, abs=1e-6)
+    # One axis: (μ₁ − μ₂)² + (σ₁ − σ₂)².
+    one = evaluation.frechet_distance(exact_gaussian([1.0], [[4.0]]), exact_gaussian([0.0], [[9.0]]))
+    assert one == pytest.approx(1 + 1)
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    """A cache of classifiers that are trained for seconds only."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("cache")
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+        patch.setattr(judge, "STEPS", 300)
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def digits_judge(cache):
+    return evaluation.Judge(load_data("digits"))
+
+
+def test_the_judge_knows_digits_and_is_trained_once(digits_judge, monkeypatch):
+    data = load_data("digits")
+    assert digits_judge.accuracy > 0.9
+    monkeypatch.setattr(judge, "_train", None)
+    again = evaluation.Judge(data)
+    np.testing.assert_array_equal(
+        again.classes(data.test_images), digits_judge.classes(data.test_images)
+    )
+    assert np.mean(again.classes(data.test_images) == data.test_labels) == again.accuracy
+
+
+def test_other_labels_and_a_damaged_file_get_a_judge_of_their_own(cache, monkeypatch):
+    monkeypatch.setattr(judge, "STEPS", 20)
+    data = load_data("digits")
+    evaluation.Judge(data)
+    parity = dataclasses.replace(
+        data,
+        train_labels=data.train_labels % 2,
+        test_labels=data.test_labels % 2,
+        class_names=("even", "odd"),
+    )
+    known = set(cache.rglob("*.keras"))
+    assert evaluation.Judge(parity).look_at(data.test_images[:2])["probabilities"].shape == (2, 2)
+    (added,) = set(cache.rglob("*.keras")) - known
+    added.write_bytes(b"no classifier")
+    assert evaluation.Judge(parity).accuracy > 0.3
+    assert added.stat().st_size > 10_000
+
+
+def test_a_cache_that_cannot_be_written_is_one_line(monkeypatch, tmp_path):
+    (tmp_path / "vae_keras").write_text("a file where the folder should be")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with pytest.raises(InputError, match="cannot be written .*XDG_CACHE_HOME"):
+        evaluation.Judge(load_data("digits").head(10))
+
+
+def test_a_decoder_that_makes_one_class_has_no_entropy(digits_judge):
+    data = load_data("digits")
+    image = data.test_images[np.flatnonzero(data.test_labels == 0)[0]]
+    z = keras.Input((2,))
+    layer = keras.layers.Dense(784)
+    decoder = keras.Model(z, keras.layers.Reshape((28, 28, 1))(layer(z)))
+    layer.set_weights([np.zeros((2, 784)), image.ravel() / 255])
+    images = keras.Input((28, 28, 1))
+    flat = keras.layers.Flatten()(images)
+    encoder = keras.Model(
+        images, {"mean": keras.layers.Dense(2)(flat), "log_var": keras.layers.Dense(2)(flat)}
+    )
+    samples = decode_points(VAE(encoder, decoder), np.random.normal(size=(100, 2)))
+    np.testing.assert_array_equal(samples, np.broadcast_to(image, samples.shape))
+    found = evaluation.judge_samples(digits_judge, samples)
+    assert found["class_entropy"] == 0
+    assert found["class_shares"][0] == 1
+    real = evaluation.judge_samples(digits_judge, data.test_images)
+    assert real["class_entropy"] == pytest.approx(math.log2(10), abs=0.05)
+    assert real["class_shares"].sum() == pytest.approx(1)
+
+
+def test_a_data_set_without_classes_has_no_judge(cache):
+    images = np.zeros((4, 8, 8, 1), np.uint8)
+    with pytest.raises(InputError, match="faces has no classes"):
+        evaluation.Judge(ImageData("faces", images, images))
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """A VAE and an autoencoder, trained for an epoch on a few digits."""
+    folder = tmp_path_factory.mktemp("runs")
+    return [
+        train(
+            make_config("digits", model=model, epochs=1, max_train_images=64, latent_dim=dimensions),
+            folder / model,
+        )
+        for model, dimensions in (("vae", 3), ("autoencoder", 2))
+    ]
+
+
+def test_an_evaluation_can_be_repeated(runs, digits_judge):
+    first, second = (evaluation.evaluate_run(runs[0], 3, 100) for _ in range(2))
+    assert first == second == json.loads(runs[0].evaluation_file.read_text())
+    other = evaluation.evaluate_run(runs[0], 3, 100, seed=1)
+    assert other["likelihood"]["bound"] != first["likelihood"]["bound"]
+    assert 0 < first["samples"]["frechet_distance_floor"] < first["samples"]["frechet_distance"]
+    assert first["samples"]["frechet_images"] == 100
+
+
+def test_a_bernoulli_decoder_is_labelled_as_a_pseudo_likelihood(tiny_config):
+    data = load_data("digits", image_size=(8, 8))
+    unlabelled = ImageData("mine", data.train_images, data.test_images)
+    config = tiny_config.replace(
+        reconstruction="bce", reconstruction_weight=64.0, normalization="batch", latent_dim=1
+    )
+    results, figure = evaluation.evaluate(build_model(config, (8, 8, 1)), unlabelled, 2, 2)
+    found = results["likelihood"]
+    assert "pseudo" in found["decoder"]
+    assert found["elbo_bits_per_dimension"] == pytest.approx(-found["elbo"] / 64 / math.log(2))
+    assert found["elbo_bits_per_dimension"] == pytest.approx(1, abs=0.3)  # untrained: a coin each
+    assert not figure.axes[0].get_yticks().size
+
+
+def test_gaps_do_not_count_axes_that_tell_nothing(monkeypatch, linear):
+    """The linear model with its prior as every posterior: all draws of z are the prior's."""
+    model, _, _ = linear
+    images = np.zeros((400, *IMAGE_SHAPE), np.uint8)
+    nothing = {"mean": np.zeros((400, 2), np.float32), "log_var": np.zeros((400, 2), np.float32)}
+    monkeypatch.setattr(evaluation.evaluation, "encode_images", lambda *_: nothing)
+    results, _ = evaluation.evaluate(model, ImageData("mine", images, images), 1)
+    assert results["geometry"]["gaps_prior"] < 0.1
+    assert results["information"]["active_units"] == 0
+
+
+def test_images_without_classes_are_evaluated_too(runs, cache):
+    from vae_keras.loading import load_model
+
+    data = load_data("digits")
+    unlabelled = ImageData("mine", data.train_images, data.test_images)
+    results, figure = evaluation.evaluate(load_model(runs[0].model_file), unlabelled, 2, 50)
+    assert "labels" not in results and "samples" not in results
+    assert len(figure.axes) == 1
+
+
+def test_the_command_prints_one_table_for_all_runs(runs, cache):
+    directories = [run.directory for run in runs]
+    result = run_evaluate(*directories, "--images", 100, "--importance-samples", 3)
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""
+    for run in runs:
+        assert run.evaluation_figure.exists()
+        assert str(run.evaluation_file) in result.stdout
+    table = {line[:48].rstrip(): line[48:].split() for line in result.stdout.splitlines()}
+    wanted = {f"  {name}" for rows in SECTIONS.values() for name in rows}
+    assert wanted - set(table) == {"  learnt from 100 images", "  learnt from 1,000 images"}
+    assert "digits-leaky_relu-autoencoder" in result.stdout
+    assert table["  ELBO"][1] == "–"
+    assert table["  active units"][1:3] == ["of", "3"]
+    assert table["  drawn from"] == ["N(0,", "I)", "the", "range"]
+    # Less is asked for than is there.
+    refused = run_evaluate(directories[0], "--images", 50, "--importance-samples", 3)
+    assert refused.returncode == 2 and "replace it by --overwrite" in refused.stderr
+
+
+def run_evaluate(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "vae_keras.evaluate", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["{run}", "--images", "1"], "images must be at least 2"),
+        (["{run}", "--importance-samples", "0"], "importance_samples must be at least 1"),
+        (["{run}", "--seed", "-1"], "seed must be at least 0"),
+        (["{run}", "--seed", "x"], "invalid int value"),
+        ([], "required: RUN_DIR"),
+        (["{run}", "nowhere"], "nowhere holds no run"),
+    ],
+)
+def test_bad_arguments_are_one_line(runs, arguments, message):
+    result = run_evaluate(*(text.format(run=runs[0].directory) for text in arguments))
+    assert result.returncode == 2
+    assert message in result.stderr and result.stderr.count("\n") == 1
+
+
+def test_what_cannot_be_evaluated_is_refused(runs, tmp_path):
+    config = runs[0].read_config()
+    unfinished = Run(tmp_path)
+    unfinished.write_config(config, load_data("digits").head(64))
+    with pytest.raises(InputError, match="is not finished: go on with"):
+        evaluation.evaluate_run(unfinished)
+    other = Run(tmp_path / "other")
+    other.directory.mkdir()
+    other.write_config(config.replace(max_train_images=65), load_data("digits").head(64))
+    other.metrics_file.write_bytes(runs[0].metrics_file.read_bytes())
+    other.model_file.write_bytes(runs[0].model_file.read_bytes())
+    with pytest.raises(InputError, match="not those that"):
+        evaluation.evaluate_run(other)
+    with pytest.raises(InputError, match="between 2 and the 360 test images"):
+        evaluation.evaluate_run(runs[0], images=361)
+
+
+def test_the_figure_marks_gaps_and_compares_classes():
+    points, places = np.zeros((5, 3)), np.arange(12.0).reshape(4, 3)
+    in_gap = np.array([True, False, False, True])
+    figure = plots.plot_evaluation(
+        points, places, in_gap, "prior", ("a", "b"), np.array([0.25, 0.75]), np.array([0.5, 0.5])
+    )
+    covered, gaps, _ = figure.axes[0].collections
+    assert len(covered.get_offsets()) == len(gaps.get_offsets()) == 2
+    assert "50.0%" in gaps.get_label()
+    assert [bar.get_width() for bar in figure.axes[1].patches] == [0.25, 0.75, 0.5, 0.5]

@@ -1,0 +1,251 @@
+"""Tables, verdicts and figures from tables of runs that are made up."""
+
+import csv
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from vae_keras.errors import InputError
+from vae_keras.study.claims import CLAIMS, judge
+from vae_keras.study.evaluations import write_evaluations
+from vae_keras.study.report import loss_table, write_report
+from vae_keras.study.table import RunTable, read_table, write_table
+from vae_keras.study.variants import STUDIES
+
+# Test losses at the end, near those published.
+LOSSES = {
+    "leaky_relu": 46.0, "gelu_encoder": 44.9, "gelu_decoder": 45.4, "gelu": 44.3,
+    "gelu_dropout": 46.8, "gelu_batchnorm_after": 44.1, "gelu_batchnorm_before": 44.8,
+    "gelu_layernorm_after": 43.6, "gelu_layernorm_before": 43.5,
+}  # fmt: skip
+
+
+def make_table(losses=LOSSES, seeds=3, epochs=20, scatter=0.001, dataset="mnist", training=None):
+    """Curves that fall to `losses`, with `scatter` between seeds; training 0.3 below test."""
+    random = np.random.default_rng(0)
+    runs = {}
+    for variant, loss in losses.items():
+        for seed in range(seeds):
+            shift = random.normal(0, scatter)
+            rows = []
+            for epoch in range(1, epochs + 1):
+                test = loss + shift + 5 / epoch - 5 / epochs
+                train = test + (1.8 if variant == "gelu_dropout" else -0.3)
+                train += (training or {}).get(variant, 0)
+                rows.append(
+                    {
+                        "epoch": epoch, "loss": train, "reconstruction_loss": train - 5,
+                        "kl_loss": 5.0, "val_loss": test, "val_reconstruction_loss": test - 5.1,
+                        "val_kl_loss": 5.1, "learning_rate": 5e-4, "seconds": 2.0,
+                    }
+                )  # fmt: skip
+            runs.setdefault(variant, {})[seed] = rows
+    return RunTable("gelu", dataset, "leaky_relu", runs)
+
+
+def decisions(table):
+    return [verdict.decision for verdict in judge(table, CLAIMS["gelu"])]
+
+
+def test_a_table_is_read_as_it_was_written(tmp_path):
+    table = make_table(scatter=0.1)
+    write_table(table, tmp_path / "runs.csv")
+    assert read_table(tmp_path / "runs.csv") == table
+    with open(tmp_path / "runs.csv", newline="") as file:
+        assert len(list(csv.DictReader(file))) == 9 * 3 * 20
+
+
+@pytest.mark.parametrize(
+    "old, new", [("study", "stud"), (",20,", ",21,"), (",5.1,", ",nan,"), (",5.1,", ",five,")]
+)
+def test_a_damaged_table_is_refused(tmp_path, old, new):
+    path = tmp_path / "runs.csv"
+    write_table(make_table(), path)
+    path.write_text(path.read_text().replace(old, new, 1))
+    with pytest.raises(InputError, match="is damaged in line|is no table of runs"):
+        read_table(path)
+
+
+def test_differences_are_paired_by_seed():
+    table = make_table({"leaky_relu": 46.0, "gelu": 44.0}, seeds=4, scatter=3.0)
+    for seed in range(4):  # what a seed does to the reference, it does to the other
+        for row, other in zip(table.runs["gelu"][seed], table.runs["leaky_relu"][seed]):
+            row["val_loss"] = other["val_loss"] - 2 - 0.01 * seed
+    comparison = table.compare(("gelu", "val_loss"), ("leaky_relu", "val_loss"))
+    assert comparison.mean == pytest.approx(-2.015)
+    assert comparison.half_width < 0.05 and comparison.p < 1e-6
+
+
+def test_the_end_of_a_curve_is_its_last_epoch_or_the_mean_of_the_last_five():
+    table = make_table({"leaky_relu": 46.0}, seeds=1)
+    values = [row["val_loss"] for row in table.runs["leaky_relu"][0]]
+    assert table.summarize("leaky_relu", "val_loss")[1] == values[-1]
+    assert table.summarize("leaky_relu", "val_loss", 5)[1] == pytest.approx(np.mean(values[-5:]))
+
+
+def test_incomplete_runs_are_compared_at_the_last_epoch_that_both_have():
+    table = make_table(seeds=4)
+    del table.runs["gelu"][1], table.runs["leaky_relu"][3]
+    del table.runs["gelu"][2][12:]
+    comparison = table.compare(("gelu", "val_loss"), ("leaky_relu", "val_loss"))
+    assert (comparison.seeds, comparison.epoch) == (2, 12)
+    ends = [
+        table.runs["gelu"][seed][11]["val_loss"] - table.runs["leaky_relu"][seed][11]["val_loss"]
+        for seed in (0, 2)
+    ]
+    assert comparison.mean == pytest.approx(np.mean(ends))
+
+
+def test_claims_are_confirmed_and_refuted_by_clear_differences():
+    # Encoder before decoder before LeakyReLU, batch normalisation worse before than after,
+    # layer normalisation best: as published, where the study contradicts itself.
+    assert decisions(make_table(epochs=200)) == ["confirmed"] * 5 + ["refuted"] * 2
+
+
+def test_claims_are_refuted_by_the_opposite():
+    losses = {**LOSSES, "gelu_encoder": 47.0, "gelu": 48.0, "gelu_dropout": 45.0}
+    assert decisions(make_table(losses))[:5] == [
+        "refuted", "refuted", "refuted", "refuted", "confirmed",
+    ]  # fmt: skip
+
+
+def test_the_best_must_beat_every_other_variant():
+    best = {**LOSSES, "gelu_batchnorm_before": 43.0}
+    assert decisions(make_table(best, epochs=200))[5:] == ["confirmed", "confirmed"]
+    tie = make_table({**best, "gelu_layernorm_before": 43.0}, scatter=0.01)
+    assert decisions(tie)[6] == "not decided"
+
+
+def test_one_training_difference_can_decide_a_claim():
+    worse = make_table(training={"gelu_batchnorm_after": 1.0})
+    assert decisions(worse)[4] == "refuted"
+
+
+def test_what_comes_after_epoch_100_is_not_decided_by_20_epochs():
+    verdict = judge(make_table(), CLAIMS["gelu"])[5]
+    assert verdict.decision == "not decided"
+    assert "after epoch 100, and these runs have 20" in verdict.reason
+    assert judge(make_table(epochs=101), CLAIMS["gelu"])[5].decision == "refuted"
+
+
+def test_scatter_as_large_as_the_differences_decides_nothing():
+    assert set(decisions(make_table(scatter=2.0))) == {"not decided"}
+
+
+def test_p_is_corrected_for_the_number_of_comparisons():
+    evidence = {
+        item.below: item
+        for verdict in judge(make_table(scatter=0.1), CLAIMS["gelu"])
+        for item in verdict.evidence
+    }
+    assert len(evidence) == 18
+    # The first is a difference within one run, which does not scatter here.
+    first, second, *_ = sorted(evidence.values(), key=lambda item: item.comparison.p)
+    assert first.p < 1e-9 < second.comparison.p
+    assert second.p == pytest.approx(17 * second.comparison.p)
+
+
+@pytest.mark.parametrize("seeds, epochs", [(1, 1), (2, 3), (6, 20)])
+def test_a_report_is_whole_and_says_what_it_cannot(tmp_path, seeds, epochs):
+    table = make_table(seeds=seeds, epochs=epochs)
+    printed = write_report(table, tmp_path)
+    text = (tmp_path / "report.md").read_text()
+    assert "nan" not in text.lower() and "None" not in text and "leaky_relu" in printed
+    assert ("n/a" in text.split("##", 1)[1]) == (seeds == 1)
+    assert ("Wilcoxon p" in text) == (seeds >= 6)
+    assert "Incomplete" not in text
+    assert {path.stem for path in (tmp_path / "figures").iterdir()} == {
+        "differences", "curves_activation", "curves_dropout", "curves_batchnorm",
+        "curves_layernorm", "curves_all",
+    }  # fmt: skip
+    for path in (tmp_path / "figures").iterdir():
+        assert f"figures/{path.name}" in text
+    with open(tmp_path / "summary.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 9 * 6 * 2
+    assert "nan" not in (tmp_path / "summary.csv").read_text()
+    row = next(r for r in rows if (r["variant"], r["column"]) == ("gelu", "val_loss"))
+    assert float(row["difference"]) == pytest.approx(-1.7, abs=0.01)
+
+
+def test_an_incomplete_study_is_reported_as_such(tmp_path):
+    table = make_table()
+    del table.runs["leaky_relu"]
+    del table.runs["gelu"][2][5:]
+    write_report(table, tmp_path)
+    text = (tmp_path / "report.md").read_text()
+    assert "**Incomplete**: no runs of leaky_relu; gelu with seed 2 has 5 epochs." in text
+    assert "| 1 | GELU in the encoder alone" in text and "takes two seeds of every variant" in text
+    assert not (tmp_path / "figures" / "differences.png").exists()
+
+
+def test_published_losses_stand_beside_those_of_the_same_epoch():
+    header, *rows = loss_table(make_table())
+    column = header.index("test loss, published")
+    assert {row[0]: row[column] for row in rows}["gelu"] == "44.35 and 44.26"
+    assert header[column + 1] == "test loss, here"
+    for other in (make_table(epochs=19), make_table(dataset="digits"), make_table(dataset="mnist[:64]")):
+        assert "test loss, published" not in loss_table(other)[0]
+
+
+def test_losses_far_from_the_published_ones_are_named(tmp_path):
+    write_report(make_table({**LOSSES, "gelu": 45.2}), tmp_path)
+    assert "than 0.6: gelu (+0.85)." in (tmp_path / "report.md").read_text()
+
+
+def test_every_published_figure_belongs_to_a_variant():
+    from vae_keras.study.published import TEST_LOSS
+
+    assert set(TEST_LOSS) == set(STUDIES["gelu"])
+    assert TEST_LOSS["gelu_batchnorm_before"][20] == [44.773]
+
+
+def test_other_variants_and_plain_autoencoders_get_a_report(tmp_path):
+    table = make_table({"deep": 40.0, "wide": 41.0, "flat": 44.0})
+    table = RunTable("mine", "digits", "wide", table.runs)
+    for rows in table.runs["flat"].values():
+        for row in rows:
+            del row["kl_loss"], row["val_kl_loss"]
+    write_table(table, tmp_path / "runs.csv")
+    write_report(read_table(tmp_path / "runs.csv"), tmp_path)
+    text = (tmp_path / "report.md").read_text()
+    assert "## Claims" not in text and "Differences from wide" in text
+    assert "nan" not in text.lower()
+
+
+def test_evaluations_are_summed_up_where_there_are_any(tmp_path):
+    table = make_table()
+    rows = [
+        {"variant": "gelu", "seed": seed, "bound": -395.0 - seed, "label_accuracy": 0.75}
+        for seed in range(3)
+    ]
+    write_evaluations(rows, tmp_path / "evaluations.csv")
+    write_report(table, tmp_path)
+    report = (tmp_path / "report.md").read_text()
+    # The t-interval of −395, −396 and −397.
+    assert "| gelu | 3 | −396.00 ± 2.48 | n/a | 0.750 ± 0.000 | n/a | n/a |" in report
+    (tmp_path / "evaluations.csv").write_text("variant,seed,bound\ngelu,0,much\n")
+    with pytest.raises(InputError, match="evaluations.csv is damaged"):
+        write_report(table, tmp_path)
+
+
+def test_one_command_redraws_everything_without_tensorflow_and_runs(tmp_path):
+    study = tmp_path / "study"
+    study.mkdir()
+    write_table(make_table(), study / "runs.csv")
+    before = (study / "runs.csv").read_bytes()
+    (tmp_path / "tensorflow.py").write_text("raise ImportError('not wanted here')")
+    result = subprocess.run(
+        [sys.executable, "-m", "vae_keras.study", "report", str(study)],
+        capture_output=True, text=True, cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert "44.35 and 44.26" in result.stdout
+    assert {path.name for path in study.iterdir()} == {
+        "runs.csv", "summary.csv", "report.md", "figures",
+    }  # fmt: skip
+    assert (study / "runs.csv").read_bytes() == before

@@ -1,0 +1,233 @@
+"""Command line: `python -m vae_keras.evaluate RUN_DIR [RUN_DIR …]`."""
+
+import sys
+
+from vae_keras import cli
+from vae_keras.errors import InputError
+from vae_keras.runs import Run, run_name
+from vae_keras.signals import deferred_signals
+
+
+def build_parser():
+    """The options of the command line."""
+    parser = cli.Parser(
+        prog="python -m vae_keras.evaluate",
+        description="Say what trained models are worth: loss, likelihood, latent space, samples. "
+        "One table for all runs; evaluation.json and figures/evaluation.png in each.",
+    )
+    parser.add_argument("runs", nargs="+", metavar="RUN_DIR", help="folder of a finished run")
+    parser.add_argument(
+        "--importance-samples",
+        type=int,
+        default=500,
+        metavar="K",
+        help="draws for each image in the bound on its likelihood (500)",
+    )
+    parser.add_argument(
+        "--images", type=int, metavar="N", help="only so many test images, chosen at random"
+    )
+    parser.add_argument("--data-dir", metavar="DIR", help="where tensorflow-datasets keeps its data")
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace evaluations of other images or samples"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="decides every draw (0)")
+    return parser
+
+
+def main(arguments=None):
+    """Evaluate the runs that the arguments name, and print one table."""
+    cli.run_command(lambda: evaluate_all(**vars(build_parser().parse_args(arguments))))
+
+
+def evaluate_all(runs, importance_samples, seed, images=None, data_dir=None, overwrite=False):
+    """Evaluate runs one after the other, and print one table."""
+    runs = [Run(directory) for directory in runs]
+    for name, value, least in (
+        ("importance_samples", importance_samples, 1),
+        ("images", images, 2),
+        ("seed", seed, 0),
+    ):
+        if value is not None and value < least:
+            raise InputError(f"{name} must be at least {least}, received {value}")
+    for run in runs:  # before the first minute of work
+        run.check_finished()
+        run.check_unlocked()
+        if not overwrite:
+            _check_replaceable(run, images, importance_samples)
+    with deferred_signals() as signals:  # an interrupted import fails in many ways
+        cli.import_tensorflow()
+        from vae_keras.evaluation import evaluate_run
+    signals.check()
+    results = []
+    for run in runs:
+        print(f"evaluating {run.directory}", flush=True)
+        results.append(evaluate_run(run, importance_samples, images, seed, data_dir))
+        print(f"written: {run.evaluation_file}, {run.evaluation_figure}")
+    print(describe(runs, results))
+
+
+def _check_replaceable(run, images, importance_samples):
+    """Raise `InputError` if a quick look would replace a fuller evaluation."""
+    if not run.evaluation_file.exists():
+        return
+    settings = run.read_evaluation().get("settings", {})
+    had_images, had_samples = settings.get("images", 0), settings.get("importance_samples", 0)
+    if (images is not None and images < had_images) or importance_samples < had_samples:
+        raise InputError(
+            f"{run.evaluation_file} is of {had_images:,} images and {had_samples} importance samples: "
+            "ask for as many, or replace it by --overwrite"
+        )
+
+
+def describe(runs, results):
+    """The table of several evaluations, a column for each.
+
+    Args:
+        runs: List of `Run`.
+        results: What `evaluate_run` returned for each.
+
+    Returns:
+        Text.
+    """
+    names = [run_name(run.read_config()) for run in runs]
+    if len(set(names)) < len(names):  # as of several seeds
+        names = [str(run.directory) for run in runs]
+    widths = [max(16, len(name) + 2) for name in names]
+    lines = [" " * TITLE_WIDTH + "".join(map(str.rjust, names, widths))]
+    for title, rows in SECTIONS.items():
+        cells = {name: [_cell(cell, result) for result in results] for name, cell in rows.items()}
+        shown = {name: texts for name, texts in cells.items() if any(texts)}
+        if shown:
+            lines += ["", title]
+        for name, texts in shown.items():
+            cells = map(str.rjust, (text or "–" for text in texts), widths)
+            lines.append(f"  {name:<{TITLE_WIDTH - 2}}{''.join(cells)}")
+    return "\n".join([*lines, "", FOOTNOTE])
+
+
+def _cell(cell, result):
+    """A cell's text, or None where this kind of model or data has no such figure."""
+    try:
+        return cell(result)
+    except KeyError:
+        return None
+
+
+def _value(section, name, form):
+    return lambda result: form.format(result[section][name])
+
+
+def _with_error(value, error):
+    return f"{value:.2f} ± {error:.2f}"
+
+
+def _draws(name):
+    return lambda result: _with_error(*result["loss"]["draws"][name].values())
+
+
+def _through_the_mean(name):
+    return lambda result: f"{result['loss']['through_the_mean'][name]:.2f}"
+
+
+def _per_axis(section, name, form):
+    """The values of all latent axes, or their range where they are many."""
+
+    def cell(result):
+        texts = [form.format(value) for value in result[section][name]]
+        if len(texts) <= 3:
+            return ", ".join(texts)
+        values = result[section][name]
+        return f"{form.format(min(values))} to {form.format(max(values))}"
+
+    return cell
+
+
+def _labels(size):
+    """Accuracy from so many training images; None for all."""
+
+    def cell(result):
+        last = result["labels"][-1]
+        found = [
+            row
+            for row in result["labels"]
+            if (row is last if size is None else row["train_images"] == size)
+        ]
+        if not found:
+            return None
+        accuracies = found[0]["nearest_neighbours"], found[0]["logistic_regression"]
+        return " / ".join("–" if value is None else f"{value:.1%}" for value in accuracies)
+
+    return cell
+
+
+def _rarest_class(result):
+    share, name = min(zip(result["samples"]["class_shares"], result["samples"]["class_names"]))
+    return f"{name}: {share:.1%}"
+
+
+TITLE_WIDTH = 48
+DRAWN_FROM = {"prior": "N(0, I)", "box": "the range"}
+SECTIONS = {
+    "Loss on the test images": {
+        "images": _value("settings", "images", "{:,}"),
+        "with one random z": _draws("loss"),
+        "  reconstruction": _draws("reconstruction_loss"),
+        "  KL (nats)": _draws("kl_loss"),
+        "through the mean": _through_the_mean("loss"),
+        "  reconstruction through the mean": _through_the_mean("reconstruction_loss"),
+    },
+    "Log-likelihood (nats per image)": {
+        "decoder": _value("likelihood", "decoder", "{}"),
+        "ELBO": _value("likelihood", "elbo", "{:.2f}"),
+        "importance-weighted bound": lambda result: _with_error(
+            result["likelihood"]["bound"], result["likelihood"]["bound_standard_error"]
+        ),
+        "  samples K": _value("settings", "importance_samples", "{:,}"),
+        "  bits per dimension": _value("likelihood", "bound_bits_per_dimension", "{:.4f}"),
+    },
+    "Information in z (nats)": {
+        "KL per axis": _per_axis("information", "kl_per_dimension", "{:.2f}"),
+        "mutual information with the image": _value("information", "mutual_information", "{:.2f}"),
+        "KL of all z together from the prior": _value("information", "marginal_kl", "{:.2f}"),
+        "active units": lambda result: (
+            f"{result['information']['active_units']} of {len(result['geometry']['offset'])}"
+        ),
+    },
+    "Latent space": {
+        "offset per axis (standard deviations)": _per_axis("geometry", "offset", "{:+.2f}"),
+        "share of points above 0, per axis": _per_axis("geometry", "share_positive", "{:.0%}"),
+        "smallest value per axis": _per_axis("geometry", "minimum", "{:.1f}"),
+        "largest value per axis": _per_axis("geometry", "maximum", "{:.1f}"),
+        "gaps: draws from N(0, I) far from all images": _value("geometry", "gaps_prior", "{:.1%}"),
+        "gaps: places in the range far from all images": _value("geometry", "gaps_box", "{:.1%}"),
+        "overlap: labels that neighbours agree with": _value(
+            "geometry", "neighbour_agreement", "{:.1%}"
+        ),
+    },
+    "Labels from latents (neighbours / logistic)": {
+        "learnt from 100 images": _labels(100),
+        "learnt from 1,000 images": _labels(1000),
+        "learnt from all training images": _labels(None),
+    },
+    "Samples, as a classifier sees them": {
+        "drawn from": lambda result: DRAWN_FROM[result["samples"]["drawn_from"]],
+        "entropy of their classes (bits)": _value("samples", "class_entropy", "{:.3f}"),
+        "  of the test images'": _value("samples", "test_class_entropy", "{:.3f}"),
+        "  rarest class": _rarest_class,
+        "confidence": _value("samples", "confidence", "{:.1%}"),
+        "Fréchet distance to test images": _value("samples", "frechet_distance", "{:.1f}"),
+        "  of training images": _value("samples", "frechet_distance_floor", "{:.1f}"),
+        "classifier's accuracy": _value("samples", "judge_accuracy", "{:.1%}"),
+    },
+}
+FOOTNOTE = """\
+± is a standard error: of the loss over ten draws, of the bound over images. Bits per dimension count
+8-bit pixel values under a Gaussian decoder, where a density even over all greys has 7.99; a Bernoulli
+decoder's log-likelihood is a pseudo-likelihood of grey pixels, not to be compared with a Gaussian's.
+The mutual information cannot exceed log(images). The Fréchet distance is between features of a small
+classifier for this data set: it must not be compared with FID, which uses Inception, nor between data
+sets or numbers of images."""
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

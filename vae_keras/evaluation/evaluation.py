@@ -1,0 +1,203 @@
+"""All figures of merit of one model, in one dictionary."""
+
+import math
+
+import numpy as np
+from scipy.stats import entropy
+
+from vae_keras import plots
+from vae_keras.data import load_data
+from vae_keras.errors import InputError
+from vae_keras.evaluation import latent, likelihood
+from vae_keras.evaluation.judge import Judge, frechet_distance, judge_samples
+from vae_keras.files import replacing
+from vae_keras.inference import decode_points, encode_images, latent_points
+from vae_keras.loading import load_model
+from vae_keras.losses import elbo
+from vae_keras.model import VAE
+from vae_keras.runs import write_json
+from vae_keras.seeds import derive_seed
+
+SAMPLES = 10_000  # drawn for the gaps of the latent space and for the judge
+
+
+def evaluate_run(run, importance_samples=500, images=None, seed=0, data_dir=None):
+    """Evaluate a finished run; write `evaluation.json` and `figures/evaluation.png` into it.
+
+    Args:
+        run: `Run`.
+        importance_samples: Draws of z for each image in the bound on its likelihood.
+        images: Evaluate on so many of the test images, chosen at random; None for all.
+        seed: Integer that decides every draw.
+        data_dir: Where tensorflow-datasets keeps its data; None for where it was in training.
+
+    Returns:
+        What `evaluate` returned.
+
+    Raises:
+        InputError: If the run is not finished, its folder cannot be written or is in use,
+            or its data set is not what it was trained on.
+    """
+    run.check_finished()
+    config = run.read_config()
+    with run.locked():
+        model = load_model(run.model_file)
+        whole = load_data(config.dataset, data_dir or config.data_dir, config.image_size)
+        data = whole.head(config.max_train_images)
+        if data.sha256() != run.read_data_summary().get("sha256"):
+            raise InputError(
+                f"the images of {data.name} are not those that {run.directory} was trained on: use "
+                "vae_keras.evaluation.evaluate with the images at hand, or restore them"
+            )
+        judge = Judge(whole) if whole.has_labels else None
+        results, figure = evaluate(model, data, importance_samples, images, seed, judge)
+        run.figures.mkdir(exist_ok=True)
+        with replacing(run.evaluation_figure) as path:
+            figure.savefig(path, dpi=150)
+        write_json(run.evaluation_file, results)
+    return results
+
+
+def evaluate(model, data, importance_samples=500, images=None, seed=0, judge=None):
+    """Every figure of merit of a model on test images.
+
+    Args:
+        model: `VAE` or `Autoencoder`.
+        data: `ImageData`, whose test images are evaluated.
+        importance_samples: Draws of z for each image in the bound on its likelihood.
+        images: Evaluate on so many of the test images, chosen at random; None for all.
+        seed: Integer that decides every draw.
+        judge: `Judge` of samples; None for one of this data, where it has labels.
+
+    Returns:
+        Tuple of a dictionary for JSON and a `Figure`. The dictionary has `settings`;
+        `loss` (`through_the_mean` and, for a VAE, `draws`); for a VAE `likelihood` and
+        `information`; `geometry`; with labels also `labels` and `samples`.
+
+    Raises:
+        InputError: If a number is out of range.
+    """
+    count = len(data.test_images) if images is None else images
+    if not 2 <= count <= len(data.test_images):
+        raise InputError(
+            f"images must be between 2 and the {len(data.test_images)} test images, received {count}"
+        )
+    if importance_samples < 1:
+        raise InputError(f"importance_samples must be at least 1, received {importance_samples}")
+    chosen = np.sort(_random(seed, "images").permutation(len(data.test_images))[:count])
+    images = data.test_images[chosen]
+    encoded = encode_images(model, images)
+    results = {
+        "settings": {"images": count, "seed": seed},
+        "loss": {"through_the_mean": likelihood.losses_through_the_mean(model, images, encoded)},
+    }
+    if isinstance(model, VAE):
+        results["settings"]["importance_samples"] = importance_samples
+        results["loss"]["draws"] = likelihood.losses_over_draws(
+            model, images, **encoded, seed=derive_seed(seed, "draws")
+        )
+        bounds = likelihood.importance_weighted_bounds(
+            model, images, **encoded, samples=importance_samples, seed=derive_seed(seed, "bound")
+        )
+        results["likelihood"] = _summarise_likelihood(model, results["loss"]["draws"], bounds)
+        results["information"] = _summarise_information(encoded, seed)
+        points, drawn_from = encoded["mean"], "prior"
+        noise = _random(seed, "posterior").standard_normal(points.shape, np.float32)
+        cloud = points + np.exp(0.5 * encoded["log_var"]) * noise
+    else:
+        # It has no prior: as in the book, it is sampled over the range of its points.
+        cloud = points = encoded["z"]
+        drawn_from = "box"
+    places = {
+        "prior": _random(seed, "prior").standard_normal((SAMPLES, model.latent_dim), np.float32),
+        "box": latent.box_draws(points, SAMPLES, derive_seed(seed, "box")),
+    }
+    gaps = {name: latent.find_gaps(cloud, z) for name, z in places.items()}
+    results["geometry"] = {
+        **{name: values.tolist() for name, values in latent.geometry(points).items()},
+        **{f"gaps_{name}": float(found.mean()) for name, found in gaps.items()},
+    }
+    shares = ()
+    if data.has_labels:
+        labels = data.test_labels[chosen]
+        results["geometry"]["neighbour_agreement"] = latent.neighbour_agreement(points, labels)
+        results["labels"] = latent.label_accuracy(
+            latent_points(model, data.train_images),
+            data.train_labels,
+            points,
+            labels,
+            seed=derive_seed(seed, "labels"),
+        )
+        samples = decode_points(model, places[drawn_from])
+        judgement = _judge(judge or Judge(data), samples, images, labels, seed)
+        results["samples"] = {"drawn_from": drawn_from, **judgement}
+        shares = judgement["class_shares"], judgement["test_class_shares"]
+    figure = plots.plot_evaluation(
+        cloud, places[drawn_from], gaps[drawn_from], drawn_from, data.class_names, *shares
+    )
+    return results, figure
+
+
+def _random(seed, label):
+    return np.random.default_rng(derive_seed(seed, label))
+
+
+def _summarise_information(encoded, seed):
+    """What z tells of the image, in nats."""
+    return {
+        "kl_per_dimension": latent.kl_per_dimension(**encoded).tolist(),
+        "active_units": latent.active_units(encoded["mean"]),
+        **latent.split_kl(**encoded, seed=derive_seed(seed, "mixture")),
+    }
+
+
+def _summarise_likelihood(model, draws, bounds):
+    """ELBO and importance-weighted bound in nats per image and bits per dimension."""
+    pixels = math.prod(model.image_shape)
+    average = elbo(
+        model.reconstruction,
+        draws["reconstruction_loss"]["mean"],
+        draws["kl_loss"]["mean"],
+        model.reconstruction_weight,
+        pixels,
+    )
+    bound = float(bounds.mean())
+    gaussian = model.reconstruction == "mse"
+    steps = 255 if gaussian else 1
+    return {
+        "decoder": "Gaussian" if gaussian else "Bernoulli (pseudo)",
+        "elbo": average,
+        "bound": bound,
+        "bound_standard_error": float(bounds.std(ddof=1) / math.sqrt(len(bounds))),
+        "elbo_bits_per_dimension": likelihood.bits_per_dimension(average, pixels, steps),
+        "bound_bits_per_dimension": likelihood.bits_per_dimension(bound, pixels, steps),
+    }
+
+
+def _judge(judge, samples, images, labels, seed):
+    """What a classifier says of samples, and of training images in their place."""
+    # As many of each, because the distance depends on how many there are.
+    count = min(len(samples), len(images), len(judge.data.train_images))
+    train = _random(seed, "floor").permutation(len(judge.data.train_images))[:count]
+    features = {
+        name: judge.look_at(chosen[:count])["features"]
+        for name, chosen in (
+            ("samples", samples),
+            ("test", images),
+            ("train", judge.data.train_images[train]),
+        )
+    }
+    result = judge_samples(judge, samples)
+    test_shares = np.bincount(labels, minlength=len(judge.data.class_names)) / len(labels)
+    return {
+        "judge_accuracy": judge.accuracy,
+        "class_names": list(judge.data.class_names),
+        "class_shares": result["class_shares"].tolist(),
+        "test_class_shares": test_shares.tolist(),
+        "class_entropy": result["class_entropy"],
+        "test_class_entropy": float(entropy(test_shares, base=2)),
+        "confidence": result["confidence"],
+        "frechet_images": count,
+        "frechet_distance": frechet_distance(features["samples"], features["test"]),
+        "frechet_distance_floor": frechet_distance(features["train"], features["test"]),
+    }

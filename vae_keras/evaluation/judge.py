@@ -1,0 +1,176 @@
+"""A small classifier that looks at samples: which classes they show, and how like images they are."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import filelock
+import keras
+import numpy as np
+from keras import layers
+from scipy.stats import entropy
+from tqdm import tqdm
+
+from vae_keras.errors import InputError
+from vae_keras.files import replacing
+
+FEATURES = 64
+BATCH_SIZE, STEPS = 128, 3000
+VERSION = 1  # to be raised with every other change of how the classifier is trained
+
+
+class Judge:
+    """A classifier trained on a data set's training images, kept for the next evaluation.
+
+    The first time that a data set is judged takes a minute of training on two cores; the
+    classifier then lies in `$XDG_CACHE_HOME/vae_keras` (by default `~/.cache/vae_keras`)
+    under a digest of images, labels and the way it is trained.
+
+    Args:
+        data: `ImageData` with labels. All of it, so that models trained on a part of it
+            are judged alike.
+
+    Attributes:
+        data: The data.
+        classifier: `keras.Model` from uint8 images to `{"features", "probabilities"}`.
+        accuracy: Share of the test images that it names rightly.
+
+    Raises:
+        InputError: If the data has no labels, or the cache cannot be written.
+    """
+
+    def __init__(self, data):
+        if data.train_labels is None or data.test_labels is None:
+            raise InputError(f"{data.name} has no classes, so that no classifier can judge samples")
+        self.data = data
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vae_keras"
+        recipe = data.sha256(), data.train_labels.tolist(), len(data.class_names), VERSION, STEPS
+        name = hashlib.sha256(repr(recipe).encode()).hexdigest()[:16]
+        try:
+            self.classifier = _load_or_train(cache / f"judge-{name}.keras", data)
+        except OSError as error:
+            raise InputError(
+                f"{cache} cannot be written ({error.strerror}): name another folder by XDG_CACHE_HOME"
+            ) from None
+        self.accuracy = float(np.mean(self.classes(data.test_images) == data.test_labels))
+
+    def classes(self, images):
+        """The class of each image, an integer array `(images,)`."""
+        return self.look_at(images)["probabilities"].argmax(axis=1)
+
+    def look_at(self, images):
+        """Features `(images, 64)` and class probabilities `(images, classes)` of uint8 images."""
+        return self.classifier.predict(images, batch_size=500, verbose=0)
+
+
+def judge_samples(judge, samples):
+    """Which classes samples show, and how sure the classifier is of it.
+
+    The entropy is −Σ pᵢ log₂ pᵢ of the shares pᵢ (Shannon 1948); it asks whether a decoder
+    makes every kind of image, as the marginal entropy in the Inception score does (Salimans
+    et al. 2016, https://arxiv.org/abs/1606.03498).
+
+    Args:
+        judge: `Judge`.
+        samples: uint8 array `(count, height, width, channels)`.
+
+    Returns:
+        Dictionary with `class_shares`, a float64 array `(classes,)`; `class_entropy` of
+        these shares in bits, 0 if all samples are of one class and log₂(classes) if all
+        classes are equally frequent; `confidence`, the mean of the largest probability.
+    """
+    probabilities = judge.look_at(samples)["probabilities"]
+    shares = np.bincount(probabilities.argmax(axis=1), minlength=probabilities.shape[1]) / len(samples)
+    return {
+        "class_shares": shares,
+        "class_entropy": float(entropy(shares, base=2)),
+        "confidence": float(probabilities.max(axis=1).mean()),
+    }
+
+
+def frechet_distance(features, other_features):
+    """Squared Fréchet distance of the Gaussians fitted to two sets of features.
+
+    |μ₁ − μ₂|² + tr(Σ₁ + Σ₂ − 2(Σ₁Σ₂)^½). With the features of Inception it is known as
+    FID; with those of our small classifiers its values must never be compared with FID,
+    nor between data sets. Few images make it larger, so that only distances between equal
+    numbers of images can be compared.
+
+    Args:
+        features, other_features: Arrays `(images, features)`.
+
+    Reference:
+        Dowson & Landau 1982, Journal of Multivariate Analysis 12; Heusel et al. 2017,
+        https://arxiv.org/abs/1706.08500.
+    """
+    features, other_features = np.float64(features), np.float64(other_features)
+    covariances = [np.atleast_2d(np.cov(values, rowvar=False)) for values in (features, other_features)]
+    offset = features.mean(axis=0) - other_features.mean(axis=0)
+    # The trace of (Σ₁Σ₂)^½ through the symmetric Σ₁^½ Σ₂ Σ₁^½, whose eigenvalues are the same.
+    values, vectors = np.linalg.eigh(covariances[0])
+    root = vectors * np.sqrt(np.maximum(values, 0)) @ vectors.T
+    product = np.linalg.eigvalsh(root @ covariances[1] @ root)
+    trace = np.sum(np.sqrt(np.maximum(product, 0)))
+    return float(offset @ offset + sum(np.trace(matrix) for matrix in covariances) - 2 * trace)
+
+
+def _load_or_train(file, data):
+    """The classifier that lies in the cache, or a new one; one process at a time trains."""
+    if (classifier := _load(file)) is not None:
+        return classifier
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(file.with_suffix(".lock")):
+        if (classifier := _load(file)) is None:
+            print(f"training a small classifier that judges samples of {data.name}, once", flush=True)
+            classifier = _train(data)
+            with replacing(file) as path:
+                classifier.save(path)
+    return classifier
+
+
+def _load(file):
+    """The classifier in a file; None if there is none, or the file is damaged."""
+    try:
+        return keras.saving.load_model(file, compile=False) if file.exists() else None
+    except Exception:  # Keras, zipfile, h5py and json raise errors of many kinds
+        return None
+
+
+def _train(data):
+    """A classifier that needs no more than the labels: two convolutions and two dense layers."""
+    import tensorflow as tf
+
+    initializers = (keras.initializers.GlorotUniform(seed) for seed in range(4))
+    images = x = keras.Input(data.image_shape, dtype="uint8")
+    x = layers.Rescaling(1 / 255)(x)
+    for filters in (32, 64):
+        x = layers.Conv2D(
+            filters, 3, 2, "same", activation="relu", kernel_initializer=next(initializers)
+        )(x)
+    x = layers.Flatten()(x)
+    features = layers.Dense(
+        FEATURES, activation="relu", kernel_initializer=next(initializers), name="features"
+    )(x)
+    probabilities = layers.Dense(
+        len(data.class_names),
+        activation="softmax",
+        kernel_initializer=next(initializers),
+        name="probabilities",
+    )(layers.Dropout(0.5, seed=0)(features))
+    outputs = {"features": features, "probabilities": probabilities}
+    classifier = keras.Model(images, outputs, name="judge")
+    classifier.compile("adam", loss={"probabilities": "sparse_categorical_crossentropy"})
+    batches = (
+        tf.data.Dataset.from_tensor_slices((data.train_images, {"probabilities": data.train_labels}))
+        .shuffle(len(data.train_images), seed=0)
+        .repeat()
+        .batch(BATCH_SIZE)
+        .prefetch(tf.data.AUTOTUNE)
+    )
+    with tqdm(total=STEPS, desc="training the judge, once for this data set", unit="step",
+              leave=False, disable=None) as bar:  # fmt: skip
+        progress = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: bar.update())
+        classifier.fit(
+            batches, steps_per_epoch=STEPS, epochs=1, callbacks=[progress], shuffle=False, verbose=0
+        )
+    return classifier

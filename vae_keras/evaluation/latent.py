@@ -1,0 +1,240 @@
+"""What the latent space is like, from the posteriors or points of many images."""
+
+import math
+
+import numpy as np
+from scipy.special import logsumexp
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score
+from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+NEIGHBOURS = 10
+LOG_2PI = math.log(2 * math.pi)
+
+
+def kl_per_dimension(mean, log_var):
+    """KL divergence from the prior N(0, 1) along each latent axis, averaged over images, in nats.
+
+    ½(μ² + σ² − 1 − log σ²) along each axis.
+
+    Args:
+        mean, log_var: Arrays `(images, latent_dim)`.
+
+    Returns:
+        float64 array `(latent_dim,)`; its sum is the KL term of the loss.
+
+    Reference:
+        Kingma & Welling 2014, https://arxiv.org/abs/1312.6114, appendix B.
+    """
+    mean, log_var = np.float64(mean), np.float64(log_var)
+    return np.mean(0.5 * (np.square(mean) + np.exp(log_var) - 1.0 - log_var), axis=0)
+
+
+def active_units(mean, threshold=0.01):
+    """How many latent axes tell images apart: the posterior mean's variance is above 0.01.
+
+    Args:
+        mean: Array `(images, latent_dim)`.
+        threshold: Variance over images from which an axis counts.
+
+    Reference:
+        Burda, Grosse & Salakhutdinov 2016, https://arxiv.org/abs/1509.00519, section 5.2.
+    """
+    return int(np.sum(np.var(np.float64(mean), axis=0) > threshold))
+
+
+def split_kl(mean, log_var, draws=5, seed=0):
+    """The KL term as what z tells of the image, and how far all z together are from the prior.
+
+    KL = I(x; z) + KL(q(z) ‖ p(z)), where q(z) is the mixture of the given posteriors with
+    equal weights (the aggregate posterior) and I = E[log q(z|x) − log q(z)] is the mutual
+    information of z and the number of the image, at most log(images). The density of the
+    mixture is summed over all images; the expectation is an average over draws, whose error
+    is reduced by the known mean of log q(z|x), a control variate.
+
+    Args:
+        mean, log_var: Arrays `(images, latent_dim)`.
+        draws: Draws of z from each posterior, at least 2.
+        seed: Integer that decides the draws.
+
+    Returns:
+        Dictionary in nats: `kl`, `mutual_information`, `marginal_kl`, and
+        `standard_error`, over draws, of both parts.
+
+    Reference:
+        Hoffman & Johnson 2016, "ELBO surgery", Workshop on Advances in Approximate
+        Bayesian Inference, NIPS.
+    """
+    mean, log_var = np.float64(mean), np.float64(log_var)
+    random = np.random.default_rng(seed)
+    entropy = 0.5 * np.sum(LOG_2PI + 1.0 + log_var, axis=1)
+    ratios, surprises = [], []
+    for _ in range(draws):
+        noise = random.standard_normal(mean.shape)
+        own = -0.5 * np.sum(LOG_2PI + np.square(noise) + log_var, axis=1)
+        z = mean + np.exp(0.5 * log_var) * noise
+        ratios.append(own - log_aggregate_posterior(z, mean, log_var))
+        surprises.append(own + entropy)  # of mean 0
+    ratios, surprises = np.array(ratios), np.array(surprises)
+    slope = np.mean(surprises * (ratios - ratios.mean())) / np.mean(np.square(surprises))
+    information = np.mean(ratios - slope * surprises, axis=1)
+    kl = float(kl_per_dimension(mean, log_var).sum())
+    return {
+        "kl": kl,
+        "mutual_information": float(information.mean()),
+        "marginal_kl": float(kl - information.mean()),
+        "standard_error": float(information.std(ddof=1) / math.sqrt(draws)),
+    }
+
+
+def log_aggregate_posterior(z, mean, log_var):
+    """Logarithm of the density of the mixture of posteriors, 1/N Σₙ q(z|xₙ), in nats.
+
+    Args:
+        z: Array `(points, latent_dim)`.
+        mean, log_var: The posteriors, float64 arrays `(images, latent_dim)`.
+
+    Returns:
+        float64 array `(points,)`.
+
+    Reference:
+        Hoffman & Johnson 2016, as in `split_kl`.
+    """
+    # (z − μ)² / σ² multiplied out, so that all pairs are one matrix product.
+    precision = np.exp(-log_var)
+    factors = np.concatenate([precision, -2.0 * mean * precision], axis=1).T
+    constants = np.sum(np.square(mean) * precision + log_var + LOG_2PI, axis=1)
+    densities = []
+    for part in np.array_split(np.float64(z), -(-len(z) * len(mean) // 5_000_000)):
+        squares = np.concatenate([np.square(part), part], axis=1) @ factors
+        densities.append(logsumexp(-0.5 * (squares + constants), axis=1))
+    return np.concatenate(densities) - math.log(len(mean))
+
+
+def geometry(points):
+    """How the points of many images lie around the origin, axis by axis.
+
+    What the book's chapter on autoencoders observes by eye (Foster, Generative Deep
+    Learning, chapter 3): asymmetry and range.
+
+    Args:
+        points: Array `(images, latent_dim)`.
+
+    Returns:
+        Dictionary of float64 arrays `(latent_dim,)`: `offset`, mean / standard deviation,
+        0 where all points are the same; `share_positive`, the part of the points above
+        zero; `minimum` and `maximum` in the unit of z.
+    """
+    points = np.float64(points)
+    deviation = points.std(axis=0)
+    offset = np.divide(points.mean(axis=0), deviation, out=np.zeros_like(deviation), where=deviation > 0)
+    return {
+        "offset": offset,
+        "share_positive": np.mean(points > 0, axis=0),
+        "minimum": points.min(axis=0),
+        "maximum": points.max(axis=0),
+    }
+
+
+def find_gaps(points, places):
+    """Which places of the latent space are far from every image.
+
+    Far is further than the nearest neighbour of all but one in a hundred images: the gaps
+    that the book's chapter on autoencoders observes by eye.
+
+    Args:
+        points: Array `(images, latent_dim)`. Of a VAE one z drawn for each image, not the
+            mean: along an axis that tells nothing all means are alike, and every draw from
+            the prior would lie far from them.
+        places: Array `(count, latent_dim)`, such as draws from the prior.
+
+    Returns:
+        Boolean array `(count,)`.
+    """
+    neighbours = NearestNeighbors(n_neighbors=1).fit(points)
+    between_images, _ = neighbours.kneighbors()
+    distances, _ = neighbours.kneighbors(places)
+    return distances[:, 0] > np.quantile(between_images, 0.99)
+
+
+def box_draws(points, count, seed=0):
+    """Places spread evenly over the range of the points.
+
+    There the book samples a plain autoencoder, which has no prior (Foster, Generative Deep
+    Learning, chapter 3).
+
+    Args:
+        points: Array `(images, latent_dim)`.
+        count: How many.
+        seed: Integer.
+
+    Returns:
+        float32 array `(count, latent_dim)`.
+    """
+    random = np.random.default_rng(seed)
+    size = (count, points.shape[1])
+    return np.float32(random.uniform(points.min(axis=0), points.max(axis=0), size))
+
+
+def neighbour_agreement(points, labels):
+    """Share of images whose label their nearest neighbours in the latent space would guess.
+
+    Each image is classified by the ten other images next to it: 1 where classes lie
+    apart, the share of the largest class where they overlap entirely.
+
+    Args:
+        points: Array `(images, latent_dim)`.
+        labels: Integer array `(images,)`.
+
+    Reference:
+        Cover & Hart 1967, Nearest neighbor pattern classification, IEEE Transactions on
+        Information Theory 13.
+    """
+    neighbours = min(NEIGHBOURS, len(points) - 1)
+    _, nearest = NearestNeighbors(n_neighbors=neighbours).fit(points).kneighbors()
+    votes = np.zeros((len(points), labels.max() + 1))
+    np.add.at(votes, (np.arange(len(points))[:, None], labels[nearest]), 1)
+    return float(np.mean(votes.argmax(axis=1) == labels))
+
+
+def label_accuracy(train_points, train_labels, test_points, test_labels, sizes=(100, 1000), seed=0):
+    """How well labels can be read off latent points, learnt from few and from all images.
+
+    Args:
+        train_points, test_points: Arrays `(images, latent_dim)`.
+        train_labels, test_labels: Integer arrays `(images,)`.
+        sizes: Numbers of training images, besides all; too large ones are left out.
+        seed: Integer that decides which training images are taken.
+
+    Returns:
+        List of dictionaries with `train_images` and the share of test points rightly named
+        by `nearest_neighbours` (ten; five up to 100 images) and `logistic_regression` (None
+        where the training images are all of one class).
+
+    Reference:
+        Alain & Bengio 2016, https://arxiv.org/abs/1610.01644, for the linear probe.
+    """
+    chosen = np.random.default_rng(seed).permutation(len(train_points))
+    results = []
+    for size in [*(size for size in sizes if size < len(train_points)), len(train_points)]:
+        points, labels = train_points[chosen[:size]], train_labels[chosen[:size]]
+        neighbours = KNeighborsClassifier(min(NEIGHBOURS if size > 100 else 5, size))
+        regression = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+        of_many_classes = len(np.unique(labels)) > 1
+        results.append(
+            {
+                "train_images": size,
+                "nearest_neighbours": _accuracy(neighbours, points, labels, test_points, test_labels),
+                "logistic_regression": _accuracy(regression, points, labels, test_points, test_labels)
+                if of_many_classes
+                else None,
+            }
+        )
+    return results
+
+
+def _accuracy(classifier, points, labels, test_points, test_labels):
+    classifier.fit(points, labels)
+    return float(accuracy_score(test_labels, classifier.predict(test_points)))

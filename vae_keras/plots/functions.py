@@ -1,0 +1,33 @@
+"""Functions of one variable, such as activations."""
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from vae_keras.plots.colors import variant_colors
+
+
+def plot_functions(x, panels):
+    """Curves over the same x, panel beside panel.
+
+    Args:
+        x: Array `(count,)`.
+        panels: Dictionary from title to a dictionary from the names of curves to arrays
+            `(count,)`. A name has the same colour in every panel.
+
+    Returns:
+        Figure.
+    """
+    names = list(dict.fromkeys(name for curves in panels.values() for name in curves))
+    colors = variant_colors(names)
+    figure = Figure(figsize=(3.9 * len(panels), 3.4), layout="constrained")
+    for axes, (title, curves) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items()):
+        for name, values in curves.items():
+            style = ("-", "--", "-.", ":")[names.index(name) % 4]
+            axes.plot(x, values, style, color=colors[name], label=name)
+        axes.axhline(0, color="0.7", linewidth=0.8, zorder=0)
+        axes.axvline(0, color="0.7", linewidth=0.8, zorder=0)
+        axes.set(title=title, xlabel="$x$")
+        axes.yaxis.set_major_locator(matplotlib.ticker.MaxNLocator(6))
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(frameon=False)
+    return figure

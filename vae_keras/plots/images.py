@@ -1,0 +1,92 @@
+"""Images side by side."""
+
+import numpy as np
+from matplotlib.figure import Figure
+
+
+def plot_reconstructions(images, reconstructions, points=None):
+    """Images above their reconstructions.
+
+    Args:
+        images: Array `(count, height, width, channels)`, uint8 or in [0, 1].
+        reconstructions: Array of the same shape, uint8 or in [0, 1].
+        points: Where the encoder put each image, array `(count, latent_dim)`, to be written
+            between the two; None, or more than three dimensions, for nothing.
+
+    Returns:
+        Figure.
+    """
+    written = points is not None and points.shape[1] <= 3
+    size = (0.9 * len(images), 2.5 if written else 2.1)
+    figure = Figure(figsize=size, layout="constrained")
+    rows = figure.subplots(2, len(images), squeeze=False)
+    for axes_row, row, label in zip(rows, (images, reconstructions), ("original", "rebuilt")):
+        for axes, image in zip(axes_row, row):
+            show_image(axes, image)
+        axes_row[0].set_ylabel(label)
+    if written:
+        for axes, point in zip(rows[0], points):
+            text = "\n".join(f"{value:.2f}" for value in point)
+            axes.set_xlabel(text.replace("-", "−"), fontsize=8)
+        rows[0][0].set_ylabel("original,\nits z below")
+    return figure
+
+
+def plot_images(images, columns=10, captions=None):
+    """Images in a grid, row by row.
+
+    Args:
+        images: Array `(count, height, width, channels)`, uint8 or in [0, 1].
+        columns: Images in a row.
+        captions: One text for each image, written below it.
+
+    Returns:
+        Figure.
+    """
+    rows = -(-len(images) // columns)
+    height = 0.9 if captions is None else 1.1
+    figure = Figure(figsize=(0.9 * columns, height * rows), layout="constrained")
+    show_grid(figure, images, columns, captions)
+    return figure
+
+
+def show_grid(figure, images, columns, captions=None):
+    """Draw images, with or without captions, into a figure or a part of one."""
+    rows = -(-len(images) // columns)
+    all_axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in all_axes[len(images) :]:
+        axes.set_axis_off()
+    for axes, image in zip(all_axes, images):
+        show_image(axes, image)
+    if captions is not None:
+        for axes, caption in zip(all_axes, captions):
+            axes.set_xlabel(caption, fontsize=8, labelpad=2)
+
+
+def tile(images, columns, gap=1):
+    """Images as one, row by row, with white lines between them.
+
+    Args:
+        images: Array `(count, height, width, channels)`, uint8 or in [0, 1]; count must be a
+            multiple of `columns`.
+        columns: Images in a row.
+        gap: Pixels between two images.
+
+    Returns:
+        Array of the same type, `(height, width, channels)`.
+    """
+    _, height, width, channels = images.shape
+    white = 255 if images.dtype == np.uint8 else 1
+    border = ((0, 0), (0, gap), (0, gap), (0, 0))
+    padded = np.pad(images, border, constant_values=white)
+    grid = padded.reshape(-1, columns, height + gap, width + gap, channels).transpose(0, 2, 1, 3, 4)
+    grid = grid.reshape(-1, columns * (width + gap), channels)
+    return grid[: len(grid) - gap, : grid.shape[1] - gap]
+
+
+def show_image(axes, image):
+    """Draw one image, uint8 or in [0, 1], without axes."""
+    limit = 255 if image.dtype == np.uint8 else 1
+    axes.imshow(image, cmap="gray", vmin=0, vmax=limit)
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)

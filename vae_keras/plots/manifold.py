@@ -1,0 +1,71 @@
+"""The decoded manifold: what the decoder makes of a grid over the latent plane."""
+
+import numpy as np
+from matplotlib.figure import Figure
+from scipy.stats import norm
+
+from vae_keras.plots.images import tile
+from vae_keras.plots.latent import AXIS_NAMES, label_axes, scatter_classes
+
+GAP = 1  # pixel between two images, which would run together otherwise
+
+
+def plot_manifold(images, side, axis_names=AXIS_NAMES):
+    """The images decoded at `latent_space.manifold_points(side)`, as one picture with the latent axes.
+
+    Args:
+        images: Array `(side * side, height, width, channels)`, uint8 or in [0, 1], the grid's
+            top row first.
+        side: Images along each axis.
+        axis_names: What the axes are, such as `LatentPlane.names`.
+
+    Returns:
+        Figure.
+    """
+    height, width = images.shape[1:3]
+    grid = tile(images, side, GAP)
+    figure = Figure(figsize=(6.6, 6.6 * height / width), layout="constrained")
+    axes = figure.subplots()
+    limit = 255 if images.dtype == np.uint8 else 1
+    axes.imshow(grid, cmap="gray", vmin=0, vmax=limit, interpolation="none")
+    quantiles = (np.arange(side) + 0.5) / side
+    shown = np.linspace(0, side - 1, min(side, 7)).round().astype(int)
+    names = [f"{value:.1f}".replace("-", "−") for value in norm.ppf(quantiles[shown]).round(1) + 0.0]
+    axes.set_xticks(shown * (width + GAP) + (width - 1) / 2, names)
+    axes.set_yticks((side - 1 - shown) * (height + GAP) + (height - 1) / 2, names)
+    axes.set(
+        xlabel=f"{axis_names[0]} (evenly spaced in probability)",
+        ylabel=f"{axis_names[1]} (evenly spaced in probability)",
+    )
+    return figure
+
+
+def plot_lattice(points, places, labels=None, class_names=(), axis_names=AXIS_NAMES):
+    """The grid of `plot_manifold` laid over the scatter of images, in latent space and as p-values.
+
+    Args:
+        points: Array `(count, 2)`.
+        places: The grid, array `(side * side, 2)`, as `latent_space.manifold_points` returns it.
+        labels: Integer array `(count,)`, or None for one colour.
+        class_names: One text for each label.
+        axis_names: What the axes are, such as `LatentPlane.names`.
+
+    Returns:
+        Figure.
+    """
+    side = round(len(places) ** 0.5)
+    figure = Figure(figsize=(10.4, 5), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    for axes, cloud, lattice in (
+        (left, points, places),
+        (right, norm.cdf(points), norm.cdf(places)),
+    ):
+        scatter_classes(axes, cloud, labels, class_names)
+        for lines in (lattice.reshape(side, side, 2), lattice.reshape(side, side, 2).swapaxes(0, 1)):
+            axes.plot(*lines.transpose(2, 1, 0), color="black", linewidth=0.6, zorder=3)
+    label_axes(left, axis_names)
+    label_axes(right, [f"Φ({name})" if len(name) <= 6 else f"Φ of {name}" for name in axis_names])
+    right.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", adjustable="box")
+    left.set_title("Latent space")
+    right.set_title("p-values under the prior")
+    return figure

@@ -1,0 +1,111 @@
+"""Variants of a study side by side."""
+
+import itertools
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from vae_keras.plots.colors import TEST_COLOR, TRAIN_COLOR
+from vae_keras.plots.losses import TERM_TITLES, tidy_axes
+
+
+def plot_curves(curves, colors):
+    """Training and test curves of several variants: the mean over seeds, and a band of all.
+
+    Args:
+        curves: Dictionary from variant to dictionary from column of a run's history to an
+            array `(seeds, epochs)`. A variant without a term is left out of its panels.
+        colors: Dictionary from all variants of the study to colours, see `variant_colors`.
+
+    Returns:
+        Figure with a row for training and one for test, and a column for each term, on
+        logarithmic scales. The legend lists variants as their test loss ends, from the top.
+        The first tenth of the epochs may leave a panel, so that the ends can be told apart.
+    """
+    present = {column for columns in curves.values() for column in columns}
+    terms = [term for term in TERM_TITLES if term in present]
+    figure = Figure(figsize=(3.4 * len(terms) + 1.8, 5.6), layout="constrained")
+    panels = figure.subplots(2, len(terms), squeeze=False, sharex=True, sharey="col")
+    styles = dict(zip(colors, itertools.cycle(("-", "--", "-.", (0, (4, 1, 1, 1, 1, 1))))))
+    for axes_row, prefix, split in zip(panels, ("", "val_"), ("training", "test")):
+        for axes, term in zip(axes_row, terms):
+            for variant, columns in curves.items():
+                if f"{prefix}{term}" in columns:
+                    values = columns[f"{prefix}{term}"]
+                    _plot_band(axes, values, colors[variant], styles[variant], label=variant)
+            axes.set(title=f"{TERM_TITLES[term]}, {split}", yscale="log")
+            tidy_axes(axes)
+    for axes, term in zip(panels[1], terms):
+        axes.set_xlabel("epoch")
+        axes.set_ylim(_limits(curves, term))
+    handles = {label: line for line, label in zip(*panels[1, 0].get_legend_handles_labels())}
+    order = sorted(handles, key=lambda name: -handles[name].get_ydata()[-1])
+    figure.legend(
+        [handles[name] for name in order], order, loc="outside right center", frameon=False,
+        handlelength=3,
+    )  # fmt: skip
+    return figure
+
+
+def plot_differences(rows, labels, title):
+    """A forest plot: differences with their intervals, one row for each variant.
+
+    Args:
+        rows: Dictionary from variant to a list of `(mean, half_width)`, one for each label;
+            half_width is None where there is no interval.
+        labels: What the values of a row are.
+        title: What the horizontal axis shows.
+
+    Returns:
+        Figure.
+    """
+    figure = Figure(figsize=(7.2, 1.3 + 0.42 * len(rows)), layout="constrained")
+    axes = figure.subplots()
+    places = np.arange(len(rows))
+    offsets = np.linspace(-0.16, 0.16, len(labels)) if len(labels) > 1 else [0]
+    styles = zip(("o", "s"), (TRAIN_COLOR, TEST_COLOR))
+    for column, (label, offset, (marker, color)) in enumerate(zip(labels, offsets, styles)):
+        means = [row[column][0] for row in rows.values()]
+        half_widths = [row[column][1] or 0 for row in rows.values()]
+        axes.errorbar(
+            means, places + offset, xerr=half_widths, fmt=marker, color=color, label=label,
+            markersize=5, capsize=2.5, elinewidth=1.4,
+        )  # fmt: skip
+    axes.axvline(0, color="0.4", linewidth=1)
+    axes.set_yticks(places, list(rows))
+    axes.set_ylim(len(rows) - 0.5, -0.5)  # the first row on top
+    axes.set_xlabel(title)
+    axes.grid(True, axis="x", color="0.9")
+    axes.set_axisbelow(True)
+    axes.tick_params(axis="y", length=0)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    figure.legend(loc="outside upper center", ncols=len(labels), frameon=False)
+    return figure
+
+
+def _plot_band(axes, values, color, style, label):
+    """The mean over the rows of an array, and a band from the least to the greatest."""
+    epochs = np.arange(1, values.shape[1] + 1)
+    marker = "o" if len(epochs) == 1 else None
+    axes.plot(
+        epochs, values.mean(axis=0), linestyle=style, color=color, label=label, marker=marker
+    )
+    if len(values) > 1:
+        axes.fill_between(
+            epochs, values.min(axis=0), values.max(axis=0), color=color, alpha=0.2, linewidth=0
+        )
+
+
+def _limits(curves, term):
+    """Limits of a logarithmic axis that holds a term's curves but for their first tenth."""
+    shown = np.concatenate(
+        [
+            values[:, max(0, values.shape[1] // 10 - 1) :].ravel()
+            for columns in curves.values()
+            for column, values in columns.items()
+            if column in (term, f"val_{term}")
+        ]
+    )
+    low, high = max(shown.min(), 1e-9), max(shown.max(), 1e-9)
+    margin = max(high / low, 1.01) ** 0.04
+    return low / margin, high * margin

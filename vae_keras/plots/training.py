@@ -1,0 +1,67 @@
+"""How samples change while a model learns."""
+
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image, ImageDraw, ImageFont
+
+from vae_keras.plots.images import show_image, tile
+
+ROWS = 7
+
+
+def plot_training(samples):
+    """Images decoded from the same z after some epochs: a row for each, the first on top.
+
+    Args:
+        samples: Dictionary from epoch to an array `(count, height, width, channels)`, uint8 or
+            in [0, 1]. Of more than seven epochs, those nearest to equal ratios are shown,
+            because a model changes most at the beginning.
+
+    Returns:
+        Figure.
+    """
+    epochs = _chosen(np.array(sorted(samples)))
+    figure = Figure(figsize=(7.2, 0.66 * len(epochs)), layout="constrained")
+    panels = figure.subplots(len(epochs), 1, squeeze=False)[:, 0]
+    for axes, epoch in zip(panels, epochs):
+        show_image(axes, tile(samples[epoch], len(samples[epoch])))
+        label = f"epoch {epoch}" if epoch == epochs[0] else str(epoch)
+        axes.set_ylabel(label, rotation=0, ha="right", va="center")
+    return figure
+
+
+def training_frames(samples, columns=4, enlarge=2):
+    """The frames of an animation: the samples of each epoch, and its number below.
+
+    Args:
+        samples: As for `plot_training`; all epochs become frames.
+        columns: Images in a row; must divide their number.
+        enlarge: Factor of both sides.
+
+    Returns:
+        List of `PIL.Image.Image`, for `frames[0].save(path, save_all=True,
+        append_images=frames[1:])`.
+    """
+    font = ImageFont.load_default(size=14)
+    frames = []
+    for epoch in sorted(samples):
+        images = samples[epoch]
+        if images.dtype != np.uint8:
+            images = np.round(255 * images).astype(np.uint8)
+        grid = tile(images, columns).repeat(enlarge, axis=0).repeat(enlarge, axis=1)
+        height, width = grid.shape[:2]
+        colored = np.broadcast_to(grid, (height, width, 3))
+        frame = Image.new("RGB", (width, height + 22), "white")
+        frame.paste(Image.fromarray(np.ascontiguousarray(colored)))
+        ImageDraw.Draw(frame).text((4, height + 2), f"epoch {epoch}", fill="black", font=font)
+        frames.append(frame)
+    return frames
+
+
+def _chosen(epochs):
+    """At most `ROWS` of the epochs, in ratios as equal as they allow, the first and last included."""
+    if len(epochs) <= ROWS:
+        return epochs.tolist()
+    wanted = np.geomspace(epochs[0], epochs[-1], ROWS)
+    nearest = [np.abs(np.log(epochs) - np.log(value)).argmin() for value in wanted]
+    return epochs[np.unique(nearest)].tolist()

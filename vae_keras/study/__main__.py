@@ -1,0 +1,184 @@
+"""Command line: `python -m vae_keras.study gelu`, `python -m vae_keras.study report DIR`."""
+
+import shlex
+import sys
+from pathlib import Path
+
+from vae_keras import cli
+from vae_keras.data import check_dataset_name, resolve_dataset
+from vae_keras.errors import InputError, check_name
+from vae_keras.signals import Interrupted, deferred_signals
+from vae_keras.study import runner
+from vae_keras.study.variants import STUDIES, find_study
+
+BACKENDS = ("local", "dask")
+# Given to every run as they are.
+RUN_SETTINGS = ("epochs", "max_train_images", "data_dir")
+
+
+def build_parser():
+    """The options of the command line."""
+    parser = cli.Parser(
+        prog="python -m vae_keras.study",
+        description="Train every variant with every seed, compare them pair by pair with error bars, "
+        "and write tables and figures. Stopped in whatever way, the same command goes on.",
+        epilog="python -m vae_keras.study report DIR writes tables and figures again from DIR/runs.csv "
+        "alone.",
+    )
+    parser.add_argument(
+        "study", metavar="NAME|FILE", help=f"{', '.join(STUDIES)}, or a .json or .toml file"
+    )
+    parser.add_argument(
+        "--dataset", metavar="NAME", help="as for vae_keras.fit; auto, unless the file says another"
+    )
+    parser.add_argument("--data-dir", metavar="DIR", help="where tensorflow-datasets keeps its data")
+    parser.add_argument("--max-train-images", type=int, metavar="N", help="train on the first N only")
+    parser.add_argument(
+        "--epochs", type=int, metavar="N", help="digits 100, mnist 20; more extend what is there"
+    )
+    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="3; more extend what is there")
+    parser.add_argument(
+        "--jobs", type=int, metavar="N", help="runs at a time, one thread each (the number of cores)"
+    )
+    parser.add_argument(
+        "--directory", metavar="DIR", help="folder of the study (saved_models/NAME-study)"
+    )
+    parser.add_argument(
+        "--report-only", action="store_true", help="train nothing, report what is in DIR"
+    )
+    parser.add_argument(
+        "--evaluate", action="store_true", help="also evaluate the runs that are finished"
+    )
+    parser.add_argument("--backend", default="local", metavar="NAME", help="local (default) or dask")
+    parser.add_argument("--scheduler", metavar="ADDRESS", help="of Dask, such as tcp://HOST:PORT")
+    return parser
+
+
+def parse(arguments):
+    """Turn command-line arguments into a study and its runs, checked without TensorFlow.
+
+    Returns:
+        Tuple of `Study`, list of `PlannedRun`, folder, the arguments of `train_runs`, None to
+        train nothing, and whether to evaluate.
+
+    Raises:
+        InputError: If the arguments cannot be used together, or the folder not for them.
+    """
+    options = vars(build_parser().parse_args(arguments))
+    study = find_study(options["study"])
+    for name in ("seeds", "jobs"):
+        if options.get(name, 1) < 1:
+            raise InputError(f"{name} must be at least 1, received {options[name]}")
+    check_name("backend", options["backend"], BACKENDS)
+    if (options["backend"] == "dask") != ("scheduler" in options):
+        raise InputError("--backend dask and --scheduler tcp://HOST:PORT belong together: give both")
+    if options["backend"] == "dask":
+        if "jobs" in options:
+            raise InputError("--jobs is for this machine; the threads of Dask's workers decide there")
+        runner.check_dask(options["scheduler"])
+    directory = options.get("directory", f"saved_models/{study.name}-study")
+    if not directory:
+        raise InputError("--directory is empty: name a folder")
+    settings = {name: options[name] for name in RUN_SETTINGS if name in options}
+    dataset = options.get("dataset", study.settings.get("dataset", "auto"))
+    check_dataset_name(dataset)
+    study.configs("digits" if dataset == "auto" else dataset, seed=0, **settings)
+    runner.check_directory(study, directory)
+    # Last, because it may have to wait for the network.
+    remark = None
+    if not options.get("report_only") or dataset == "auto":
+        dataset, remark = resolve_dataset(dataset, options.get("data_dir"))
+    planned = runner.plan_runs(study, directory, dataset, options["seeds"], **settings)
+    runner.check_runs(planned, training=not options.get("report_only"))
+    if remark:
+        print(remark)
+    training = {
+        "jobs": options.get("jobs", runner.default_jobs()),
+        "scheduler": options.get("scheduler"),
+    }
+    if options.get("report_only"):
+        training = None
+    return study, planned, Path(directory), training, options.get("evaluate", False)
+
+
+def main(arguments):
+    """Run a study, or report one again."""
+    if arguments[:1] == ["report"]:
+        cli.run_command(lambda: report_again(arguments[1:]))
+    else:
+        cli.run_command(lambda: run_study(arguments))
+
+
+def report_again(arguments):
+    """Write tables and figures from `runs.csv` alone."""
+    parser = cli.Parser(
+        prog="python -m vae_keras.study report",
+        description="Write every table and figure of a study again, from DIR/runs.csv alone.",
+    )
+    parser.add_argument("directory", metavar="DIR", help="folder of the study")
+    directory = Path(parser.parse_args(arguments).directory)
+    if not (directory / "runs.csv").is_file():
+        raise InputError(f"{directory} holds no runs.csv: name the folder of a study")
+    _report(directory)
+
+
+def run_study(arguments):
+    """Train what is missing, and report."""
+    try:
+        study, planned, directory, training, evaluate = parse(arguments)
+    except OSError as error:  # a name too long, a folder that may not be read
+        raise InputError(f"{error.filename} cannot be used: {error.strerror}") from None
+    failures = {}
+    if training is not None:
+        print(
+            f"{study.name}: {len(planned)} runs of {planned[0].config.epochs} epochs on "
+            f"{planned[0].config.dataset}\nstudy folder: {directory}"
+        )
+        try:
+            failures = runner.train_runs(planned, directory, **training)
+        except Interrupted as error:
+            again = shlex.join(["python", "-m", "vae_keras.study", *arguments])
+            error.add_note(f"go on with: {again}")
+            raise
+    table = runner.collect(study, planned)
+    if table is not None:
+        from vae_keras.study.table import write_table
+
+        write_table(table, directory / "runs.csv")
+        _evaluate(planned, directory, evaluate)
+        _report(directory)
+    elif not failures:
+        raise InputError(f"{directory} holds no epoch of any run")
+    if failures:
+        for name, reason in failures.items():
+            print(f"failed: {name}: {reason}")
+        first = next(iter(failures))
+        cli.fail(
+            f"{len(failures)} of {len(planned)} runs failed, the first {first}: {failures[first]}; the "
+            "same command tries them again",
+            cli.EXIT_FAILED,
+        )
+
+
+def _evaluate(planned, directory, wanted):
+    """Evaluate runs if that is wanted, and collect what is known of them."""
+    from vae_keras.study.evaluations import collect_evaluations, evaluate_runs, write_evaluations
+
+    if wanted:
+        with deferred_signals() as signals:  # an interrupted import fails in many ways
+            cli.import_tensorflow()
+        signals.check()
+        evaluate_runs(planned)
+    if rows := collect_evaluations(planned):
+        write_evaluations(rows, directory / "evaluations.csv")
+
+
+def _report(directory):
+    from vae_keras.study.report import write_report
+    from vae_keras.study.table import read_table
+
+    print(write_report(read_table(directory / "runs.csv"), directory))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,108 @@
+"""`evaluations.csv`: one row for each evaluated run of a study."""
+
+import csv
+
+from vae_keras.errors import InputError
+from vae_keras.files import replacing
+
+IMPORTANCE_SAMPLES = 50  # a study compares many models, which needs no tight bound
+# Column: its title, the number of its decimals, and where evaluation.json has it.
+FIGURES = {
+    "bound": ("bound on log-likelihood (nats)", 2, ("likelihood", "bound")),
+    "mutual_information": ("mutual information (nats)", 2, ("information", "mutual_information")),
+    "label_accuracy": ("labels from 10 neighbours", 3, ("labels", -1, "nearest_neighbours")),
+    "class_entropy": ("entropy of sampled classes (bits)", 3, ("samples", "class_entropy")),
+    "frechet_distance": ("Fréchet distance", 1, ("samples", "frechet_distance")),
+}
+
+
+def evaluate_runs(planned):
+    """Evaluate every finished run that has its weights and was not evaluated yet.
+
+    Args:
+        planned: List of `PlannedRun`.
+    """
+    from tqdm import tqdm
+
+    from vae_keras.evaluation import evaluate_run
+
+    todo = [
+        item
+        for item in planned
+        if item.finished and item.run.model_file.exists() and not _is_evaluated(item)
+    ]
+    for item in tqdm(todo, desc="evaluated", unit="run", leave=False, disable=None):
+        evaluate_run(item.run, IMPORTANCE_SAMPLES)
+
+
+def collect_evaluations(planned):
+    """What the evaluations of a study's runs found.
+
+    Args:
+        planned: List of `PlannedRun`.
+
+    Returns:
+        List of dictionaries with `variant`, `seed` and the columns in `FIGURES`, None where a
+        kind of model or data set has no such figure.
+    """
+    rows = []
+    for item in planned:
+        if _is_evaluated(item):
+            found = item.run.read_evaluation()
+            figures = {name: _find(found, path) for name, (_, _, path) in FIGURES.items()}
+            rows.append({"variant": item.variant, "seed": item.seed, **figures})
+    return rows
+
+
+def write_evaluations(rows, path):
+    """Write what `collect_evaluations` returned."""
+    with replacing(path) as aside, open(aside, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, ["variant", "seed", *FIGURES])
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def read_evaluations(path):
+    """Read what `write_evaluations` wrote.
+
+    Returns:
+        Dictionary from variants to dictionaries from columns to lists of numbers, one for each
+        seed that has the figure; empty if there is no such file.
+
+    Raises:
+        InputError: If the file is damaged.
+    """
+    if not path.exists():
+        return {}
+    values = {}
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                columns = values.setdefault(row["variant"], {name: [] for name in FIGURES})
+                for name in FIGURES:
+                    if row[name]:
+                        columns[name].append(float(row[name]))
+    except (KeyError, TypeError, ValueError):  # also of text that is not UTF-8
+        raise InputError(f"{path} is damaged: remove it, or evaluate again") from None
+    return values
+
+
+def _is_evaluated(item):
+    """Whether a run was evaluated as a study does: others could not be compared with it."""
+    if not item.run.evaluation_file.exists():
+        return False
+    found = item.run.read_evaluation().get("settings", {})
+    return (
+        found.get("seed") == 0
+        and found.get("images") == item.run.read_data_summary().get("test_images")
+        and found.get("importance_samples", IMPORTANCE_SAMPLES) == IMPORTANCE_SAMPLES
+    )
+
+
+def _find(values, path):
+    for step in path:
+        try:
+            values = values[step]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return values

@@ -1,0 +1,159 @@
+"""One training of a study, in a process of its own that may be killed without harm."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from vae_keras import cli
+from vae_keras.config import FitConfig
+from vae_keras.errors import InputError
+from vae_keras.runs import Run, differing_settings
+from vae_keras.signals import deferred_signals
+
+ATTEMPTS = 3
+POLL = 0.2  # seconds
+PATIENCE = 60.0  # seconds for a training to stop, or for another one to give its folder back
+THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+STOPPED = "stopped"
+
+
+def is_finished(run, config):
+    """Whether a run has all that a study asks of it. Its weights may be gone."""
+    if not run.finished:
+        return False
+    stored = run.read_config()
+    return stored.epochs == config.epochs and not differing_settings(stored, config)
+
+
+def run_job(directory, settings, marker, token):
+    """Train one run to its end in a process of its own; go on where it stands.
+
+    A process that dies without a word, killed or out of memory, is started again from
+    its last checkpoint.
+
+    Args:
+        directory: Folder of the run.
+        settings: `FitConfig.to_dict()`.
+        marker: File that holds `token` for as long as the study wants its runs.
+        token: Text.
+
+    Returns:
+        None when the run is finished, `STOPPED` when the study was stopped, otherwise one
+        line: why the run cannot be finished.
+    """
+    run, config = Run(directory), FitConfig.from_dict(settings)
+    reason = STOPPED
+    for _ in range(ATTEMPTS):
+        try:
+            if not _wait_until_unlocked(run, marker, token):
+                return STOPPED
+            if is_finished(run, config):
+                return None
+            status, output = _train_in_process(directory, settings, marker, token)
+        except (InputError, OSError) as error:  # no memory for a process, no room for its output
+            return str(error)
+        if status == 0:
+            return None
+        if not wanted(marker, token):
+            return STOPPED
+        lines = output.strip().splitlines() or [""]
+        explained = lines[-1].startswith("error: ")
+        if status < 0:
+            reason = f"killed by {signal.Signals(-status).name}"
+        else:
+            reason = lines[-1].removeprefix("error: ") or f"ended with exit status {status}"
+        if explained and status in (cli.EXIT_FAILED, cli.EXIT_USAGE):
+            return reason  # it would end the same way again
+    return f"{reason}, {ATTEMPTS} times"
+
+
+def wanted(marker, token):
+    """Whether the study that made a job still wants it."""
+    try:
+        return Path(marker).read_text() == token
+    except OSError:
+        return False
+
+
+def _wait_until_unlocked(run, marker, token):
+    """Wait for a process whose study or cluster worker is gone; False if stopped meanwhile."""
+    deadline = time.monotonic() + PATIENCE
+    while wanted(marker, token):
+        try:
+            run.check_unlocked()
+            return True
+        except InputError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(POLL)
+    return False
+
+
+def _train_in_process(directory, settings, marker, token):
+    """Train until the end, or until the study is stopped; return exit status and output."""
+    environment = {**dict.fromkeys(THREADS, "1"), **os.environ}
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "vae_keras.study.job"],
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            text=True,
+            start_new_session=True,  # Ctrl-C reaches the study alone, which then stops its runs
+        )
+        try:
+            process.stdin.write(json.dumps({"directory": directory, "settings": settings}) + "\n")
+            process.stdin.flush()
+            while process.poll() is None and wanted(marker, token):
+                time.sleep(POLL)
+        except BrokenPipeError:
+            pass  # it died at once; its output says why
+        finally:
+            _end(process)
+        output.seek(0)
+        return process.returncode, output.read()
+
+
+def _end(process):
+    """Let a training finish its step and stop; end it if it does not."""
+    try:
+        process.stdin.close()
+    except BrokenPipeError:
+        pass
+    try:
+        process.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def main():
+    """Train what standard input describes; stop when it is closed, as when its owner dies."""
+    job = json.loads(sys.stdin.readline())
+
+    def stop_with_owner():
+        while os.read(sys.stdin.fileno(), 1):  # sys.stdin's own lock would hang the exit
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    def train_job():
+        with deferred_signals() as signals:  # an interrupted import fails in many ways
+            threading.Thread(target=stop_with_owner, daemon=True).start()
+            cli.import_tensorflow()
+            from vae_keras.training import train
+        signals.check()
+        run = Run(job["directory"])
+        train(FitConfig.from_dict(job["settings"]), run.directory, resume=run.exists)
+
+    cli.run_command(train_job)
+
+
+if __name__ == "__main__":
+    main()

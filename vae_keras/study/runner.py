@@ -1,0 +1,302 @@
+"""The runs of a study: which there are, which are finished, and how the rest gets trained."""
+
+import contextlib
+import csv
+import dataclasses
+import importlib.util
+import os
+import re
+import threading
+import uuid
+from pathlib import Path
+
+from vae_keras.config import FitConfig
+from vae_keras.errors import InputError
+from vae_keras.runs import Run, create_run, differing_settings
+from vae_keras.signals import deferred_signals
+from vae_keras.study.job import STOPPED, is_finished, run_job
+
+POLL = 0.5  # seconds
+SCHEDULER_TIMEOUT = 10  # seconds
+MARKER = ".running"
+
+
+@dataclasses.dataclass(frozen=True)
+class PlannedRun:
+    """One run of a study: a variant with a seed."""
+
+    variant: str
+    seed: int
+    run: Run
+    config: FitConfig
+
+    @property
+    def name(self):
+        return f"{self.variant}/seed-{self.seed}"
+
+    @property
+    def finished(self):
+        return is_finished(self.run, self.config)
+
+    @property
+    def epochs(self):
+        """Finished epochs, up to those that are wanted."""
+        return min(len(self.run.read_history()), self.config.epochs)
+
+
+def plan_runs(study, directory, dataset, seeds, **settings):
+    """All runs of a study, seed by seed, so that variants can be compared early.
+
+    Args:
+        study: `Study`.
+        directory: Folder of the study; runs lie in `<variant>/seed-<n>`.
+        dataset: Name of the data set.
+        seeds: Number of seeds, counted from 0.
+        **settings: Fields of `FitConfig` that stand above the study's own.
+
+    Returns:
+        List of `PlannedRun`.
+    """
+    directory = Path(directory).absolute()
+    return [
+        PlannedRun(variant, seed, Run(directory / variant / f"seed-{seed}"), config)
+        for seed in range(seeds)
+        for variant, config in study.configs(dataset, seed, **settings).items()
+    ]
+
+
+def check_directory(study, directory):
+    """Raise `InputError` if a folder holds something else than this study. Changes nothing."""
+    directory = Path(directory)
+    if not directory.is_dir():
+        return
+    names = {path.name for path in directory.iterdir() if path.name[0] != "."}
+    if "runs.csv" in names:
+        with open(directory / "runs.csv", newline="", encoding="utf-8", errors="replace") as file:
+            other = next(csv.DictReader(file), {}).get("study")
+        if other != study.name:
+            raise InputError(
+                f"{directory} holds the study {other!r}, not {study.name!r}: choose another --directory"
+            )
+    elif foreign := names - set(study.variants):
+        raise InputError(
+            f"{directory} holds {min(foreign)} and is no study: choose another --directory"
+        )
+
+
+def check_runs(planned, training=True):
+    """Raise `InputError` unless every run that is there can be part of the study.
+
+    A run must have been made with the study's settings. If it is to be trained further, it
+    must have its checkpoints, and no other process may be in it. Changes nothing.
+
+    Args:
+        planned: List of `PlannedRun`.
+        training: Whether the runs are to be trained, or only reported.
+    """
+    digests = {}
+    for item in planned:
+        run, config = item.run, item.config
+        if not run.exists:
+            if training:
+                run.check_startable()
+            continue
+        stored = run.read_config()
+        for name, (value, wanted) in differing_settings(stored, config).items():
+            raise InputError(
+                f"{run.directory} was made with {name} {value!r}, the study wants {wanted!r}: "
+                "choose another --directory"
+            )
+        if stored.epochs > config.epochs:
+            raise InputError(
+                f"{run.directory} was made with epochs {stored.epochs}, the study wants "
+                f"{config.epochs}: a study can be made longer, not shorter"
+            )
+        digests.setdefault(run.read_data_summary().get("sha256"), run.directory)
+        if len(digests) > 1:
+            first, second = digests.values()
+            raise InputError(
+                f"{first} and {second} were trained on different images: choose another --directory"
+            )
+        epochs = item.epochs  # of all runs, so that a damaged history is found here
+        if item.finished or not training:
+            continue
+        run.check_unlocked()
+        if (run.finished or epochs > 1) and not run.checkpoints.is_dir():
+            raise InputError(
+                f"{run.directory} has {epochs} of {config.epochs} epochs and no checkpoint to go "
+                "on from: restore its checkpoints, or choose another --directory"
+            )
+
+
+def collect(study, planned):
+    """The histories that there are, as a `RunTable`; None if no run has an epoch."""
+    from vae_keras.study.table import RunTable  # SciPy, which a wrong argument need not wait for
+
+    runs = {}
+    for variant in study.variants:
+        for item in planned:
+            rows = item.run.read_history() if item.variant == variant and item.run.exists else []
+            if rows:
+                runs.setdefault(variant, {})[item.seed] = rows[: item.config.epochs]
+    if not runs:
+        return None
+    config = planned[0].config
+    part = f"[:{config.max_train_images}]" if config.max_train_images else ""
+    return RunTable(study.name, config.dataset + part, study.reference, runs)
+
+
+def train_runs(planned, directory, jobs, scheduler=None):
+    """Train what is not finished yet, several runs at a time, each in a process of its own.
+
+    Args:
+        planned: List of `PlannedRun`, of which some may be finished.
+        directory: Folder of the study, made if it is not there.
+        jobs: Runs at a time on this machine.
+        scheduler: Address of a Dask scheduler whose workers train instead; the folder must
+            be theirs, too.
+
+    Returns:
+        Dictionary from the names of runs that cannot be finished to the reason.
+
+    Raises:
+        InputError: If another process works in the folder, or Dask cannot be used.
+        Interrupted: At Ctrl-C or SIGTERM, once all trainings have stopped.
+    """
+    with _joblib_backend(jobs, scheduler) as run_all:
+        directory = create_run(Path(directory).absolute()).directory
+        with Run(directory).locked(), deferred_signals() as signals:
+            todo = [item for item in planned if not item.finished]
+            with _marker(directory) as (marker, token), _Progress(planned, signals, marker):
+                outcomes = run_all(
+                    (str(item.run.directory), item.config.to_dict(), marker, token) for item in todo
+                )
+            signals.check()
+    return {
+        item.name: outcome
+        for item, outcome in zip(todo, outcomes)
+        if outcome not in (None, STOPPED)
+    }
+
+
+@contextlib.contextmanager
+def _joblib_backend(jobs, scheduler):
+    """Yields a function that calls `run_job` with every tuple of arguments it is given."""
+    import joblib
+
+    def run_all(arguments):
+        try:
+            return joblib.Parallel(batch_size=1)(joblib.delayed(run_job)(*each) for each in arguments)
+        except TimeoutError:
+            raise InputError(
+                f"no worker at the scheduler {scheduler}: start one with dask worker {scheduler}"
+            ) from None
+
+    if scheduler is None:
+        # Threads are enough to wait for processes, and leave nothing behind when they end.
+        with joblib.parallel_config("threading", n_jobs=jobs):
+            yield run_all
+    else:
+        with _dask_client(scheduler) as client, joblib.parallel_config("dask", client=client):
+            yield run_all
+
+
+def check_dask(scheduler):
+    """Raise `InputError` unless Dask is installed and the address is one."""
+    if importlib.util.find_spec("distributed") is None:
+        raise InputError("Dask is not installed: pip install distributed")
+    if not re.fullmatch(r"\w+://\S+:\d+", scheduler):
+        raise InputError(f"--scheduler must be like tcp://HOST:PORT, received {scheduler!r}")
+
+
+def _dask_client(scheduler):
+    from distributed import Client
+
+    try:
+        return Client(scheduler, timeout=SCHEDULER_TIMEOUT, set_as_default=False)
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(f"no Dask scheduler answers at {scheduler}: {reason}") from None
+
+
+@contextlib.contextmanager
+def _marker(directory):
+    """A file that tells the jobs, wherever they run, that their study still wants them."""
+    marker, token = directory / MARKER, uuid.uuid4().hex
+    marker.write_text(token)
+    try:
+        yield str(marker), token
+    finally:
+        marker.unlink(missing_ok=True)
+
+
+class _Progress:
+    """A bar over all epochs of all runs, and one line for each run that gets finished.
+
+    It looks at the runs' own files, and so sees those of other machines, too.
+    """
+
+    def __init__(self, planned, signals, marker):
+        self._planned = planned
+        self._signals = signals
+        self._marker = Path(marker)
+        self._ended = threading.Event()
+
+    def __enter__(self):
+        from tqdm import tqdm
+
+        self._finished = {item.name for item in self._planned if item.finished}
+        self._epochs = {item.name: item.epochs for item in self._planned if item.run.exists}
+        self._bar = tqdm(
+            total=sum(item.config.epochs for item in self._planned),
+            initial=sum(self._epochs.values()),
+            unit="epoch",
+            smoothing=0,  # of epochs that end together, the mean says more than the last
+            leave=False,
+            disable=None,  # off where stderr is not a terminal
+        )
+        self._describe()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._ended.set()
+        self._thread.join()
+        self._look()
+        self._bar.close()
+
+    def _watch(self):
+        while not self._ended.wait(POLL):
+            if self._signals.number is not None and self._marker.exists():
+                self._marker.unlink(missing_ok=True)
+                self._bar.write("stopping: every training finishes its step")
+            self._look()
+
+    def _look(self):
+        for item in self._planned:
+            if item.name in self._finished:
+                continue
+            with contextlib.suppress(InputError, OSError):  # looked at in a bad moment
+                self._epochs[item.name] = item.epochs
+                if item.finished:
+                    self._finished.add(item.name)
+                    self._bar.write(self._line(item))
+        self._bar.n = sum(self._epochs.values())
+        self._describe()
+
+    def _describe(self):
+        self._bar.set_description(f"{len(self._finished)}/{len(self._planned)} runs", refresh=False)
+        self._bar.refresh()
+
+    def _line(self, item):
+        loss = item.run.read_history()[-1]["val_loss"]
+        return (
+            f"{len(self._finished)}/{len(self._planned)} runs   {item.name}   "
+            f"test loss {loss:.2f} after {item.config.epochs} epochs"
+        )
+
+
+def default_jobs():
+    """One run for each core that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

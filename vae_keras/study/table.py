@@ -1,0 +1,169 @@
+"""`runs.csv`: one row for each variant, seed and epoch, and all that a report is made from."""
+
+import csv
+import dataclasses
+import io
+import math
+
+import numpy as np
+
+from vae_keras.errors import InputError
+from vae_keras.files import replacing
+from vae_keras.study.statistics import compare, mean_interval
+
+KEYS = ("study", "dataset", "reference", "variant", "seed", "epoch")
+LAST_EPOCHS = 5  # curves jitter, so their end is also judged by a mean
+
+
+@dataclasses.dataclass(frozen=True)
+class RunTable:
+    """The histories of a study's runs, finished or not.
+
+    Attributes:
+        study: Name of the study.
+        dataset: Name of the data set; with `[:N]` where only N images are trained on.
+        reference: The variant that the others are compared with.
+        runs: Dictionary from variant to dictionary from seed to the rows of the run's
+            history, dictionaries with `epoch` (from 1, without gaps) and its columns.
+    """
+
+    study: str
+    dataset: str
+    reference: str
+    runs: dict
+
+    @property
+    def columns(self):
+        """Names of the history's columns, in order, `epoch` left out."""
+        names = {}
+        for seeds in self.runs.values():
+            for rows in seeds.values():
+                names |= dict.fromkeys(rows[0])
+        names.pop("epoch", None)
+        return list(names)
+
+    @property
+    def last_epoch(self):
+        """The last epoch that any run has."""
+        return max(len(rows) for seeds in self.runs.values() for rows in seeds.values())
+
+    def has(self, variant, column):
+        """Whether there are runs of the variant, and all have the column."""
+        seeds = self.runs.get(variant, {})
+        return bool(seeds) and all(
+            row.get(column) is not None for rows in seeds.values() for row in rows
+        )
+
+    def curves(self, variant, column):
+        """A column over the epochs that all runs of the variant have.
+
+        Returns:
+            Array of shape `(seeds, epochs)`.
+        """
+        seeds = self.runs[variant]
+        epochs = min(map(len, seeds.values()))
+        return np.array([[row[column] for row in rows[:epochs]] for rows in seeds.values()])
+
+    def ends(self, variant, column, seeds, epoch, window=1):
+        """The mean of a column over the last epochs up to `epoch`, for each of the seeds.
+
+        Args:
+            variant: Name of the variant.
+            column: Name of the column.
+            seeds: Seeds of its runs.
+            epoch: The last epoch to count.
+            window: How many epochs; fewer if there have not been so many.
+
+        Returns:
+            Array of shape `(seeds,)`.
+        """
+        return np.array(
+            [
+                np.mean([row[column] for row in self.runs[variant][seed][:epoch][-window:]])
+                for seed in seeds
+            ]
+        )
+
+    def summarize(self, variant, column, window=1):
+        """Mean over seeds at the last epoch that all runs of a variant have.
+
+        Returns:
+            Tuple of the epoch, the mean and half the width of its 95% interval; None for
+            what cannot be said.
+        """
+        if not self.has(variant, column):
+            return None, None, None
+        epoch = min(map(len, self.runs[variant].values()))
+        return epoch, *mean_interval(self.ends(variant, column, self.runs[variant], epoch, window))
+
+    def compare(self, first, second, window=1):
+        """Paired differences, the first minus the second, over the seeds that both have.
+
+        Args:
+            first, second: Tuples of a variant and a column.
+            window: Epochs at the end whose mean is compared.
+
+        Returns:
+            `Comparison` at the last epoch that all runs of both have.
+        """
+        if not (self.has(*first) and self.has(*second)):
+            return compare([])
+        seeds = [seed for seed in self.runs[first[0]] if seed in self.runs[second[0]]]
+        if not seeds:
+            return compare([])
+        epoch = min(len(self.runs[variant][seed]) for variant, _ in (first, second) for seed in seeds)
+        return compare(
+            self.ends(*first, seeds, epoch, window) - self.ends(*second, seeds, epoch, window), epoch
+        )
+
+
+def write_table(table, path):
+    """Write a `RunTable`; numbers are written in full, so that they read back as they were."""
+    with replacing(path) as aside, open(aside, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, [*KEYS, *table.columns])
+        writer.writeheader()
+        for variant, seeds in table.runs.items():
+            for seed, rows in seeds.items():
+                for row in rows:
+                    keys = (table.study, table.dataset, table.reference, variant, seed)
+                    writer.writerow({**dict(zip(KEYS, keys)), **row})
+
+
+def read_table(path):
+    """Read what `write_table` wrote.
+
+    Raises:
+        InputError: If there is no such file, or it is damaged.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path} is damaged: it is no text") from None
+    runs, study = {}, None
+    reader = csv.DictReader(io.StringIO(text))
+    missing = [name for name in KEYS if name not in (reader.fieldnames or [])]
+    if missing:
+        raise InputError(f"{path} is no table of runs: column {missing[0]!r} is missing")
+    for row in reader:
+        try:
+            if study not in (None, (row["study"], row["dataset"], row["reference"])):
+                raise ValueError
+            study = row.pop("study"), row.pop("dataset"), row.pop("reference")
+            variant, seed = row.pop("variant"), int(row.pop("seed"))
+            # A column that a run does not have is empty.
+            numbers = {name: float(value) for name, value in row.items() if value != ""}
+            numbers["epoch"] = int(row["epoch"])
+            rows = runs.setdefault(variant, {}).setdefault(seed, [])
+            if numbers["epoch"] != len(rows) + 1 or not all(map(math.isfinite, numbers.values())):
+                raise ValueError
+        except (TypeError, ValueError):
+            raise InputError(
+                f"{path} is damaged in line {reader.line_num}: restore it, or collect it again "
+                "from the runs with --report-only"
+            ) from None
+        rows.append(numbers)
+    if not runs:
+        raise InputError(f"{path} holds no epoch of any run")
+    return RunTable(*study, runs)

@@ -29,6 +29,7 @@ from vae_keras.data import ImageData
 from vae_keras.training import train
 images = np.random.default_rng(0).integers(0, 256, (80, 8, 8, 1), dtype=np.uint8)
 images = images[: int(sys.argv[3])]
+config = config.replace(normalization=sys.argv[4])
 run = train(config, folder / str(count), ImageData("tiny", images, images[:12]), devices=count)
 weights = keras.saving.load_model(run.model_file).get_weights()
 np.savez(folder / f"{count}.npz", *weights, loss=[row["val_loss"] for row in run.read_history()])
@@ -66,11 +67,17 @@ def run_script(script, *arguments, **environment):
 @pytest.mark.parametrize("images", [69, 65])
 def test_two_devices_end_with_the_weights_of_one(tmp_path, images):
     for count in (1, 2):
-        run_script(ON_DEVICES, tmp_path, count, images)
+        run_script(ON_DEVICES, tmp_path, count, images, "none")
     one, two = (np.load(tmp_path / f"{count}.npz") for count in (1, 2))
     assert one.files == two.files and len(one.files) > 10
     for name in one.files:
         np.testing.assert_allclose(two[name], one[name], atol=1e-5, rtol=1e-5, err_msg=name)
+
+
+def test_a_device_without_images_leaves_batch_normalization_its_statistics(tmp_path):
+    run_script(ON_DEVICES, tmp_path, 2, 65, "batch")
+    weights = np.load(tmp_path / "2.npz")
+    assert all(np.isfinite(weights[name]).all() for name in weights.files)
 
 
 def test_more_devices_than_there_are_is_one_line(tmp_path):

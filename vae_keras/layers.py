@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from vae_keras.devices import share_of_batch
 from vae_keras.errors import check_name
 from vae_keras.smooth import FOR_INFERENCE, FOR_TRAINING
 
@@ -42,26 +43,6 @@ class Sampling(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "seed": self.seed}
-
-
-def share_of_batch(count):
-    """Where this device's images stand in a batch that several devices share.
-
-    Args:
-        count: Number of images that this device has.
-
-    Returns:
-        Tuple of the number of images on the devices before it, and on all of them.
-    """
-    if keras.backend.backend() != "tensorflow":
-        return 0, count
-    import tensorflow as tf
-
-    context = tf.distribute.get_replica_context()
-    if context is None or context.num_replicas_in_sync == 1:
-        return 0, count
-    counts = context.all_gather(tf.reshape(count, (1,)), axis=0)
-    return tf.reduce_sum(counts[: context.replica_id_in_sync_group]), tf.reduce_sum(counts)
 
 
 @keras.saving.register_keras_serializable(package="vae_keras")

@@ -3,8 +3,9 @@
 import keras
 from keras import ops
 
+from vae_keras.devices import apply_to_share, share_of_batch
 from vae_keras.errors import check_name
-from vae_keras.layers import Sampling, share_of_batch
+from vae_keras.layers import Sampling
 from vae_keras.losses import RECONSTRUCTION_LOSSES, kl_divergence
 from vae_keras.seeds import derive_seed
 
@@ -61,8 +62,8 @@ class Autoencoder(keras.Model):
         return self.decode(self.encode(images))
 
     def call(self, images, training=False):
-        z = self.encoder(images, training=training)["z"]
-        return {"reconstruction": self.decoder(z, training=training), "z": z}
+        z = apply_to_share(self.encoder, images, training)["z"]
+        return {"reconstruction": apply_to_share(self.decoder, z, training), "z": z}
 
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
@@ -216,9 +217,9 @@ class VAE(Autoencoder):
         return self.decode(keras.random.normal((count, self.latent_dim), seed=seed))
 
     def call(self, images, training=False):
-        posterior = self.encoder(images, training=training)
+        posterior = apply_to_share(self.encoder, images, training)
         z = self.sampling(posterior["mean"], posterior["log_var"])
-        return {"reconstruction": self.decoder(z, training=training), "z": z, **posterior}
+        return {"reconstruction": apply_to_share(self.decoder, z, training), "z": z, **posterior}
 
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True

@@ -20,10 +20,15 @@ class FitConfig:
     """The settings of a training run; the defaults are the book's digits network.
 
     Attributes:
-        dataset: Name of the data set, see `vae_keras.data.load_data`.
+        dataset: Name of the data set or path of a folder of pictures, see
+            `vae_keras.data.load_data`.
         data_dir: Where tensorflow-datasets keeps its data; None for its default place.
         image_size: Tuple `(height, width)` that images are cut and scaled to; None for
             the size they have.
+        channels: 1 for grey images, 3 for colour; None for what they have.
+        test_fraction: Share of a folder's pictures that is kept for the test.
+        cache: Folder that decoded images are kept in; None for memory.
+        attributes: CSV file with properties of a folder's pictures; or None.
         max_train_images: Train on the first so many images only; None for all.
         preset: Name of the preset that the settings started from.
         model: `"vae"` or `"autoencoder"`.
@@ -58,6 +63,10 @@ class FitConfig:
     dataset: str = "digits"
     data_dir: str | None = None
     image_size: tuple[int, ...] | None = None
+    channels: int | None = None
+    test_fraction: float = 0.1
+    cache: str | None = None
+    attributes: str | None = None
     max_train_images: int | None = None
     preset: str = "digits"
     model: str = "vae"
@@ -129,6 +138,10 @@ class FitConfig:
             raise InputError(f"kl_weight must not be negative, received {self.kl_weight}")
         if self.image_size is not None and (len(self.image_size) != 2 or min(self.image_size) < 1):
             raise InputError(f"image_size must be a height and a width, received {self.image_size}")
+        if self.channels not in (None, 1, 3):
+            raise InputError(f"channels must be 1 or 3, received {self.channels}")
+        if not 0 < self.test_fraction < 1:
+            raise InputError(f"test_fraction must be between 0 and 1, received {self.test_fraction}")
         if not 0 <= self.dropout < 1:
             raise InputError(f"dropout must be at least 0 and below 1, received {self.dropout}")
         if not 0 <= self.seed < 2**31:
@@ -264,18 +277,14 @@ def check_strides(image_shape, strides):
         scale *= stride
     height, width = image_shape[:2]
     if height % scale or width % scale:
-        nearest = " or ".join(
-            f"{side}x{side2}"
-            for side, side2 in dict.fromkeys(
-                [
-                    (max(scale, height // scale * scale), max(scale, width // scale * scale)),
-                    (-(-height // scale) * scale, -(-width // scale) * scale),
-                ]
-            )
+        smaller, nearest, larger = (
+            "x".join(str(max(scale, scale * turn(side / scale))) for side in (height, width))
+            for turn in (math.floor, round, math.ceil)
         )
+        sizes = " or ".join(dict.fromkeys((smaller, nearest, larger)))
         raise InputError(
             f"images of {height}x{width} cannot be rebuilt by strides {tuple(strides)}: both "
-            f"sides must be multiples of {scale}; the nearest sizes are {nearest} (--image-size)"
+            f"sides must be multiples of {scale}; the nearest sizes are {sizes} (--image-size)"
         )
     return scale
 

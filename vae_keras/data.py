@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import functools
 import hashlib
 import os
 import re
@@ -13,6 +14,7 @@ import numpy as np
 
 from vae_keras.errors import InputError, check_name
 from vae_keras.seeds import derive_seed
+from vae_keras.storage import stored_images
 
 DOWNLOAD_TIMEOUT = 5.0  # seconds until a download must have started
 DEFAULT_IMAGE_SIZE = (64, 64)  # for sets whose images differ in size
@@ -28,6 +30,11 @@ class ImageData:
         train_images, test_images: uint8 arrays `(images, height, width, channels)`.
         train_labels, test_labels: Integer arrays `(images,)`, or None without classes.
         class_names: One text for each label; by default its number.
+        train_attributes, test_attributes: float32 arrays `(images, attributes)`, not a number
+            where nothing is known; or None.
+        attribute_names: One text for each attribute.
+        files: Of a folder of pictures a tuple `(name, bytes, split)` for each file; split is
+            `"train"`, `"test"` or `"skipped"`.
     """
 
     name: str
@@ -36,6 +43,10 @@ class ImageData:
     train_labels: np.ndarray | None = None
     test_labels: np.ndarray | None = None
     class_names: tuple[str, ...] = ()
+    train_attributes: np.ndarray | None = None
+    test_attributes: np.ndarray | None = None
+    attribute_names: tuple[str, ...] = ()
+    files: tuple[tuple[str, int, str], ...] = ()
 
     def __post_init__(self):
         for name in ("train_images", "test_images"):
@@ -57,6 +68,12 @@ class ImageData:
             raise InputError(f"{classes} classes need as many class_names: {self.class_names}")
         for split in ("train", "test"):
             images, labels = getattr(self, f"{split}_images"), getattr(self, f"{split}_labels")
+            attributes = getattr(self, f"{split}_attributes")
+            if attributes is not None and attributes.shape != (len(images), len(self.attribute_names)):
+                raise InputError(
+                    f"{split}_attributes must have a row for each image and a column for each of "
+                    f"{len(self.attribute_names)} attribute_names, received {attributes.shape}"
+                )
             if labels is not None and len(labels) != len(images):
                 raise InputError(
                     f"{split}_labels must have one label for each image, received "
@@ -85,11 +102,13 @@ class ImageData:
         """The same data with the first so many training images; None for all."""
         if max_train_images is None:
             return self
-        labels = self.train_labels
+        fields = {name: getattr(self, f"train_{name}") for name in ("images", "labels", "attributes")}
         return dataclasses.replace(
             self,
-            train_images=self.train_images[:max_train_images],
-            train_labels=None if labels is None else labels[:max_train_images],
+            **{
+                f"train_{name}": None if values is None else values[:max_train_images]
+                for name, values in fields.items()
+            },
         )
 
 
@@ -113,9 +132,19 @@ def check_images(images, name="images"):
         )
 
 
+def is_folder(name):
+    """Whether a data set is a folder of pictures: a path, where no data set has that name."""
+    if name in KNOWN_DATASETS or name.startswith("tfds:"):
+        return False
+    return os.path.isdir(name) or os.sep in name
+
+
 def check_dataset_name(name):
     """Raise `InputError` unless the name is one that `load_data` could know."""
-    if not name.startswith("tfds:"):
+    if is_folder(name):
+        if not os.path.isdir(name):
+            raise InputError(f"{name!r} is no folder of pictures")
+    elif not name.startswith("tfds:"):
         check_name("data set", name, KNOWN_DATASETS)
     elif name == "tfds:NAME" or not re.match(r"tfds:\w", name):
         raise InputError(
@@ -133,12 +162,15 @@ def resolve_dataset(name, data_dir=None):
         data_dir: Where tensorflow-datasets keeps its data; None for its default place.
 
     Returns:
-        Tuple of a name that is not `"auto"`, and a line to print or None.
+        Tuple of a name that is not `"auto"`, and a line to print or None. The name of a folder
+        is its whole path.
 
     Raises:
         InputError: If the name is unknown, or the data is not on disk and cannot be downloaded.
     """
     check_dataset_name(name)
+    if is_folder(name):
+        return os.path.abspath(name), None
     if name == "digits":
         return name, None
     builder = _tfds_builder("mnist" if name == "auto" else name, data_dir)
@@ -159,29 +191,53 @@ def resolve_dataset(name, data_dir=None):
     )
 
 
-def load_data(name, data_dir=None, image_size=None):
+def load_data(
+    name,
+    data_dir=None,
+    image_size=None,
+    channels=None,
+    test_fraction=0.1,
+    cache=None,
+    attributes=None,
+    expected_files=None,
+):
     """Load a data set.
 
     Args:
         name: `"digits"` (scikit-learn's, enlarged to 28×28, needs no network), `"mnist"`,
             `"fashion_mnist"` (padded to 32×32 as in the book's second edition),
             `"tfds:NAME"` for any other image classification set of tensorflow-datasets,
-            or `"auto"` for MNIST where it can be had and `"digits"` elsewhere.
+            `"auto"` for MNIST where it can be had and `"digits"` elsewhere, or the path of a
+            folder of pictures, see `vae_keras.folders.read_folder`.
         data_dir: Where tensorflow-datasets keeps its data; None for `TFDS_DATA_DIR` or
             its default place.
         image_size: Tuple `(height, width)` to cut and scale all images to, see
             `cut_and_scale`; None for the size they have, and 64×64 where they differ.
+        channels: 1 for grey, 3 for colour; None for what the images have, in a folder 3.
+        test_fraction: Share of a folder's pictures that is kept for the test.
+        cache: Folder that decoded images are kept in; None for memory.
+        attributes: CSV file with properties of a folder's pictures; or None.
+        expected_files: `ImageData.files` that a folder must still hold; None for any.
 
     Returns:
         `ImageData`.
 
     Raises:
-        InputError: If the name is unknown, or the data is not on disk and cannot be downloaded.
+        InputError: If the name is unknown, the data is not on disk and cannot be downloaded, or
+            a folder is not as `read_folder` wants it.
     """
     name, _ = resolve_dataset(name, data_dir)
+    if is_folder(name):
+        from vae_keras.folders import read_folder
+
+        size = image_size or DEFAULT_IMAGE_SIZE
+        fields = read_folder(
+            name, size, channels or 3, test_fraction, cache, attributes, expected_files
+        )
+        return ImageData(name, **fields)
     if name == "digits":
-        return _load_digits(image_size or (28, 28))
-    data = _load_tfds(name, data_dir, image_size)
+        return _load_digits(image_size or (28, 28), channels or 1)
+    data = _load_tfds(name, data_dir, image_size, channels, cache)
     if _tfds_name(name) == "fashion_mnist" and image_size is None:
         border = ((0, 0), (2, 2), (2, 2), (0, 0))
         data = dataclasses.replace(
@@ -190,6 +246,31 @@ def load_data(name, data_dir=None, image_size=None):
             test_images=np.pad(data.test_images, border),
         )
     return data
+
+
+def load_configured(config, expected_files=None):
+    """The data that a run's settings name, all of it.
+
+    Args:
+        config: `FitConfig`.
+        expected_files: What `Run.read_files` says of a run that has begun, else None.
+
+    Returns:
+        `ImageData`.
+
+    Raises:
+        InputError: As `load_data`.
+    """
+    return load_data(
+        config.dataset,
+        config.data_dir,
+        config.image_size,
+        config.channels,
+        config.test_fraction,
+        config.cache,
+        config.attributes,
+        expected_files,
+    )
 
 
 def training_batches(images, batch_size, seed, first_epoch=0):
@@ -279,7 +360,7 @@ def _gather(images, indices):
     return indices.map(pick).prefetch(tf.data.AUTOTUNE)
 
 
-def _load_digits(size):
+def _load_digits(size, channels):
     from PIL import Image, ImageOps
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
@@ -293,6 +374,7 @@ def _load_digits(size):
             for image in grey
         ]
     )[..., None]
+    images = images.repeat(channels, axis=-1)
     train_images, test_images, train_labels, test_labels = train_test_split(
         images, digits.target, test_size=360, random_state=0, stratify=digits.target
     )
@@ -300,55 +382,86 @@ def _load_digits(size):
     return ImageData("digits", train_images, test_images, train_labels, test_labels, names)
 
 
-def _load_tfds(name, data_dir, image_size):
+def _load_tfds(name, data_dir, image_size, channels, cache):
     import tensorflow_datasets as tfds
 
     builder = _tfds_builder(name, data_dir)
     features = builder.info.features
     if image_size is None and None in features["image"].shape:
         image_size = DEFAULT_IMAGE_SIZE
+    height, width, had_channels = features["image"].shape
+    shape = (*(image_size or (height, width)), channels or had_channels)
     builder.download_and_prepare()
     splits = _splits(builder.info.splits)
     loaded = tfds.load(_tfds_name(name), split=splits, data_dir=data_dir, shuffle_files=False)
     has_labels = "label" in features and isinstance(
         features["label"], tfds.features.ClassLabel
     )
-    arrays = {}
+    attribute_names = _attribute_names(features)
+    fields = {"attribute_names": attribute_names}
+    if has_labels:
+        fields["class_names"] = tuple(features["label"].names)
     for split, examples in loaded.items():
-        wanted = {"image": f"{split}_images"}
+        examples = _prepared(examples, image_size, channels, has_labels, attribute_names)
+        images, notes = stored_images(
+            (len(examples), *shape),
+            functools.partial(_fill, examples=examples, title=f"{name}, {split}"),
+            (builder.info.full_name, splits[split]),
+            cache,
+        )
+        fields[f"{split}_images"] = images
+        if has_labels and notes["label"].min() >= 0:  # -1 stands for what a competition keeps secret
+            fields[f"{split}_labels"] = notes["label"]
+        if attribute_names:
+            fields[f"{split}_attributes"] = notes["attributes"]
+    return ImageData(name, **fields)
+
+
+def _attribute_names(features):
+    """Names of the numbers under `attributes`, where CelebA has them."""
+    attributes = features.get("attributes", {})
+    if not hasattr(attributes, "items"):
+        return ()
+    return tuple(name for name, feature in attributes.items() if feature.shape == ())
+
+
+def _prepared(examples, image_size, channels, has_labels, attribute_names):
+    """Examples as dictionaries with an image as it is wanted and, if they have them, label and attributes."""
+    import tensorflow as tf
+
+    def prepare(example):
+        image = example["image"]
+        if image_size is not None:
+            image = cut_and_scale(image, image_size)
+        if channels == 1 and image.shape[-1] == 3:
+            image = tf.image.rgb_to_grayscale(image)
+        if channels == 3 and image.shape[-1] == 1:
+            image = tf.image.grayscale_to_rgb(image)
+        chosen = {"image": image}
         if has_labels:
-            wanted["label"] = f"{split}_labels"
-        columns = _columns(examples, list(wanted), image_size, f"{name}, {split}")
-        if has_labels and len(columns["label"]) and columns["label"].min() < 0:
-            del columns["label"]  # -1 stands for labels that a competition keeps to itself
-        arrays |= {wanted[column]: values for column, values in columns.items()}
-    return ImageData(name, class_names=tuple(features["label"].names) if has_labels else (), **arrays)
+            chosen["label"] = example["label"]
+        if attribute_names:
+            values = [tf.cast(example["attributes"][name], tf.float32) for name in attribute_names]
+            chosen["attributes"] = tf.stack(values)
+        return chosen
+
+    return examples.map(prepare, num_parallel_calls=tf.data.AUTOTUNE)
 
 
-def _columns(examples, names, image_size, title):
-    """The named features of all examples as arrays, which are held once."""
+def _fill(images, examples, title):
+    """Write the images of all examples into an array; return what else they have as arrays."""
     import tensorflow as tf
     from tqdm import tqdm
 
-    def prepare(example):
-        chosen = {name: example[name] for name in names}
-        if image_size is not None:
-            chosen["image"] = cut_and_scale(chosen["image"], image_size)
-        return chosen
-
-    batches = examples.map(prepare, num_parallel_calls=tf.data.AUTOTUNE).batch(256)
-    batches = batches.prefetch(tf.data.AUTOTUNE).as_numpy_iterator()
-    columns, start = {}, 0
+    parts, start = [], 0
     with tqdm(total=len(examples), desc=title, unit="image", leave=False, disable=None) as bar:
-        for batch in batches:
-            stop = start + len(batch["image"])
-            for name, values in batch.items():
-                if not start:
-                    columns[name] = np.empty((len(examples), *values.shape[1:]), values.dtype)
-                columns[name][start:stop] = values
-            bar.update(stop - start)
-            start = stop
-    return columns
+        for batch in examples.batch(256).prefetch(tf.data.AUTOTUNE).as_numpy_iterator():
+            decoded = batch.pop("image")
+            images[start : start + len(decoded)] = decoded
+            parts.append(batch)
+            start += len(decoded)
+            bar.update(len(decoded))
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _check_features(name, features):

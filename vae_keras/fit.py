@@ -1,6 +1,7 @@
 """Command line of the main job: `python -m vae_keras.fit --activation gelu`."""
 
 import argparse
+import os
 import sys
 
 from vae_keras import cli
@@ -14,7 +15,7 @@ from vae_keras.config import (
     FitConfig,
     make_config,
 )
-from vae_keras.data import check_dataset_name, resolve_dataset
+from vae_keras.data import check_dataset_name, is_folder, resolve_dataset
 from vae_keras.errors import InputError
 from vae_keras.runs import Run, check_run
 from vae_keras.signals import deferred_signals
@@ -26,6 +27,9 @@ RUN_OPTIONS = {
     "tensorboard": False,
     "devices": 1,
 }
+
+PATHS = ("cache", "attributes")
+FOLDER_OPTIONS = ("test_fraction", "attributes")
 
 
 def build_parser():
@@ -40,8 +44,8 @@ def build_parser():
     data.add_argument(
         "--dataset",
         metavar="NAME",
-        help="digits, mnist, fashion_mnist, tfds:NAME, or auto (the default): MNIST where it "
-        "can be had, digits elsewhere",
+        help="digits, mnist, fashion_mnist, tfds:NAME, the path of a folder of pictures, or auto "
+        "(the default): MNIST where it can be had, digits elsewhere",
     )
     data.add_argument("--data-dir", metavar="DIR", help="where tensorflow-datasets keeps its data")
     data.add_argument(
@@ -49,6 +53,21 @@ def build_parser():
         type=_image_size,
         metavar="SIZE",
         help="cut and scale images to a square of N, or to HEIGHTxWIDTH",
+    )
+    data.add_argument(
+        "--channels", type=int, metavar="N", help="1 for grey, 3 for colour; of a folder 3"
+    )
+    data.add_argument(
+        "--test-fraction",
+        type=float,
+        metavar="F",
+        help="share of a folder's pictures that is kept for the test (0.1)",
+    )
+    data.add_argument(
+        "--attributes", metavar="FILE", help="CSV file with properties of a folder's pictures"
+    )
+    data.add_argument(
+        "--cache", metavar="DIR", help="keep decoded images there, and not in memory"
     )
     data.add_argument("--max-train-images", type=int, metavar="N", help="train on the first N only")
 
@@ -129,8 +148,13 @@ def parse(arguments=None):
         raise InputError("--resume needs the folder of a run: --resume DIR")
     if run["overwrite"] and not run["directory"]:
         raise InputError("--overwrite needs the folder of a run: --directory DIR")
-    if run["directory"] == "":
-        raise InputError("--directory is empty: name a folder")
+    for name, value in (("directory", run["directory"]), *((name, options.get(name)) for name in PATHS)):
+        if value == "":
+            raise InputError(f"--{name} is empty: name a path")
+    # As whole paths, so that the run can be gone on with from another folder.
+    options |= {name: os.path.abspath(options[name]) for name in PATHS if name in options}
+    if is_folder(options.get("dataset", "auto")):
+        options["dataset"] = os.path.abspath(options["dataset"])
     if run["resume"]:
         stored = Run(run["directory"]).read_config()
         if options.get("dataset") == "auto":
@@ -139,6 +163,11 @@ def parse(arguments=None):
     else:
         dataset = options.pop("dataset", "auto")
         check_dataset_name(dataset)
+        for name in FOLDER_OPTIONS:
+            if name in options and not is_folder(dataset):
+                raise InputError(
+                    f"--{name.replace('_', '-')} is for folders of pictures, received --dataset {dataset}"
+                )
         config = make_config("digits" if dataset == "auto" else dataset, **options)
     if run["directory"]:
         check_run(config, Run(run["directory"]), run["resume"], run["overwrite"])

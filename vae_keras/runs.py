@@ -17,7 +17,13 @@ from vae_keras.config import FitConfig
 from vae_keras.errors import InputError
 from vae_keras.files import remove, remove_unfinished, replacing
 
+NEWEST_SETTINGS = ("image_size", "channels", "test_fraction", "cache", "attributes")
+PLACES = ("data_dir", "cache", "attributes")  # settings that may change while a run goes on
 VERSIONED_PACKAGES = ("vae_keras", "tensorflow", "keras", "numpy")
+
+
+# File names may hold bytes that are no UTF-8.
+FILE_NAMES = {"encoding": "utf-8", "errors": "surrogateescape"}
 
 
 class Run:
@@ -26,6 +32,7 @@ class Run:
     Attributes:
         directory: The folder.
         config_file: `config.json`: settings, data set and its digest, package versions.
+        files_file: `files.csv`: the files of a folder of pictures, and which are for the test.
         history_file: `history.csv`: one row for each finished epoch.
         metrics_file: `metrics.json`: losses and ELBO at the end; written last, so
             that a run that has it is finished.
@@ -42,6 +49,7 @@ class Run:
     def __init__(self, directory):
         self.directory = Path(directory)
         self.config_file = self.directory / "config.json"
+        self.files_file = self.directory / "files.csv"
         self.history_file = self.directory / "history.csv"
         self.metrics_file = self.directory / "metrics.json"
         self.model_file = self.directory / "model.keras"
@@ -101,8 +109,9 @@ class Run:
 
     def read_config(self):
         """The settings of the run, a `FitConfig`; `InputError` if they cannot be trusted."""
-        # The newest setting: a run without it took its images as they were.
-        settings = {"image_size": None, **self._read_config_file()["settings"]}
+        # The newest settings: a run without them took its images as they were.
+        newest = {name: getattr(FitConfig, name) for name in NEWEST_SETTINGS}
+        settings = {**newest, **self._read_config_file()["settings"]}
         try:
             missing = FitConfig().to_dict().keys() - settings.keys()
             if missing:
@@ -147,7 +156,20 @@ class Run:
                 **{name: importlib.metadata.version(name) for name in VERSIONED_PACKAGES},
             },
         }
+        if data.files:
+            with replacing(self.files_file) as path, open(path, "w", newline="", **FILE_NAMES) as file:
+                csv.writer(file).writerows([("file", "bytes", "split"), *data.files])
         write_json(self.config_file, content)
+
+    def read_files(self):
+        """The rows of `files.csv`, as `ImageData.files`; None if the data was no folder."""
+        if not self.files_file.exists():
+            return None
+        try:
+            with open(self.files_file, newline="", **FILE_NAMES) as file:
+                return tuple((name, int(size), split) for name, size, split in list(csv.reader(file))[1:])
+        except (ValueError, csv.Error):
+            raise InputError(f"{self.files_file} is damaged: restore it, or start a new run") from None
 
     def read_history(self):
         """The rows of `history.csv` as dictionaries of numbers; none if there is no file."""
@@ -212,6 +234,7 @@ class Run:
             self.evaluation_file,
             self.model_file,
             self.history_file,
+            self.files_file,
             self.saved_model,
             self.figures,
             self.samples_file,
@@ -281,7 +304,7 @@ def check_run(config, run, resume=False, overwrite=False):
 
     Args:
         config: `FitConfig`. To go on with a run, it must say what the run's own says; only
-            more epochs and another place of the data are possible.
+            more epochs and other places of data and cache are possible.
         run: `Run`.
         resume: Whether to go on with the run in the folder.
         overwrite: Whether a run in the folder may be replaced.
@@ -304,7 +327,7 @@ def check_run(config, run, resume=False, overwrite=False):
 
 
 def differing_settings(first, second):
-    """The settings in which two runs would differ, epochs and the place of the data aside.
+    """The settings in which two runs would differ, epochs and places of data and cache aside.
 
     Args:
         first, second: `FitConfig`.
@@ -316,7 +339,7 @@ def differing_settings(first, second):
     return {
         name: (value, second[name])
         for name, value in first.items()
-        if name not in ("epochs", "data_dir") and value != second[name]
+        if name not in ("epochs", *PLACES) and value != second[name]
     }
 
 
@@ -324,7 +347,10 @@ def run_name(config):
     """A name that tells apart what people compare: `mnist-gelu-batchnorm_before`."""
     encoder = config.encoder_activation or config.activation
     decoder = config.decoder_activation or config.activation
-    parts = [config.dataset.replace(":", "_").replace("/", "_")]
+    name = config.dataset
+    if os.path.isabs(name):  # a folder of pictures
+        name = os.path.basename(name) or "images"
+    parts = [name.replace(":", "_").replace("/", "_")]
     parts.append(encoder if encoder == decoder else f"{encoder}-{decoder}")
     if config.normalization != "none":
         parts.append(f"{config.normalization}norm_{config.normalization_position}")

@@ -8,7 +8,7 @@ import keras
 
 from vae_keras.callbacks import EpochNoise, Guard, Progress, Recorder, SampleKeeper
 from vae_keras.checkpoints import restore_checkpoint
-from vae_keras.data import load_data, ordered_batches, training_batches
+from vae_keras.data import load_configured, ordered_batches, training_batches
 from vae_keras.errors import InputError
 from vae_keras.files import replacing
 from vae_keras.losses import elbo, implied_variance
@@ -114,8 +114,8 @@ def train(
     if tensorboard and importlib.util.find_spec("tensorboard") is None:
         raise InputError("TensorBoard is not installed: pip install tensorboard")
     if data is None:
-        data = load_data(config.dataset, config.data_dir, config.image_size)
-        data = data.head(config.max_train_images)
+        expected_files = Run(directory).read_files() if resume else None
+        data = load_configured(config, expected_files).head(config.max_train_images)
     if len(data.train_images) < config.batch_size:
         raise InputError(
             f"{len(data.train_images)} training images are fewer than one batch of "

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.stats import entropy
 
 from vae_keras import plots
-from vae_keras.data import load_data
+from vae_keras.data import load_configured
 from vae_keras.errors import InputError
 from vae_keras.evaluation import latent, likelihood
 from vae_keras.evaluation.judge import Judge, frechet_distance, judge_samples
@@ -42,7 +42,8 @@ def evaluate_run(run, importance_samples=500, images=None, seed=0, data_dir=None
     config = run.read_config()
     with run.locked():
         model = load_model(run.model_file)
-        whole = load_data(config.dataset, data_dir or config.data_dir, config.image_size)
+        config = config.replace(data_dir=data_dir or config.data_dir)
+        whole = load_configured(config, run.read_files())
         data = whole.head(config.max_train_images)
         if data.sha256() != run.read_data_summary().get("sha256"):
             raise InputError(

@@ -60,7 +60,10 @@ COMPARISONS = {
 }
 
 # Variants that differed in these could not be paired.
-SHARED_SETTINGS = ("dataset", "epochs", "image_size", "max_train_images")
+SHARED_SETTINGS = (
+    "dataset", "epochs", "image_size", "channels", "test_fraction", "attributes", "cache",
+    "max_train_images",
+)  # fmt: skip
 # Given on the command line, or by the study itself.
 RESERVED_SETTINGS = ("seed", "data_dir")
 

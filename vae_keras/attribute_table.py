@@ -1,0 +1,110 @@
+"""Properties of pictures in a CSV file, such as CelebA's list: who smiles, who wears glasses."""
+
+import csv
+import dataclasses
+import math
+import unicodedata
+
+import numpy as np
+
+from vae_keras.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class AttributeTable:
+    """What a file says of pictures.
+
+    Attributes:
+        path: The file.
+        names: Names of the attributes.
+        rows: Dictionary from the name of a picture's file to a list of numbers.
+    """
+
+    path: str
+    names: tuple[str, ...]
+    rows: dict[str, list[float]]
+
+
+def read_attributes(path):
+    """Read a CSV file: a header, then a row for each picture, its file's name first, then numbers.
+
+    Args:
+        path: The file. Numbers may be 0 and 1, −1 and 1, or any others; an empty cell is not known.
+
+    Returns:
+        `AttributeTable`.
+
+    Raises:
+        InputError: If the file cannot be read or is no such table.
+    """
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            lines = [line for line in csv.reader(file) if line]
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path} is no CSV file in UTF-8: {error}") from None
+    if len(lines) < 2 or len(lines[0]) < 2:
+        raise InputError(
+            f"{path} must have a header and rows: the name of a picture's file, then its attributes"
+        )
+    header, *body = lines
+    names = tuple(name.strip() for name in header[1:])
+    if len(set(names)) < len(names) or "" in names:
+        raise InputError(f"{path}: every attribute needs a name of its own, received {', '.join(names)}")
+    rows = {}
+    for number, (name, *cells) in enumerate(body, start=2):
+        if len(cells) != len(names):
+            raise InputError(
+                f"{path}, row {number}: {len(names)} attributes expected, received {len(cells)}"
+            )
+        if _normal(name) in rows:
+            raise InputError(f"{path}, row {number}: {name!r} has a row already")
+        rows[_normal(name)] = [
+            _number(cell, f"{path}, row {number}, {column}") for column, cell in zip(names, cells)
+        ]
+    return AttributeTable(path, names, rows)
+
+
+def rows_of(table, names):
+    """The attributes of pictures, found by their path in the folder or by the file's name alone.
+
+    Args:
+        table: `AttributeTable`.
+        names: Paths of the files in their folder.
+
+    Returns:
+        float32 array `(pictures, attributes)`; not a number where nothing is known.
+
+    Raises:
+        InputError: If the table has a row for none of them.
+    """
+    unknown = [math.nan] * len(table.names)
+    values = []
+    for name in map(_normal, names):
+        row = table.rows.get(name)
+        values.append(row or table.rows.get(name.rpartition("/")[2], unknown))
+    values = np.array(values, np.float32)
+    if np.isnan(values).all():
+        raise InputError(
+            f"{table.path} has no row for any of the {len(names):,} pictures, such as {names[0]}: its "
+            "first column must be the names of their files"
+        )
+    return values
+
+
+def _number(text, place):
+    if not text.strip():
+        return math.nan
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise InputError(f"{place}: {text!r} is no number")
+    return value
+
+
+def _normal(name):
+    # The same letters may be stored in two ways, and some systems change one into the other.
+    return unicodedata.normalize("NFC", name.strip())

@@ -1,0 +1,309 @@
+"""Folders of pictures: which files count, how each becomes an image, which are for the test."""
+
+import contextlib
+import dataclasses
+import os
+import stat
+import sys
+import threading
+import time
+import warnings
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+from sklearn.model_selection import train_test_split
+from tqdm import tqdm
+
+from vae_keras.attribute_table import read_attributes, rows_of
+from vae_keras.errors import InputError
+from vae_keras.storage import stored_images
+
+FORMATS = ("BMP", "JPEG", "PNG", "WEBP")
+MOST_SKIPPED = 0.05  # as a share of the files
+NAMED_FILES = 10  # in a message
+LARGE = 2**24  # pixels; larger pictures are decoded one at a time
+DECODING = 1  # to be raised with every change of what decode_image makes of a file
+NO_PIXELS = np.zeros((0, 0, 0), np.uint8)
+
+_one_large_picture = threading.Lock()
+
+
+@dataclasses.dataclass(frozen=True)
+class PictureFile:
+    """A file in a folder of pictures.
+
+    Attributes:
+        name: Its path in the folder, with `/`.
+        bytes: Its size.
+        modified: When it was changed, in nanoseconds.
+        problem: Why it cannot be used, as far as that is known without reading it; or "".
+    """
+
+    name: str
+    bytes: int = 0
+    modified: int = 0
+    problem: str = ""
+
+    @property
+    def class_name(self):
+        """The sub-folder that it lies in, or "" for none."""
+        return self.name.split("/")[0] if "/" in self.name else ""
+
+
+def read_folder(folder, size, channels, test_fraction, cache=None, attributes=None, expected=None):
+    """Decode a folder of pictures and split it into training and test.
+
+    The split follows from the names of the files and `test_fraction` alone, so that runs of
+    several seeds are tested on the same images. Files that are no pictures are skipped,
+    counted, and named on stderr.
+
+    Args:
+        folder: The folder: pictures, or one sub-folder of pictures for each class.
+        size: Tuple `(height, width)` to cut and scale the pictures to.
+        channels: 1 or 3.
+        test_fraction: Share of the files that is kept for the test.
+        cache: Folder for the decoded images, see `stored_images`; None for memory.
+        attributes: CSV file with properties of the pictures, see `read_attributes`; or None.
+        expected: The files that must be there, as `files` of an earlier call; None for any.
+
+    Returns:
+        Dictionary with fields of `ImageData`.
+
+    Raises:
+        InputError: If the folder is not what was expected, more than 5% of its files are no
+            pictures, or too few are left.
+    """
+    listed = list_files(folder)
+    if expected is not None:
+        check_same_files(folder, listed, expected)
+    table = None if attributes is None else read_attributes(attributes)
+    train, test = split_files(folder, len(listed), test_fraction)
+    files = [listed[number] for number in (*train, *test)]
+    key = (DECODING, Image.__version__, [(file.name, file.bytes, file.modified) for file in files])
+    images, notes = stored_images(
+        (len(files), *size, channels), lambda images: _decode_all(folder, files, images), key, cache
+    )
+    problems = dict(zip(notes["numbers"].tolist(), notes["reasons"].tolist()))
+    _warn_of_skipped(folder, {files[number].name: reason for number, reason in problems.items()})
+    good = [file for number, file in enumerate(files) if number not in problems]
+    trained_on = sum(number not in problems for number in range(len(train)))
+    if not 0 < trained_on < len(good):
+        raise InputError(
+            f"of the pictures in {folder} {trained_on} are for training and {len(good) - trained_on} for "
+            "the test: there must be one of each, so add pictures or change --test-fraction"
+        )
+    names = [file.name for file in files]
+    splits = ["train"] * len(train) + ["test"] * len(test)
+    for number in problems:
+        splits[number] = "skipped"
+    parts = {"train": slice(0, trained_on), "test": slice(trained_on, len(good))}
+    fields = {f"{split}_images": images[part] for split, part in parts.items()}
+    fields["files"] = tuple(zip(names, (file.bytes for file in files), splits))
+    classes = sorted({file.class_name for file in good} - {""})
+    if classes:
+        labels = np.array([classes.index(file.class_name) for file in good])
+        fields |= {f"{split}_labels": labels[part] for split, part in parts.items()}
+        fields["class_names"] = tuple(classes)
+    if table is not None:
+        values = rows_of(table, [file.name for file in good])
+        fields |= {f"{split}_attributes": values[part] for split, part in parts.items()}
+        fields["attribute_names"] = table.names
+    return fields
+
+
+def list_files(folder):
+    """All files below a folder, sorted by name; hidden ones do not count.
+
+    Links are followed, but no folder is read twice, so that links in a circle end; such a link is
+    named on stderr.
+
+    Returns:
+        List of `PictureFile`. Those with a problem cannot be used: what is no file or cannot be
+        reached, what is empty, and what lies beside the folders of classes.
+
+    Raises:
+        InputError: If a folder cannot be read, or there are no files.
+    """
+    found, seen = [], set()
+    for directory, folders, names in os.walk(folder, onerror=_refuse, followlinks=True):
+        status = os.stat(directory)
+        if (status.st_dev, status.st_ino) in seen:
+            print(f"warning: {directory} leads to a folder that is read already", file=sys.stderr)
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        folders[:] = sorted(name for name in folders if name[0] != ".")
+        inner = os.path.relpath(directory, folder).replace(os.sep, "/")
+        prefix = "" if inner == "." else f"{inner}/"
+        found += [
+            _look_at(os.path.join(directory, name), prefix + name) for name in names if name[0] != "."
+        ]
+    if not found:
+        raise InputError(f"{folder} holds no files: name a folder of pictures")
+    found.sort(key=lambda file: file.name)
+    if any(file.class_name for file in found if not file.problem):
+        found = [
+            file if file.class_name or file.problem
+            else dataclasses.replace(file, problem="lies beside the folders of the classes")
+            for file in found
+        ]  # fmt: skip
+    return found
+
+
+def split_files(folder, count, test_fraction):
+    """Numbers of the files for training and for the test, two integer arrays in random order."""
+    if count < 2:
+        raise InputError(f"{folder} holds one file: training and test need at least one each")
+    test = min(max(1, round(test_fraction * count)), count - 1)
+    return train_test_split(np.arange(count), test_size=test, random_state=0)
+
+
+def check_same_files(folder, listed, expected):
+    """Raise `InputError` unless a folder holds the files, of the same sizes, that it held before."""
+    now = {file.name: file.bytes for file in listed}
+    before = {name: size for name, size, _ in expected}
+    changes = {
+        "added": now.keys() - before.keys(),
+        "removed": before.keys() - now.keys(),
+        "changed": {name for name in now.keys() & before.keys() if now[name] != before[name]},
+    }
+    found = "; ".join(
+        f"{len(names):,} {change} ({_some(sorted(names))})" for change, names in changes.items() if names
+    )
+    if found:
+        raise InputError(
+            f"the files in {folder} are no longer those of this run, so that the split into training "
+            f"and test would be another: {found}. Restore them, or start a new run"
+        )
+
+
+def decode_image(path, size, channels):
+    """One picture, upright, its middle cut out and scaled with antialiasing.
+
+    Transparent pictures are laid over white; of 16 bits the upper eight are kept; palettes
+    and CMYK become RGB. Of an animation the first picture is taken.
+
+    Args:
+        path: PNG, JPEG, BMP or WebP file.
+        size: Tuple `(height, width)`.
+        channels: 1 or 3.
+
+    Returns:
+        uint8 array `(*size, channels)`.
+
+    Raises:
+        Exception: Of many kinds, if the file is damaged or no picture.
+    """
+    height, width = size
+    with Image.open(path, formats=FORMATS) as image:
+        # JPEG alone can be decoded at half, a quarter or an eighth of its size.
+        image.draft(None, (2 * max(size), 2 * max(size)))
+        large = image.width * image.height > LARGE
+        with _one_large_picture if large else contextlib.nullcontext():
+            ImageOps.exif_transpose(image, in_place=True)
+            image = ImageOps.fit(_interpolable(image), (width, height), Image.Resampling.BICUBIC)
+    if image.mode == "RGBA":
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    pixels = np.asarray(image.convert("L" if channels == 1 else "RGB"))
+    return pixels.reshape(height, width, channels)
+
+
+def _interpolable(image):
+    """The picture in a mode whose values can be averaged: L, RGB or RGBA."""
+    if image.mode.startswith("I"):  # 16 bits; the modes with 8 are not called so
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if image.has_transparency_data:
+        return image.convert("RGBA")
+    return image if image.mode == "L" else image.convert("RGB")
+
+
+def _refuse(error):
+    """Stop `os.walk` at a folder that cannot be read: nobody knows what is missing then."""
+    raise InputError(f"{error.filename} cannot be read: {error.strerror}") from None
+
+
+def _look_at(path, name):
+    """What the system says of a file without reading it."""
+    try:
+        status = os.stat(path)
+    except OSError as error:  # a link to nothing, or to itself
+        return PictureFile(name, problem=f"cannot be read: {error.strerror}")
+    if not stat.S_ISREG(status.st_mode):  # to open a pipe could take forever
+        return PictureFile(name, problem="is no file")
+    problem = "" if status.st_size else "is empty"
+    return PictureFile(name, status.st_size, status.st_mtime_ns, problem)
+
+
+def _decode_all(folder, files, images):
+    """Decode the files into the first rows of `images`; return which are skipped, and why."""
+    import tensorflow as tf
+
+    size, channels = images.shape[1:3], images.shape[3]
+
+    def decode(number):
+        file = files[number]
+        if file.problem:
+            return NO_PIXELS, file.problem
+        try:
+            return decode_image(os.path.join(folder, file.name), size, channels), ""
+        except Exception as error:  # Pillow raises errors of many kinds for damaged files
+            return NO_PIXELS, _reason(error)
+
+    pipeline = tf.data.Dataset.range(len(files)).map(
+        lambda number: tf.numpy_function(decode, [number], [tf.uint8, tf.string]),
+        num_parallel_calls=tf.data.AUTOTUNE,
+    )
+    problems, filled = {}, 0
+    begin = time.perf_counter()
+    with (
+        warnings.catch_warnings(),
+        tqdm(total=len(files), desc=folder, unit="image", leave=False, disable=None) as bar,
+    ):
+        warnings.simplefilter("ignore")  # Pillow's, on large pictures and odd headers
+        for number, (pixels, reason) in enumerate(pipeline.prefetch(tf.data.AUTOTUNE).as_numpy_iterator()):
+            if reason:
+                problems[number] = reason.decode()
+                _check_skipped(folder, files, problems)
+            else:
+                images[filled] = pixels
+                filled += 1
+            bar.update()
+    seconds = time.perf_counter() - begin
+    print(f"{folder}: {len(files):,} files read in {seconds:.1f} s, {len(files) / seconds:,.0f} a second")
+    return {
+        "numbers": np.array(list(problems), np.int64),
+        "reasons": np.array(list(problems.values()), np.str_),
+    }
+
+
+def _reason(error):
+    if isinstance(error, UnidentifiedImageError):
+        return "is no PNG, JPEG, BMP or WebP picture"
+    if isinstance(error, Image.DecompressionBombError):
+        return f"has more than {2 * Image.MAX_IMAGE_PIXELS / 1e6:.0f} million pixels"
+    if isinstance(error, OSError) and error.strerror:
+        return f"cannot be read: {error.strerror}"
+    return f"is damaged: {error or type(error).__name__}"
+
+
+def _check_skipped(folder, files, problems):
+    """Raise `InputError` once too many files are skipped."""
+    if len(problems) > MOST_SKIPPED * len(files):
+        found = [f"{files[number].name} {reason}" for number, reason in problems.items()]
+        raise InputError(
+            f"more than {MOST_SKIPPED:.0%} of the {len(files):,} files in {folder} cannot be used: "
+            f"{_some(found)}. Remove what is no picture"
+        )
+
+
+def _warn_of_skipped(folder, problems):
+    if not problems:
+        return
+    for name, reason in list(problems.items())[:NAMED_FILES]:
+        print(f"warning: {os.path.join(folder, name)} {reason}", file=sys.stderr)
+    print(f"warning: {len(problems):,} files in {folder} are skipped", file=sys.stderr)
+
+
+def _some(names):
+    rest = len(names) - NAMED_FILES
+    return ", ".join(names[:NAMED_FILES]) + (f" and {rest:,} more" if rest > 0 else "")

@@ -93,6 +93,29 @@ def rows_of(table, names):
     return values
 
 
+def split_by(values, name):
+    """Which images have an attribute.
+
+    Args:
+        values: Float array `(images,)`, not a number where nothing is known.
+        name: Name of the attribute.
+
+    Returns:
+        Two boolean arrays `(images,)`: where the attribute is known, and where it is present: the
+        larger of two values, or of more values those above the median.
+
+    Raises:
+        InputError: If all images are alike.
+    """
+    known = ~np.isnan(values)
+    distinct = np.unique(values[known])
+    if len(distinct) < 2:
+        raise InputError(f"attribute {name!r} has the same value in all images: it has no direction")
+    # Where the median is the largest value, as of many ones and a few zeros, those below it differ.
+    threshold = min(np.median(values[known]), distinct[-2]) if len(distinct) > 2 else distinct[0]
+    return known, values > threshold
+
+
 def _number(text, place):
     if not text.strip():
         return math.nan

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import os
 import stat
 import sys
@@ -23,7 +24,7 @@ MOST_SKIPPED = 0.05  # as a share of the files
 NAMED_FILES = 10  # in a message
 LARGE = 2**24  # pixels; larger pictures are decoded one at a time
 DECODING = 1  # to be raised with every change of what decode_image makes of a file
-NO_PIXELS = np.zeros((0, 0, 0), np.uint8)
+FILES_AT_ONCE = 32  # in a call of the pipeline, which costs as much as a small picture
 
 _one_large_picture = threading.Lock()
 
@@ -214,7 +215,7 @@ def _interpolable(image):
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.has_transparency_data:
         return image.convert("RGBA")
-    return image if image.mode == "L" else image.convert("RGB")
+    return image if image.mode in ("L", "RGB") else image.convert("RGB")
 
 
 def _refuse(error):
@@ -238,42 +239,55 @@ def _decode_all(folder, files, images):
     """Decode the files into the first rows of `images`; return which are skipped, and why."""
     import tensorflow as tf
 
-    size, channels = images.shape[1:3], images.shape[3]
-
-    def decode(number):
-        file = files[number]
-        if file.problem:
-            return NO_PIXELS, file.problem
-        try:
-            return decode_image(os.path.join(folder, file.name), size, channels), ""
-        except Exception as error:  # Pillow raises errors of many kinds for damaged files
-            return NO_PIXELS, _reason(error)
-
-    pipeline = tf.data.Dataset.range(len(files)).map(
-        lambda number: tf.numpy_function(decode, [number], [tf.uint8, tf.string]),
+    decode = functools.partial(_decode_some, folder, files, images.shape[1:])
+    pipeline = tf.data.Dataset.range(len(files)).batch(FILES_AT_ONCE).map(
+        lambda numbers: tf.numpy_function(decode, [numbers], [tf.uint8, tf.string]),
         num_parallel_calls=tf.data.AUTOTUNE,
     )
-    problems, filled = {}, 0
+    problems, filled, looked_at = {}, 0, 0
     begin = time.perf_counter()
     with (
         warnings.catch_warnings(),
         tqdm(total=len(files), desc=folder, unit="image", leave=False, disable=None) as bar,
     ):
         warnings.simplefilter("ignore")  # Pillow's, on large pictures and odd headers
-        for number, (pixels, reason) in enumerate(pipeline.prefetch(tf.data.AUTOTUNE).as_numpy_iterator()):
-            if reason:
-                problems[number] = reason.decode()
-                _check_skipped(folder, files, problems)
-            else:
-                images[filled] = pixels
-                filled += 1
-            bar.update()
+        for decoded, reasons in pipeline.prefetch(tf.data.AUTOTUNE).as_numpy_iterator():
+            images[filled : filled + len(decoded)] = decoded
+            filled += len(decoded)
+            for number in reasons.nonzero()[0]:
+                problems[looked_at + int(number)] = reasons[number].decode()
+            _check_skipped(folder, files, problems)
+            looked_at += len(reasons)
+            bar.update(len(reasons))
     seconds = time.perf_counter() - begin
     print(f"{folder}: {len(files):,} files read in {seconds:.1f} s, {len(files) / seconds:,.0f} a second")
     return {
         "numbers": np.array(list(problems), np.int64),
         "reasons": np.array(list(problems.values()), np.str_),
     }
+
+
+def _decode_some(folder, files, shape, numbers):
+    """Decode the files of these numbers.
+
+    Returns:
+        Tuple of the images of those that can be used, and for each file the reason why it cannot
+        be used, as bytes; empty if it can.
+    """
+    images, reasons = np.empty((len(numbers), *shape), np.uint8), []
+    filled = 0
+    for number in numbers:
+        file = files[number]
+        reason = file.problem
+        if not reason:
+            try:
+                path = os.path.join(folder, file.name)
+                images[filled] = decode_image(path, shape[:2], shape[2])
+                filled += 1
+            except Exception as error:  # Pillow raises errors of many kinds for damaged files
+                reason = _reason(error)
+        reasons.append(reason.encode(errors="replace"))
+    return images[:filled], np.array(reasons, np.object_)
 
 
 def _reason(error):

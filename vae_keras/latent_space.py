@@ -155,6 +155,54 @@ def class_means(points, labels):
     return np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
 
 
+def attribute_vector(points, present):
+    """From the middle of the images without an attribute to the middle of those with it.
+
+    Args:
+        points: Array `(count, latent_dim)`.
+        present: Boolean array `(count,)`, neither all true nor all false.
+
+    Returns:
+        float64 array `(latent_dim,)`.
+    """
+    without, with_it = class_means(points, present.astype(int))
+    return with_it - without
+
+
+def vector_convergence(points, present, batch_size):
+    """How the attribute vector settles while more and more images are looked at.
+
+    Args:
+        points, present: As for `attribute_vector`.
+        batch_size: Images between two rows.
+
+    Returns:
+        List of dictionaries: `images` so far; `norm` of the vector that they give; `change`, the
+        length of its difference from the row before (of the first row None); `cosine` of its angle
+        to the last one. It begins as soon as there are images of both kinds.
+    """
+    ends = [*range(batch_size, len(points), batch_size), len(points)]
+    vectors = {
+        end: attribute_vector(points[:end], present[:end])
+        for end in ends
+        if present[:end].any() and not present[:end].all()
+    }
+    last = vectors[ends[-1]]
+    rows, before = [], None
+    for end, vector in vectors.items():
+        norm = np.linalg.norm(vector)
+        rows.append(
+            {
+                "images": end,
+                "norm": float(norm),
+                "change": None if before is None else float(np.linalg.norm(vector - before)),
+                "cosine": float(vector @ last / (norm * np.linalg.norm(last))),
+            }
+        )
+        before = vector
+    return rows
+
+
 def aggregate_density(places, means, covariances):
     """Density of the mixture of Gaussians with equal weights: the aggregate posterior q(z).
 

@@ -10,7 +10,7 @@ from vae_keras.latent_space import latent_plane, manifold_points
 from vae_keras.model import VAE
 
 MANIFOLD_SIDE = 19
-HISTOGRAMS = 20  # latent dimensions whose histograms fit into a figure
+HISTOGRAMS = 50  # latent dimensions whose histograms fit into a figure: the first so many
 FRAME_COLORS = 32  # more would double the file, and are not seen
 FRAME_SECONDS, LAST_FRAME_SECONDS = 0.25, 2.0
 
@@ -36,8 +36,9 @@ def save_figures(directory, model, data, rows, samples, seed):
         figures |= _draw_plane(model, data)
     if isinstance(model, VAE):  # a plain autoencoder has no prior to draw from
         figures["samples"] = plots.plot_images(np.asarray(model.generate(50, seed)))
-    if isinstance(model, VAE) and 2 < model.latent_dim <= HISTOGRAMS:
-        figures["histograms"] = plots.plot_histograms(_posterior_draws(model, data, seed))
+    if isinstance(model, VAE) and model.latent_dim > 2:
+        draws = _posterior_draws(model, data, seed)
+        figures["histograms"] = plots.plot_histograms(draws[:, :HISTOGRAMS])
     if samples:
         figures["training"] = plots.plot_training(samples)
         save_animation(plots.training_frames(samples), directory / "training.gif")

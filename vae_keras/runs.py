@@ -14,6 +14,7 @@ import filelock
 import numpy as np
 
 from vae_keras.config import FitConfig
+from vae_keras.data import load_configured
 from vae_keras.errors import InputError
 from vae_keras.files import remove, remove_unfinished, replacing
 
@@ -41,6 +42,7 @@ class Run:
         figures: `figures/`.
         evaluation_file, evaluation_figure: `evaluation.json` and `figures/evaluation.png`,
             where the run was evaluated.
+        attributes: `attributes/`, a folder for each attribute whose vector was asked for.
         samples_file: `samples.npz`, what a VAE decoded from the same z after each epoch.
         checkpoints: `checkpoints/`, from which training goes on.
         tensorboard: `tensorboard/`, logs if they were asked for.
@@ -57,6 +59,7 @@ class Run:
         self.figures = self.directory / "figures"
         self.evaluation_file = self.directory / "evaluation.json"
         self.evaluation_figure = self.figures / "evaluation.png"
+        self.attributes = self.directory / "attributes"
         self.samples_file = self.directory / "samples.npz"
         self.checkpoints = self.directory / "checkpoints"
         self.tensorboard = self.directory / "tensorboard"
@@ -119,6 +122,27 @@ class Run:
             return FitConfig.from_dict(settings)
         except InputError as error:
             raise InputError(f"{self.config_file}: {error}") from None
+
+    def load_data(self, **places):
+        """The data that the run was trained on.
+
+        Args:
+            **places: Settings among `PLACES` that are not as they were in training.
+
+        Returns:
+            `ImageData`, all of it: `head(max_train_images)` is what was trained on.
+
+        Raises:
+            InputError: If it cannot be had, or is no longer the same.
+        """
+        config = self.read_config().replace(**places)
+        data = load_configured(config, self.read_files())
+        if data.head(config.max_train_images).sha256() != self.read_data_summary().get("sha256"):
+            raise InputError(
+                f"the images of {data.name} are not those that {self.directory} was trained on: use "
+                "the functions of vae_keras with the images at hand, or restore them"
+            )
+        return data
 
     def read_data_summary(self):
         """What `write_config` noted of the data."""
@@ -237,6 +261,7 @@ class Run:
             self.files_file,
             self.saved_model,
             self.figures,
+            self.attributes,
             self.samples_file,
             self.checkpoints,
             self.tensorboard,

@@ -10,7 +10,7 @@ from vae_keras.callbacks import EpochNoise, Guard, Progress, Recorder, SampleKee
 from vae_keras.checkpoints import restore_checkpoint
 from vae_keras.data import load_configured, ordered_batches, training_batches
 from vae_keras.errors import InputError
-from vae_keras.files import replacing
+from vae_keras.files import remove, replacing
 from vae_keras.losses import elbo, implied_variance
 from vae_keras.model import VAE, Autoencoder
 from vae_keras.networks import build_decoder, build_encoder
@@ -205,6 +205,7 @@ def _restore(run, model, config, data):
         )
     run.metrics_file.unlink(missing_ok=True)
     run.evaluation_file.unlink(missing_ok=True)
+    remove(run.attributes)
     return rows[:epoch]
 
 

@@ -6,7 +6,6 @@ import numpy as np
 from scipy.stats import entropy
 
 from vae_keras import plots
-from vae_keras.data import load_configured
 from vae_keras.errors import InputError
 from vae_keras.evaluation import latent, likelihood
 from vae_keras.evaluation.judge import Judge, frechet_distance, judge_samples
@@ -42,14 +41,8 @@ def evaluate_run(run, importance_samples=500, images=None, seed=0, data_dir=None
     config = run.read_config()
     with run.locked():
         model = load_model(run.model_file)
-        config = config.replace(data_dir=data_dir or config.data_dir)
-        whole = load_configured(config, run.read_files())
+        whole = run.load_data(data_dir=data_dir or config.data_dir)
         data = whole.head(config.max_train_images)
-        if data.sha256() != run.read_data_summary().get("sha256"):
-            raise InputError(
-                f"the images of {data.name} are not those that {run.directory} was trained on: use "
-                "vae_keras.evaluation.evaluate with the images at hand, or restore them"
-            )
         judge = Judge(whole) if whole.has_labels else None
         results, figure = evaluate(model, data, importance_samples, images, seed, judge)
         run.figures.mkdir(exist_ok=True)

@@ -1,5 +1,6 @@
 """Figures: arrays in, `matplotlib.figure.Figure` out."""
 
+from vae_keras.plots.attributes import plot_convergence
 from vae_keras.plots.colors import class_colors, variant_colors
 from vae_keras.plots.distributions import plot_density, plot_histograms, plot_posteriors
 from vae_keras.plots.evaluation import plot_evaluation
@@ -16,6 +17,7 @@ __all__ = [
     "TERM_TITLES",
     "class_colors",
     "plot_arithmetic",
+    "plot_convergence",
     "plot_curves",
     "plot_density",
     "plot_differences",

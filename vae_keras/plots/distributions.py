@@ -90,9 +90,9 @@ def plot_histograms(z, kl=None):
         Figure.
     """
     count = z.shape[1]
-    columns = min(count, 5)
+    columns, width, height = (min(count, 5), 2.2, 1.9) if count <= 20 else (10, 1.2, 1.2)
     rows = -(-count // columns)
-    figure = Figure(figsize=(2.2 * columns + 0.4, 1.9 * rows + 0.5), layout="constrained")
+    figure = Figure(figsize=(width * columns + 0.4, height * rows + 0.5), layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
     limit = max(3.5, float(np.quantile(np.abs(z), 0.999)))
     x = np.linspace(-limit, limit, 200)

@@ -37,23 +37,29 @@ def plot_interpolations(points, paths, images, axis_names=AXIS_NAMES):
     return figure
 
 
-def plot_arithmetic(images, factors, direction):
+def plot_arithmetic(images, factors, direction, originals=None):
     """What is decoded when a direction is added to images' latent points, more and more of it.
 
     Args:
         images: Array `(rows, steps, height, width, channels)`: one row for each image.
         factors: How much of the direction was added at each step, a sequence of numbers.
         direction: What the direction is, such as `"“4” − “9”"`.
+        originals: The images themselves, array `(rows, height, width, channels)`, for a first
+            column; or None.
 
     Returns:
         Figure.
     """
-    rows, steps = images.shape[:2]
-    figure = Figure(figsize=(0.95 * steps + 0.3, 0.95 * rows + 0.7), layout="constrained")
-    for cells, row in zip(figure.subplots(rows, steps, squeeze=False), images):
-        for axes, image in zip(cells, row):
+    titles = [f"{factor:+.2g}".replace("-", "−") if factor else "0" for factor in factors]
+    columns = list(images.swapaxes(0, 1))
+    if originals is not None:
+        titles, columns = ["image", *titles], [originals, *columns]
+    rows = len(images)
+    figure = Figure(figsize=(0.95 * len(columns) + 0.3, 0.95 * rows + 0.7), layout="constrained")
+    panels = figure.subplots(rows, len(columns), squeeze=False)
+    for cells, column, title in zip(panels.T, columns, titles):
+        for axes, image in zip(cells, column):
             show_image(axes, image)
-    for axes, factor in zip(figure.axes[:steps], factors):
-        axes.set_title(f"{factor:+.2g}".replace("-", "−") if factor else "0", fontsize=9)
+        cells[0].set_title(title, fontsize=9)
     figure.suptitle(f"how much of {direction} is added", fontsize=10)
     return figure

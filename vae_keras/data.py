@@ -419,7 +419,7 @@ def _load_tfds(name, data_dir, image_size, channels, cache):
 
 def _attribute_names(features):
     """Names of the numbers under `attributes`, where CelebA has them."""
-    attributes = features.get("attributes", {})
+    attributes = features["attributes"] if "attributes" in features else None
     if not hasattr(attributes, "items"):
         return ()
     return tuple(name for name, feature in attributes.items() if feature.shape == ())

@@ -14,7 +14,7 @@ import filelock
 import numpy as np
 
 from vae_keras.config import FitConfig
-from vae_keras.data import load_configured
+from vae_keras.data import is_folder, load_configured
 from vae_keras.errors import InputError
 from vae_keras.files import remove, remove_unfinished, replacing
 
@@ -373,8 +373,8 @@ def run_name(config):
     encoder = config.encoder_activation or config.activation
     decoder = config.decoder_activation or config.activation
     name = config.dataset
-    if os.path.isabs(name):  # a folder of pictures
-        name = os.path.basename(name) or "images"
+    if is_folder(name):
+        name = os.path.basename(os.path.abspath(name)) or "images"
     parts = [name.replace(":", "_").replace("/", "_")]
     parts.append(encoder if encoder == decoder else f"{encoder}-{decoder}")
     if config.normalization != "none":

@@ -1,0 +1,259 @@
+"""Attributes of pictures: the table, the vector, and the command line, run for real."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from vae_keras.attribute_table import read_attributes, rows_of, split_by
+from vae_keras.attribute_vectors import choose_pair, find_vector
+from vae_keras.config import make_config
+from vae_keras.data import load_data
+from vae_keras.errors import InputError
+from vae_keras.latent_space import attribute_vector, vector_convergence
+from vae_keras.runs import Run
+from vae_keras.training import train
+
+HEADER = "file,bright,Größe\n"
+
+
+def write(path, text):
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def test_a_table_is_read_by_name_whatever_its_rows_order(tmp_path):
+    table = read_attributes(
+        write(tmp_path / "list.csv", "\ufeff" + HEADER + "b.png, -1 ,2.5\nä 1.png,1,\n\n")
+    )
+    assert table.names == ("bright", "Größe")
+    decomposed = "class/a\u0308 1.png"  # as some systems store ä
+    values = rows_of(table, ["nobody.png", decomposed, "b.png"])
+    np.testing.assert_array_equal(values, [[np.nan] * 2, [1, np.nan], [-1, 2.5]])
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("", "must have a header and rows"),
+        (HEADER, "must have a header and rows"),
+        ("file\na.png\n", "must have a header and rows"),
+        ("file,bright,bright\na.png,1,1\n", "needs a name of its own"),
+        (HEADER + "a.png,1\n", "row 2: 2 attributes expected, received 1"),
+        (HEADER + "a.png,1,2\na.png,1,2\n", "row 3: 'a.png' has a row already"),
+        (HEADER + "a.png,yes,2\n", "row 2, bright: 'yes' is no number"),
+        (HEADER + "a.png,1,inf\n", "row 2, Größe: 'inf' is no number"),
+    ],
+)
+def test_a_table_that_cannot_be_used_is_one_line(text, message, tmp_path):
+    with pytest.raises(InputError, match=message):
+        read_attributes(write(tmp_path / "list.csv", text))
+
+
+def test_a_table_that_cannot_be_read_or_matches_nothing_is_one_line(tmp_path):
+    with pytest.raises(InputError, match="cannot be read: No such file"):
+        read_attributes(str(tmp_path / "nothing.csv"))
+    (tmp_path / "list.csv").write_bytes(b"file,\xff\n")
+    with pytest.raises(InputError, match="is no CSV file in UTF-8"):
+        read_attributes(str(tmp_path / "list.csv"))
+    table = read_attributes(write(tmp_path / "list.csv", HEADER + "a.png,1,2\n"))
+    with pytest.raises(InputError, match="no row for any of the 2 pictures, such as b.png"):
+        rows_of(table, ["b.png", "c.png"])
+
+
+@pytest.mark.parametrize(
+    "values, present",
+    [
+        ([0, 1, 1, np.nan], [False, True, True]),
+        ([-1, 1, -1, np.nan], [False, True, False]),
+        ([10, 20, 30, 40, 50], [False, False, False, True, True]),
+        ([0, 0, 0, 0, 1, 2], [False] * 4 + [True] * 2),
+        ([0, 1, 2, 2, 2, 2], [False] * 2 + [True] * 4),
+    ],
+)
+def test_an_attribute_is_the_larger_of_two_values_or_what_lies_above_the_median(values, present):
+    known, found = split_by(np.array(values, float), "x")
+    np.testing.assert_array_equal(known, ~np.isnan(values))
+    assert found[known].tolist() == present
+
+
+def test_an_attribute_that_all_images_share_is_refused():
+    with pytest.raises(InputError, match="'x' has the same value in all images"):
+        split_by(np.array([1.0, 1.0, np.nan]), "x")
+
+
+def test_the_vector_of_a_shift_is_the_shift_and_it_settles():
+    random = np.random.default_rng(0)
+    shift = np.array([3.0, 0, -4, 0])
+    present = random.random(4000) < 0.3
+    points = random.standard_normal((4000, 4)) + present[:, None] * shift
+    vector = attribute_vector(points, present)
+    np.testing.assert_allclose(vector, points[present].mean(0) - points[~present].mean(0))
+    np.testing.assert_allclose(vector, shift, atol=0.15)
+    rows = vector_convergence(points, present, 300)
+    assert [row["images"] for row in rows] == [*range(300, 4000, 300), 4000]
+    assert rows[-1]["norm"] == pytest.approx(np.linalg.norm(vector))
+    assert rows[-1]["cosine"] == pytest.approx(1)
+    assert rows[0]["change"] is None
+    at = {row["images"]: attribute_vector(points[: row["images"]], present[: row["images"]]) for row in rows}
+    assert rows[1]["change"] == pytest.approx(np.linalg.norm(at[600] - at[300]))
+    assert rows[-1]["change"] < rows[1]["change"]
+
+
+def test_convergence_begins_once_there_are_both_kinds():
+    points, present = np.arange(8.0)[:, None], np.arange(8) >= 5
+    assert [row["images"] for row in vector_convergence(points, present, 2)] == [6, 8]
+
+
+@pytest.fixture(scope="module")
+def shades(tmp_path_factory):
+    """A finished run on 60 pictures, grey on black, and their attributes."""
+    folder = tmp_path_factory.mktemp("shades")
+    (folder / "pictures").mkdir()
+    random = np.random.default_rng(0)
+    rows = []
+    for number in range(60):
+        value = int(random.integers(0, 256))
+        Image.new("L", (8, 8), value).save(folder / "pictures" / f"{number} ä.png")
+        rows.append((f"{number} ä.png", value, 2 * (value > 127) - 1, number % 2, 1))
+    with open(folder / "list.csv", "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([("file", "grey", "Is bright?", "odd", "one"), *rows])
+    config = make_config(
+        str(folder / "pictures"), image_size=(8, 8), channels=1, test_fraction=0.2,
+        encoder_filters=(8, 8), encoder_strides=(2, 2), decoder_filters=(8,), decoder_strides=(2, 2),
+        latent_dim=3, batch_size=8, epochs=20, learning_rate=0.01, attributes=str(folder / "list.csv"),
+    )  # fmt: skip
+    return train(config, folder / "run"), folder
+
+
+def run_attributes(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "vae_keras.attributes", *map(str, arguments)],
+        capture_output=True, text=True, cwd=os.sep,
+    )  # fmt: skip
+
+
+def test_the_command_finds_the_direction_of_brightness(shades):
+    import vae_keras
+    from vae_keras.inference import decode_points, latent_points
+
+    run, folder = shades
+    result = run_attributes(run.directory, "--attribute", "Is bright?")
+    assert result.returncode == 0 and result.stderr == "", result.stderr
+    found_in = run.attributes / "Is_bright_"
+    assert f"written: {found_in}" in result.stdout and "length of the vector" in result.stdout
+    assert {path.name for path in found_in.iterdir()} == {
+        "vector.json", "convergence.csv", "convergence.png", "strips.png", "morph.png",
+    }  # fmt: skip
+    found = json.loads((found_in / "vector.json").read_text())
+    assert found["images_with"] + found["images_without"] == 48
+    with open(found_in / "convergence.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert float(rows[-1]["norm"]) == pytest.approx(found["norm"])
+    direction = np.array(found["direction"])
+    assert np.linalg.norm(direction) == pytest.approx(1)
+    # What it is for: added, it makes images brighter.
+    model, data = vae_keras.load_model(run.model_file), run.load_data()
+    points = latent_points(model, data.test_images)
+    means = [decode_points(model, points + factor * direction).mean() for factor in (-2, 0, 2)]
+    assert means[0] < means[1] - 20 < means[1] + 20 < means[2]
+
+
+def test_a_pair_differs_in_the_attribute(shades):
+    run, _ = shades
+    without, with_it = choose_pair(run.load_data(), "Is bright?")
+    assert without.max() <= 127 < with_it.max()
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ((), "arguments are required: --attribute"),
+        (("--attribute", "grei"), "unknown attribute 'grei': did you mean 'grey'"),
+        (("--attribute", "one"), "'one' has the same value in all images"),
+        (("--attribute", "grey", "--attributes", "/nowhere.csv"), "/nowhere.csv cannot be read"),
+    ],
+)
+def test_bad_arguments_are_one_line(shades, arguments, message, capsys):
+    from vae_keras import attributes
+
+    run, _ = shades
+    run.attributes.mkdir(exist_ok=True)
+    with pytest.raises(SystemExit) as stopped:
+        attributes.main([str(run.directory), *arguments])
+    errors = capsys.readouterr().err
+    assert stopped.value.code == 2
+    assert message in errors and errors.count("\n") == 1
+    assert {path.name for path in run.attributes.iterdir()} <= {"Is_bright_"}
+
+
+def test_a_run_without_attributes_or_without_an_end_is_one_line(shades, tmp_path, capsys):
+    from vae_keras import attributes
+    from vae_keras.attribute_vectors import attribute_of_run
+
+    with pytest.raises(SystemExit):
+        attributes.main([str(tmp_path), "--attribute", "grey"])
+    assert "holds no run" in capsys.readouterr().err
+    run, folder = shades
+    data = load_data(str(folder / "pictures"), image_size=(8, 8), channels=1)
+    with pytest.raises(InputError, match="have no attributes: .* --attributes"):
+        find_vector(None, data, "grey")
+    unfinished = Run(tmp_path)
+    unfinished.write_config(run.read_config(), data)
+    with pytest.raises(InputError, match="is not finished"):
+        attribute_of_run(unfinished, "grey")
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory):
+    """A folder of tensorflow-datasets with one set that has attributes as CelebA has them."""
+    import tensorflow as tf
+    import tensorflow_datasets as tfds
+
+    features = tfds.features.FeaturesDict(
+        {
+            "image": tfds.features.Image(shape=(20, 16, 3)),
+            "attributes": {"Smiling": np.bool_, "Young": np.bool_},
+            "landmarks": {"nose_x": np.int64},
+        }
+    )
+
+    def examples():
+        for number in range(20):
+            yield {
+                "image": np.full((20, 16, 3), number, np.uint8),
+                "attributes": {"Smiling": number % 2 == 1, "Young": number < 5},
+                "landmarks": {"nose_x": number},
+            }
+
+    folder = tmp_path_factory.mktemp("tensorflow_datasets")
+    tfds.dataset_builders.store_as_tfds_dataset(
+        name="faces",
+        version="1.0.0",
+        features=features,
+        split_datasets={
+            "train": tf.data.Dataset.from_generator(examples, output_signature=features.get_tensor_spec())
+        },
+        data_dir=str(folder),
+        disable_shuffling=True,
+    )
+    return str(folder)
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_a_set_of_tensorflow_datasets_uses_its_own_attributes(faces, tmp_path, cached):
+    for _ in range(2):  # the second time from the cache
+        data = load_data(
+            "tfds:faces", faces, (16, 16), channels=1, cache=str(tmp_path) if cached else None
+        )
+        assert data.attribute_names == ("Smiling", "Young")
+        assert data.train_images.shape == (18, 16, 16, 1)
+        assert data.train_images[:, 0, 0, 0].tolist() == list(range(18))
+        np.testing.assert_array_equal(data.train_attributes[:, 0], np.arange(18) % 2)
+        np.testing.assert_array_equal(data.test_attributes, [[0, 0], [1, 0]])
+        assert data.head(3).train_attributes.shape == (3, 2) and not data.has_labels

@@ -54,13 +54,14 @@ def figures(notebook):
     return sum("<Figure" in output.get("data", {}).get("text/plain", "") for output in outputs(notebook))
 
 
-def test_there_are_five():
+def test_there_are_six():
     assert [path.stem for path in NOTEBOOKS] == [
         "01_autoencoder",
         "02_variational_autoencoder",
         "03_latent_space",
         "04_gelu_or_leaky_relu",
         "05_export_and_reuse",
+        "06_your_own_images",
     ]
 
 

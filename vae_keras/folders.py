@@ -244,11 +244,11 @@ def _decode_all(folder, files, images):
         lambda numbers: tf.numpy_function(decode, [numbers], [tf.uint8, tf.string]),
         num_parallel_calls=tf.data.AUTOTUNE,
     )
-    problems, filled, looked_at = {}, 0, 0
+    name, problems, filled, looked_at = os.path.basename(folder), {}, 0, 0
     begin = time.perf_counter()
     with (
         warnings.catch_warnings(),
-        tqdm(total=len(files), desc=folder, unit="image", leave=False, disable=None) as bar,
+        tqdm(total=len(files), desc=name, unit="image", leave=False, disable=None) as bar,
     ):
         warnings.simplefilter("ignore")  # Pillow's, on large pictures and odd headers
         for decoded, reasons in pipeline.prefetch(tf.data.AUTOTUNE).as_numpy_iterator():
@@ -260,7 +260,7 @@ def _decode_all(folder, files, images):
             looked_at += len(reasons)
             bar.update(len(reasons))
     seconds = time.perf_counter() - begin
-    print(f"{folder}: {len(files):,} files read in {seconds:.1f} s, {len(files) / seconds:,.0f} a second")
+    print(f"{name}: {len(files):,} files read in {seconds:.1f} s, {len(files) / seconds:,.0f} a second")
     return {
         "numbers": np.array(list(problems), np.int64),
         "reasons": np.array(list(problems.values()), np.str_),

@@ -25,7 +25,7 @@ def plot_convergence(rows):
     ):
         images = [row["images"] for row in shown]
         axes.plot(images, values, color=TRAIN_COLOR, marker=marker, markersize=4)
-        axes.set(title=title, xlabel="images looked at", ylim=(0, None))
+        axes.set(title=title, xlabel="images looked at", ylim=(0, 1.1 * max(values, default=1)))
         axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(5, integer=True))
         axes.spines[["top", "right"]].set_visible(False)
     panels[1].yaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1))

@@ -90,7 +90,8 @@ def plot_histograms(z, kl=None):
         Figure.
     """
     count = z.shape[1]
-    columns, width, height = (min(count, 5), 2.2, 1.9) if count <= 20 else (10, 1.2, 1.2)
+    many = count > 20
+    columns, width, height = (10, 1.2, 1.3) if many else (min(count, 5), 2.2, 1.9)
     rows = -(-count // columns)
     figure = Figure(figsize=(width * columns + 0.4, height * rows + 0.5), layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
@@ -102,8 +103,10 @@ def plot_histograms(z, kl=None):
             alpha=0.6, label="images",
         )  # fmt: skip
         axes.plot(x, norm.pdf(x), color="black", linewidth=1.2, label="prior $N(0, 1)$")
-        suffix = "" if kl is None else f", KL {kl[number]:.2f} nats"
-        axes.set_title(f"$z_{{{number + 1}}}${suffix}", fontsize=10)
+        title = f"$z_{{{number + 1}}}$"
+        if kl is not None:
+            title += ("\n" if many else ", ") + f"KL {kl[number]:.2f} nats"
+        axes.set_title(title, fontsize=8 if many else 10)
         axes.spines[["top", "right"]].set_visible(False)
     for axes in panels[count:]:
         axes.set_axis_off()

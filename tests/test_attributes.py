@@ -218,7 +218,7 @@ def faces(tmp_path_factory):
     features = tfds.features.FeaturesDict(
         {
             "image": tfds.features.Image(shape=(20, 16, 3)),
-            "attributes": {"Smiling": np.bool_, "Young": np.bool_},
+            "attributes": {"Young": np.bool_, "Smiling": np.bool_},
             "landmarks": {"nose_x": np.int64},
         }
     )

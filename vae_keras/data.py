@@ -145,7 +145,10 @@ def check_dataset_name(name):
         if not os.path.isdir(name):
             raise InputError(f"{name!r} is no folder of pictures")
     elif not name.startswith("tfds:"):
-        check_name("data set", name, KNOWN_DATASETS)
+        try:
+            check_name("data set", name, KNOWN_DATASETS)
+        except InputError as error:
+            raise InputError(f"{error}, or the path of a folder of pictures") from None
     elif name == "tfds:NAME" or not re.match(r"tfds:\w", name):
         raise InputError(
             "tfds: must be followed by a data set of tensorflow-datasets, such as tfds:kmnist"
@@ -418,11 +421,11 @@ def _load_tfds(name, data_dir, image_size, channels, cache):
 
 
 def _attribute_names(features):
-    """Names of the numbers under `attributes`, where CelebA has them."""
+    """Names of the numbers under `attributes`, where CelebA has them, in an order that stays."""
     attributes = features["attributes"] if "attributes" in features else None
     if not hasattr(attributes, "items"):
         return ()
-    return tuple(name for name, feature in attributes.items() if feature.shape == ())
+    return tuple(sorted(name for name, feature in attributes.items() if feature.shape == ()))
 
 
 def _prepared(examples, image_size, channels, has_labels, attribute_names):

@@ -163,12 +163,12 @@ def parse(arguments=None):
     else:
         dataset = options.pop("dataset", "auto")
         check_dataset_name(dataset)
-        for name in FOLDER_OPTIONS:
-            if name in options and not is_folder(dataset):
-                raise InputError(
-                    f"--{name.replace('_', '-')} is for folders of pictures, received --dataset {dataset}"
-                )
         config = make_config("digits" if dataset == "auto" else dataset, **options)
+    for name in FOLDER_OPTIONS:
+        if name in options and not is_folder(config.dataset):
+            raise InputError(
+                f"--{name.replace('_', '-')} is for folders of pictures, received --dataset {config.dataset}"
+            )
     if run["directory"]:
         check_run(config, Run(run["directory"]), run["resume"], run["overwrite"])
     if not run["resume"]:

@@ -11,7 +11,8 @@ from vae_keras.model import VAE
 
 MANIFOLD_SIDE = 19
 HISTOGRAMS = 50  # latent dimensions whose histograms fit into a figure: the first so many
-FRAME_COLORS = 32  # more would double the file, and are not seen
+FRAME_COLORS = {1: 32, 3: 256}  # by channels; more greys would double the file, and are not seen
+ENLARGED = 64  # pixels of height below which the frames of an animation are enlarged
 FRAME_SECONDS, LAST_FRAME_SECONDS = 0.25, 2.0
 
 
@@ -41,19 +42,22 @@ def save_figures(directory, model, data, rows, samples, seed):
         figures["histograms"] = plots.plot_histograms(draws[:, :HISTOGRAMS])
     if samples:
         figures["training"] = plots.plot_training(samples)
-        save_animation(plots.training_frames(samples), directory / "training.gif")
+        height, _, channels = data.image_shape
+        frames = plots.training_frames(samples, enlarge=2 if height < ENLARGED else 1)
+        save_animation(frames, directory / "training.gif", FRAME_COLORS[channels])
     for name, figure in figures.items():
         figure.savefig(directory / f"{name}.png", dpi=150)
 
 
-def save_animation(frames, path):
+def save_animation(frames, path, colors=FRAME_COLORS[1]):
     """Write images as an endless GIF that rests on the last one.
 
     Args:
         frames: List of `PIL.Image.Image`.
         path: File to write.
+        colors: How many colours a frame may have, at most 256.
     """
-    frames = [frame.quantize(FRAME_COLORS, dither=Image.Dither.NONE) for frame in frames]
+    frames = [frame.quantize(colors, dither=Image.Dither.NONE) for frame in frames]
     seconds = [FRAME_SECONDS] * (len(frames) - 1) + [LAST_FRAME_SECONDS]
     frames[0].save(
         path,

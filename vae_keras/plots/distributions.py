@@ -106,7 +106,7 @@ def plot_histograms(z, kl=None):
         title = f"$z_{{{number + 1}}}$"
         if kl is not None:
             title += ("\n" if many else ", ") + f"KL {kl[number]:.2f} nats"
-        axes.set_title(title, fontsize=8 if many else 10)
+        axes.set_title(title, fontsize=9 if many else 10)
         axes.spines[["top", "right"]].set_visible(False)
     for axes in panels[count:]:
         axes.set_axis_off()

@@ -85,31 +85,30 @@ def read_folder(folder, size, channels, test_fraction, cache=None, attributes=No
         (len(files), *size, channels), lambda images: _decode_all(folder, files, images), key, cache
     )
     problems = dict(zip(notes["numbers"].tolist(), notes["reasons"].tolist()))
-    _warn_of_skipped(folder, {files[number].name: reason for number, reason in problems.items()})
+    _warn_of_skipped(folder, files, problems)
     good = [file for number, file in enumerate(files) if number not in problems]
-    trained_on = sum(number not in problems for number in range(len(train)))
-    if not 0 < trained_on < len(good):
+    boundary = sum(number not in problems for number in range(len(train)))
+    if not 0 < boundary < len(good):
         raise InputError(
-            f"of the pictures in {folder} {trained_on} are for training and {len(good) - trained_on} for "
-            "the test: there must be one of each, so add pictures or change --test-fraction"
+            f"of the pictures in {folder} {boundary} are for training and {len(good) - boundary} for the "
+            "test: there must be one of each, so add pictures or change --test-fraction"
         )
-    names = [file.name for file in files]
-    splits = ["train"] * len(train) + ["test"] * len(test)
-    for number in problems:
-        splits[number] = "skipped"
-    parts = {"train": slice(0, trained_on), "test": slice(trained_on, len(good))}
-    fields = {f"{split}_images": images[part] for split, part in parts.items()}
-    fields["files"] = tuple(zip(names, (file.bytes for file in files), splits))
+    columns, names = {"images": images[: len(good)]}, {}
     classes = sorted({file.class_name for file in good} - {""})
     if classes:
-        labels = np.array([classes.index(file.class_name) for file in good])
-        fields |= {f"{split}_labels": labels[part] for split, part in parts.items()}
-        fields["class_names"] = tuple(classes)
+        columns["labels"] = np.array([classes.index(file.class_name) for file in good])
+        names["class_names"] = tuple(classes)
     if table is not None:
-        values = rows_of(table, [file.name for file in good])
-        fields |= {f"{split}_attributes": values[part] for split, part in parts.items()}
-        fields["attribute_names"] = table.names
-    return fields
+        columns["attributes"] = rows_of(table, [file.name for file in good])
+        names["attribute_names"] = table.names
+    splits = {number: "train" if number < len(train) else "test" for number in range(len(files))}
+    splits |= dict.fromkeys(problems, "skipped")
+    return {
+        **{f"train_{name}": values[:boundary] for name, values in columns.items()},
+        **{f"test_{name}": values[boundary:] for name, values in columns.items()},
+        **names,
+        "files": tuple((file.name, file.bytes, splits[number]) for number, file in enumerate(files)),
+    }
 
 
 def list_files(folder):
@@ -310,12 +309,12 @@ def _check_skipped(folder, files, problems):
         )
 
 
-def _warn_of_skipped(folder, problems):
+def _warn_of_skipped(folder, files, problems):
     if not problems:
         return
-    for name, reason in list(problems.items())[:NAMED_FILES]:
-        print(f"warning: {os.path.join(folder, name)} {reason}", file=sys.stderr)
-    print(f"warning: {len(problems):,} files in {folder} are skipped", file=sys.stderr)
+    for number, reason in list(problems.items())[:NAMED_FILES]:
+        print(f"warning: {os.path.join(folder, files[number].name)} {reason}", file=sys.stderr)
+    print(f"warning: skipped {len(problems):,} of {len(files):,} files in {folder}", file=sys.stderr)
 
 
 def _some(names):

@@ -135,7 +135,7 @@ PICTURES = {  # picture, its format, how it is saved, colours on the left and on
     "RGB in WebP": (Image.new("RGB", (40, 40), ORANGE), "WEBP", {"lossless": True}, ORANGE, ORANGE),
     "grey": (Image.new("L", (40, 40), GREY), "PNG", {}, (GREY,) * 3, (GREY,) * 3),
     "two colours": (Image.new("1", (40, 40), 1), "PNG", {}, (255,) * 3, (255,) * 3),
-    "16 bits": (Image.new("I;16", (40, 40), GREY * 257), "PNG", {}, (GREY,) * 3, (GREY,) * 3),
+    "16 bits": (Image.new("I;16", (40, 40), GREY * 256 + 7), "PNG", {}, (GREY,) * 3, (GREY,) * 3),
     "palette": (palette(), "PNG", {}, ORANGE, ORANGE),
     "CMYK": (Image.new("CMYK", (40, 40), (0, 122, 233, 25)), "JPEG", {}, ORANGE, ORANGE),
     "transparent": (half_transparent(), "PNG", {}, ORANGE, (255,) * 3),
@@ -162,7 +162,7 @@ def test_every_kind_of_picture_keeps_its_colours(name, tmp_path):
 
 
 def test_a_16_bit_colour_picture(tmp_path):
-    row = b"\0" + np.full((8, 3), [value * 257 for value in ORANGE], ">u2").tobytes()
+    row = b"\0" + np.full((8, 3), [value * 256 + 7 for value in ORANGE], ">u2").tobytes()
     write_png(tmp_path / "deep.png", 8, 8, bytes([16, 2, 0, 0, 0]), row * 8)
     assert np.abs(decode_image(tmp_path / "deep.png", (4, 4), 3) - np.array(ORANGE)).max() <= 1
 

@@ -183,6 +183,12 @@ def test_histograms_are_densities_beside_the_prior():
     np.testing.assert_allclose(prior.get_ydata(), norm.pdf(prior.get_xdata()))
 
 
+def test_histograms_of_many_dimensions_stand_closer():
+    figure = plots.plot_histograms(np.zeros((5, 32)), kl=np.zeros(32))
+    shown = [axes for axes in figure.axes if axes.patches]
+    assert len(shown) == 32 and shown[1].get_title() == "$z_{2}$\nKL 0.00 nats"
+
+
 def test_interpolations_are_paths_and_rows_of_images():
     random = np.random.default_rng(0)
     paths = {name: random.normal(size=(3, 2)) for name in ("linear", "spherical")}
@@ -201,6 +207,26 @@ def test_arithmetic_has_a_row_for_each_image_and_a_column_for_each_factor():
     shown = [axes.images[0].get_array() for axes in figure.axes]
     np.testing.assert_array_equal(shown, images.reshape(6, 4, 4))
     assert [axes.get_title() for axes in figure.axes] == ["−0.5", "0", "+1", "", "", ""]
+
+
+def test_arithmetic_may_begin_with_the_images_themselves():
+    images = np.random.default_rng(0).random((2, 3, 4, 4, 3))
+    figure = plots.plot_arithmetic(images, (-1, 0, 1), "“warm”", images[:, 1] / 2)
+    assert [axes.get_title() for axes in figure.axes] == ["image", "−1", "0", "+1", "", "", "", ""]
+    for row in range(2):
+        shown = [axes.images[0].get_array() for axes in figure.axes[4 * row : 4 * row + 4]]
+        np.testing.assert_array_equal(shown, [images[row, 1] / 2, *images[row]])
+
+
+def test_convergence_shows_length_and_change_of_each_batch():
+    rows = [
+        {"images": 100, "norm": 4.0, "change": None, "cosine": 0.9},
+        {"images": 200, "norm": 2.0, "change": 1.0, "cosine": 1.0},
+    ]
+    length, change = plots.plot_convergence(rows).axes
+    np.testing.assert_array_equal(length.lines[0].get_xydata(), [[100, 4], [200, 2]])
+    np.testing.assert_array_equal(change.lines[0].get_xydata(), [[200, 0.5]])
+    assert len(plots.plot_convergence(rows[:1]).axes) == 2
 
 
 def test_loss_comparison_has_one_colour_for_each_model_and_lighter_test_curves():

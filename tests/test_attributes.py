@@ -192,7 +192,7 @@ def test_bad_arguments_are_one_line(shades, arguments, message, capsys):
     assert {path.name for path in run.attributes.iterdir()} <= {"Is_bright_"}
 
 
-def test_a_run_without_attributes_or_without_an_end_is_one_line(shades, tmp_path, capsys):
+def test_a_run_without_attributes_or_without_an_end_is_one_line(shades, tmp_path, capsys, monkeypatch):
     from vae_keras import attributes
     from vae_keras.attribute_vectors import attribute_of_run
 
@@ -203,6 +203,10 @@ def test_a_run_without_attributes_or_without_an_end_is_one_line(shades, tmp_path
     data = load_data(str(folder / "pictures"), image_size=(8, 8), channels=1)
     with pytest.raises(InputError, match="have no attributes: .* --attributes"):
         find_vector(None, data, "grey")
+    monkeypatch.setattr(Run, "read_config", lambda self: make_config("digits"))
+    with pytest.raises(InputError, match="is for folders of pictures"):
+        attribute_of_run(run, "grey", "list.csv")
+    monkeypatch.undo()
     unfinished = Run(tmp_path)
     unfinished.write_config(run.read_config(), data)
     with pytest.raises(InputError, match="is not finished"):

@@ -110,6 +110,7 @@ def test_scaling_down_averages():
 
 def test_digits_and_prepared_sets_take_a_size_too():
     assert load_data("digits", image_size=(16, 20)).image_shape == (16, 20, 1)
+    assert load_data("digits", image_size=(16, 20), channels=3).image_shape == (16, 20, 3)
 
 
 @pytest.mark.parametrize("network", ["no_network", "hanging_network"])

@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from vae_keras import plots
 from vae_keras.attribute_table import split_by
+from vae_keras.data import is_folder
 from vae_keras.errors import InputError, check_name
 from vae_keras.files import replacing
 from vae_keras.inference import decode_points, latent_points
@@ -42,6 +43,8 @@ def attribute_of_run(run, attribute, attributes=None, data_dir=None):
     config = run.read_config()
     places = {"data_dir": data_dir or config.data_dir, "attributes": config.attributes}
     if attributes is not None:
+        if not is_folder(config.dataset):
+            raise InputError(f"--attributes is for folders of pictures, and this is a run on {config.dataset}")
         places["attributes"] = os.path.abspath(attributes)
     with run.locked():
         model = load_model(run.model_file)

@@ -131,6 +131,14 @@ class Run:
             ) from None
         return content
 
+    def check_data(self, data):
+        """Raise `InputError` unless `ImageData` holds the images that the run was trained on."""
+        if self.read_data_summary().get("sha256") != data.sha256():
+            raise InputError(
+                f"the images of {data.name} are not those that {self.directory} was trained on: "
+                "restore them, or start a new run"
+            )
+
     def write_config(self, config, data):
         """Note the settings, the data and the packages that make the run what it is."""
         content = {
@@ -333,6 +341,12 @@ def run_name(config):
     if config.model != "vae":
         parts.append(config.model)
     return "-".join(parts)
+
+
+def run_titles(runs):
+    """What to call several runs side by side: their names, or folders where names are the same."""
+    names = [run_name(run.read_config()) for run in runs]
+    return names if len(set(names)) == len(names) else [str(run.directory) for run in runs]
 
 
 def write_json(path, content):

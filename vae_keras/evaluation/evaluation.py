@@ -44,11 +44,7 @@ def evaluate_run(run, importance_samples=500, images=None, seed=0, data_dir=None
         model = load_model(run.model_file)
         whole = load_data(config.dataset, data_dir or config.data_dir, config.image_size)
         data = whole.head(config.max_train_images)
-        if data.sha256() != run.read_data_summary().get("sha256"):
-            raise InputError(
-                f"the images of {data.name} are not those that {run.directory} was trained on: use "
-                "vae_keras.evaluation.evaluate with the images at hand, or restore them"
-            )
+        run.check_data(data)
         judge = Judge(whole) if whole.has_labels else None
         results, figure = evaluate(model, data, importance_samples, images, seed, judge)
         run.figures.mkdir(exist_ok=True)

@@ -1,0 +1,87 @@
+"use strict";
+// A canvas to draw on, and drawings as the model's images are.
+
+const STROKE = 0.09; // width of a stroke, as a part of the image
+
+class Drawing {
+  constructor(canvas, onChange) {
+    Object.assign(this, { canvas, onChange, strokes: [] });
+    canvas.width = canvas.height = 320;
+    canvas.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0) return;
+      event.preventDefault();
+      canvas.setPointerCapture(event.pointerId);
+      this.strokes.push([]);
+      this.extend(event);
+    });
+    canvas.addEventListener("pointermove", (event) => {
+      if (canvas.hasPointerCapture(event.pointerId)) this.extend(event);
+    });
+    this.clear();
+  }
+
+  extend(event) {
+    const { left, top, width, height } = this.canvas.getBoundingClientRect();
+    this.strokes.at(-1).push([(event.clientX - left) / width, (event.clientY - top) / height]);
+    this.show();
+  }
+
+  clear() {
+    this.strokes = [];
+    this.show();
+  }
+
+  show() {
+    const side = this.canvas.width;
+    drawStrokes(this.canvas, this.strokes, side * STROKE, ([x, y]) => [x * side, y * side]);
+    this.onChange();
+  }
+}
+
+// White strokes on black.
+function drawStrokes(canvas, strokes, width, place) {
+  const context = canvas.getContext("2d");
+  context.fillStyle = "#000";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.strokeStyle = "#fff";
+  context.lineWidth = width;
+  context.lineCap = context.lineJoin = "round";
+  for (const stroke of strokes) {
+    context.beginPath();
+    for (const point of [stroke[0], ...stroke]) context.lineTo(...place(point));
+    context.stroke();
+  }
+}
+
+// A drawing as an image like the test images: its longer side as long as the median of theirs, its
+// centre of mass where theirs lies in the mean. So MNIST's digits were prepared.
+function drawingToImage(strokes, [height, width, channels], { side, center }) {
+  const points = strokes.flat();
+  const [xs, ys] = [0, 1].map((axis) => points.map((point) => point[axis]));
+  const extent = Math.max(...xs.map((x) => x - Math.min(...xs)), ...ys.map((y) => y - Math.min(...ys)));
+  const stroke = STROKE * width;
+  const scale = (side - stroke) / Math.max(extent, 0.1); // a dot stays small
+  const canvas = makeCanvas(width, height);
+  let shift = [0, 1].map((axis) => center[axis] - scale * mean([xs, ys][axis]));
+  for (let i = 0; i < 2; i++) {
+    drawStrokes(canvas, strokes, stroke, (point) => point.map((value, axis) => value * scale + shift[axis]));
+    const middle = centerOfMass(readCanvas(canvas, 1), width);
+    shift = shift.map((value, axis) => value + center[axis] - middle[axis]);
+  }
+  drawStrokes(canvas, strokes, stroke, (point) => point.map((value, axis) => value * scale + shift[axis]));
+  return readCanvas(canvas, channels);
+}
+
+function mean(values) {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+function centerOfMass(values, width) {
+  let [mass, x, y] = [1e-9, 0, 0];
+  values.forEach((value, index) => {
+    mass += value;
+    x += value * ((index % width) + 0.5);
+    y += value * (Math.floor(index / width) + 0.5);
+  });
+  return [x / mass, y / mass];
+}

@@ -1,0 +1,305 @@
+"use strict";
+// Puts the page together: panels of the runs, legend, path and drawing.
+
+const contents = JSON.parse(document.getElementById("contents").textContent);
+const element = (id) => document.getElementById(id);
+const { limits } = contents;
+const labels = decodeArray(contents.images.labels);
+const hidden = new Set(); // labels of classes that are not shown
+const state = { place: [mean(limits.x), mean(limits.y)], nearest: -1, image: null };
+let panels, sheet, path, drawing;
+
+start();
+
+async function start() {
+  sheet = await Sheet.load(contents.images.sheet, contents.imageShape);
+  const { runs, images } = contents;
+  const loaded = await Promise.all(runs.map((run, i) => TrainedRun.load(run, images.points[i], contents)));
+  panels = loaded.map(makePanel);
+  makeSummary();
+  makeLegend();
+  makePath();
+  makeDrawing();
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+    panels.forEach(({ plane }) => plane.redraw());
+  });
+  moveTo(panels[0], state.place);
+  element("main").setAttribute("aria-busy", "false");
+}
+
+function makeSummary() {
+  const count = labels.length.toLocaleString("en");
+  element("summary").textContent =
+    `${contents.data}: ${count} test images, each a point where the encoder puts it. Move the pointer ` +
+    "over the plane, and the decoder paints what lies there.";
+}
+
+// The panel of one run.
+function makePanel(run) {
+  const section = element("run").content.firstElementChild.cloneNode(true);
+  element("runs").append(section);
+  const part = (name) => section.querySelector(`.${name}`);
+  part("title").textContent = run.title;
+  for (const [title, value] of run.losses) {
+    const row = document.createElement("div");
+    for (const [tag, text] of [["dt", title], ["dd", value]]) {
+      row.append(Object.assign(document.createElement(tag), { textContent: text }));
+    }
+    part("losses").append(row);
+  }
+  const canvas = part("plane");
+  canvas.setAttribute(
+    "aria-label",
+    `Latent plane of ${run.title}: ${run.axes.join(" across, ")} up. Arrow keys move, Enter marks an end of a path.`,
+  );
+  const plane = new Plane(canvas, {
+    limits,
+    axes: run.axes,
+    places: run.places,
+    labels,
+    classes: contents.classes,
+    isShown: (index) => !hidden.has(labels[index]),
+  });
+  const panel = { run, plane, part, times: [] };
+  part("note").textContent = describeNetworks(run);
+  makeSliders(panel);
+  listen(panel);
+  return panel;
+}
+
+function describeNetworks({ decoder, encoder, atlas }) {
+  const remarks = [];
+  if (!decoder) {
+    remarks.push(
+      `The decoder is too large for a page: images are interpolated between ${atlas.side} × ${atlas.side} ` +
+        "that were decoded on the plane.",
+    );
+  }
+  if (!encoder) remarks.push("The encoder is too large for a page, which so cannot place drawings.");
+  return remarks.join(" ");
+}
+
+function makeSliders(panel) {
+  for (const { dimension, note } of panel.run.sliders) {
+    const label = element("slider").content.firstElementChild.cloneNode(true);
+    const [name, input, output] = label.children;
+    name.textContent = `z${subscript(dimension + 1)} (${note}) +`;
+    input.addEventListener("input", () => {
+      panel.run.offsets[dimension] = input.value;
+      output.textContent = format(Number(input.value));
+      if (path.complete) path.prepare();
+      update();
+    });
+    panel.part("sliders").append(label);
+  }
+}
+
+// Pointer and keys on a plane.
+function listen(panel) {
+  const { canvas } = panel.plane;
+  let pressed = null;
+  canvas.addEventListener("pointermove", (event) => moveTo(panel, panel.plane.placeOf(event)));
+  canvas.addEventListener("pointerdown", (event) => {
+    pressed = [event.clientX, event.clientY];
+    moveTo(panel, panel.plane.placeOf(event));
+  });
+  canvas.addEventListener("pointerup", (event) => {
+    const still = pressed && Math.hypot(event.clientX - pressed[0], event.clientY - pressed[1]) < 6;
+    pressed = null;
+    if (still && event.button === 0) addToPath(panel.plane.placeOf(event));
+  });
+  canvas.addEventListener("keydown", (event) => {
+    const step = (limits.x[1] - limits.x[0]) / (event.shiftKey ? 10 : 50);
+    const [x, y] = state.place;
+    const targets = {
+      ArrowLeft: [x - step, y],
+      ArrowRight: [x + step, y],
+      ArrowUp: [x, y + step],
+      ArrowDown: [x, y - step],
+      Home: [mean(limits.x), mean(limits.y)],
+    };
+    if (targets[event.key]) {
+      moveTo(panel, panel.plane.clamp(targets[event.key]));
+      announce();
+    } else if (event.key === "Enter") addToPath(state.place);
+    else if (event.key === "Escape") clearPath();
+    else return;
+    event.preventDefault();
+  });
+}
+
+// The nearest test image is the one nearest on the plane below the pointer; the others show
+// where their encoders put the same image.
+function moveTo(panel, place) {
+  state.place = place;
+  state.panel = panel;
+  update();
+}
+
+let scheduled = false;
+
+function update() {
+  if (scheduled) return;
+  scheduled = true;
+  requestAnimationFrame(() => {
+    scheduled = false;
+    state.nearest = state.panel.plane.nearest(state.place);
+    panels.forEach(showPlace);
+    drawMarks();
+  });
+}
+
+function showPlace({ run, part, times }) {
+  const before = performance.now();
+  const image = run.decode(run.lift(state.place));
+  times.push(performance.now() - before);
+  paint(part("decoded"), image, run.shape);
+  const where = describePlace(run, state.place);
+  part("decoded").setAttribute("aria-label", `Decoded at ${where}`);
+  const usual = times.slice(-20).sort((a, b) => a - b)[Math.min(times.length, 20) >> 1];
+  part("place").textContent = `${where}; decoded in ${usual.toFixed(1)} ms`;
+  const shown = state.nearest >= 0;
+  part("original").style.visibility = part("rebuilt").style.visibility = shown ? "" : "hidden";
+  part("name").textContent = shown ? nameOf(state.nearest) : "no class is shown";
+  if (!shown) return;
+  sheet.show(part("original"), state.nearest);
+  part("original").setAttribute("aria-label", `Nearest test image: ${nameOf(state.nearest)}`);
+  paint(part("rebuilt"), run.decode(run.point(state.nearest)), run.shape);
+}
+
+function drawMarks() {
+  for (const { run, plane } of panels) {
+    plane.draw({
+      pointer: state.place,
+      nearest: run.places[state.nearest],
+      path: path.ends.length ? path.ends : null,
+      moving: path.placeNow,
+      drawing: state.image && run.encode ? run.project(run.encode(state.image)) : null,
+    });
+  }
+}
+
+function nameOf(index) {
+  return contents.classes.length ? `test image, ${contents.classes[labels[index]].name}` : "test image";
+}
+
+function describePlace(run, place) {
+  return place.map((value, i) => `${run.axes[i].length > 3 ? `PC ${i + 1}` : run.axes[i]} ${format(value)}`).join(", ");
+}
+
+function announce() {
+  const nearest = state.panel.plane.nearest(state.place);
+  const where = describePlace(state.panel.run, state.place);
+  element("announcement").textContent =
+    nearest < 0 ? where : `${where}; nearest ${nameOf(nearest)}`;
+}
+
+function makeLegend() {
+  contents.classes.forEach(({ name, color }, label) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = name;
+    button.style.setProperty("--color", color);
+    button.setAttribute("aria-pressed", "true");
+    button.addEventListener("click", () => {
+      if (!hidden.delete(label)) hidden.add(label);
+      button.setAttribute("aria-pressed", String(!hidden.has(label)));
+      panels.forEach(({ plane }) => plane.redraw());
+      update();
+    });
+    element("legend").append(button);
+  });
+}
+
+function makePath() {
+  const rows = panels.map(({ run }) => {
+    const row = Object.assign(document.createElement("div"), { className: "path-row", hidden: true });
+    const [moving, strip] = ["moving", "strip"].map((name) => {
+      const figure = document.createElement("figure");
+      const canvas = Object.assign(document.createElement("canvas"), { className: name });
+      canvas.setAttribute("role", "img");
+      canvas.setAttribute("aria-label", name === "moving" ? `Path of ${run.title}` : `Images along the path of ${run.title}`);
+      figure.append(canvas);
+      row.append(figure);
+      return canvas;
+    });
+    if (panels.length > 1) {
+      strip.after(Object.assign(document.createElement("figcaption"), { textContent: run.title }));
+    }
+    element("path-rows").append(row);
+    return { run, moving, strip, row };
+  });
+  path = new Path(rows, drawMarks);
+  element("path-play").addEventListener("click", () => {
+    path.playing ? path.pause() : path.play();
+    showPathButtons();
+  });
+  element("path-save").addEventListener("click", () => path.save());
+  element("path-clear").addEventListener("click", clearPath);
+}
+
+function addToPath(place) {
+  path.add(place);
+  if (path.complete && !matchMedia("(prefers-reduced-motion: reduce)").matches) path.play();
+  const number = path.ends.length === 1 ? "Start" : "End";
+  element("announcement").textContent = `${number} of the path: ${describePlace(panels[0].run, place)}`;
+  showPathButtons();
+  drawMarks();
+}
+
+function clearPath() {
+  path.clear();
+  showPathButtons();
+  drawMarks();
+}
+
+function showPathButtons() {
+  path.rows.forEach(({ row }) => (row.hidden = !path.complete));
+  element("path-play").disabled = element("path-save").disabled = !path.complete;
+  element("path-clear").disabled = !path.ends.length;
+  element("path-play").textContent = path.playing ? "Pause" : "Play";
+}
+
+function makeDrawing() {
+  const figures = panels.filter(({ run }) => run.encode).map(({ run }) => {
+    const figure = document.createElement("figure");
+    const canvas = document.createElement("canvas");
+    canvas.setAttribute("role", "img");
+    canvas.setAttribute("aria-label", `The drawing as ${run.title} rebuilds it`);
+    canvas.className = "drawing-rebuilt";
+    const caption = document.createElement("figcaption");
+    figure.append(canvas, caption);
+    element("drawing-row").append(figure);
+    return { run, canvas, caption };
+  });
+  element("drawing").closest("section").hidden = !figures.length;
+  const black = new Float32Array(contents.imageShape.reduce((a, b) => a * b));
+  let waiting = false;
+  const show = () => {
+    waiting = false;
+    const { strokes } = drawing;
+    state.image = strokes.length ? drawingToImage(strokes, contents.imageShape, contents.drawing) : null;
+    element("drawing-clear").disabled = !strokes.length;
+    paint(element("drawing-seen"), state.image ?? black, contents.imageShape);
+    for (const { run, canvas, caption } of figures) {
+      const point = state.image && run.encode(state.image).slice();
+      paint(canvas, point ? run.decode(point) : black, run.shape);
+      const title = figures.length > 1 ? `${run.title}: ` : "rebuilt from ";
+      caption.textContent = point ? title + describePlace(run, run.project(point)) : figures.length > 1 ? run.title : "rebuilt";
+    }
+    drawMarks();
+  };
+  drawing = new Drawing(element("drawing"), () => {
+    if (!waiting) requestAnimationFrame(show);
+    waiting = true;
+  });
+  element("drawing-clear").addEventListener("click", () => drawing.clear());
+}
+
+function format(value) {
+  return value.toFixed(2).replace("-", "−");
+}
+
+function subscript(number) {
+  return [...String(number)].map((digit) => "₀₁₂₃₄₅₆₇₈₉"[digit]).join("");
+}

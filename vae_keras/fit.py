@@ -201,6 +201,7 @@ def describe_run(run):
         "",
         "Look further:",
         f"  python -m vae_keras.evaluate {run.directory}",
+        f"  python -m vae_keras.explore {run.directory}",
         f"  saved_model_cli show --dir {run.saved_model} --all",
         f"  python -m vae_keras.fit --resume {run.directory} --epochs {2 * metrics['epochs']}",
     ]

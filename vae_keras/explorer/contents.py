@@ -6,7 +6,7 @@ import io
 import math
 
 import numpy as np
-from matplotlib.colors import to_hex
+from matplotlib.colors import to_hex, to_rgb
 from PIL import Image
 
 from vae_keras.evaluation.latent import kl_per_dimension
@@ -111,7 +111,7 @@ def describe_page(runs, data):
         "data": data.name,
         "imageShape": list(data.image_shape),
         "classes": [
-            {"name": name, "color": to_hex(color)}
+            {"name": name, "light": to_hex(color), "dark": to_hex(_paler(color))}
             for name, color in zip(names, class_colors(len(names)))
         ],
         "limits": limits,
@@ -265,6 +265,11 @@ def picture(images):
         kind = "jpeg"
         Image.fromarray(sheet).save(file, kind, quality=88, subsampling=0)
     return f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
+def _paler(color):
+    """A colour nearer to white, so that it is seen on a dark page too."""
+    return 0.72 * np.array(to_rgb(color)) + 0.28
 
 
 def _fits(network):

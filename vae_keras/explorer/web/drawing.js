@@ -54,21 +54,27 @@ function drawStrokes(canvas, strokes, width, place) {
 }
 
 // A drawing as an image like the test images: its longer side as long as the median of theirs, its
-// centre of mass where theirs lies in the mean. So MNIST's digits were prepared.
+// centre of mass where theirs lies in the mean, or as near as the image's borders let it. So MNIST's
+// digits were prepared.
 function drawingToImage(strokes, [height, width, channels], { side, center }) {
   const points = strokes.flat();
-  const [xs, ys] = [0, 1].map((axis) => points.map((point) => point[axis]));
-  const extent = Math.max(...xs.map((x) => x - Math.min(...xs)), ...ys.map((y) => y - Math.min(...ys)));
+  const axes = [0, 1].map((axis) => points.map((point) => point[axis]));
+  const [first, last] = [axes.map((values) => Math.min(...values)), axes.map((values) => Math.max(...values))];
   const stroke = STROKE * width;
-  const scale = (side - stroke) / Math.max(extent, 0.1); // a dot stays small
+  const extent = Math.max(last[0] - first[0], last[1] - first[1], 0.1); // a dot stays small
+  const scale = (side - stroke) / extent;
   const canvas = makeCanvas(width, height);
-  let shift = [0, 1].map((axis) => center[axis] - scale * mean([xs, ys][axis]));
-  for (let i = 0; i < 2; i++) {
+  const draw = (shift) =>
     drawStrokes(canvas, strokes, stroke, (point) => point.map((value, axis) => value * scale + shift[axis]));
-    const middle = centerOfMass(readCanvas(canvas, 1), width);
-    shift = shift.map((value, axis) => value + center[axis] - middle[axis]);
-  }
-  drawStrokes(canvas, strokes, stroke, (point) => point.map((value, axis) => value * scale + shift[axis]));
+  const middle = [width / 2, height / 2].map((value, axis) => value - (scale * (first[axis] + last[axis])) / 2);
+  draw(middle);
+  const mass = centerOfMass(readCanvas(canvas, 1), width);
+  draw(
+    middle.map((value, axis) => {
+      const room = ([width, height][axis] - stroke - scale * (last[axis] - first[axis])) / 2;
+      return value + Math.min(Math.max(center[axis] - mass[axis], -room), room);
+    }),
+  );
   return readCanvas(canvas, channels);
 }
 

@@ -16,6 +16,7 @@ async function start() {
   const { runs, images } = contents;
   const loaded = await Promise.all(runs.map((run, i) => TrainedRun.load(run, images.points[i], contents)));
   panels = loaded.map(makePanel);
+  element("main").classList.toggle("single", panels.length === 1);
   makeSummary();
   makeLegend();
   makePath();
@@ -60,23 +61,19 @@ function makePanel(run) {
     classes: contents.classes,
     isShown: (index) => !hidden.has(labels[index]),
   });
-  const panel = { run, plane, part, times: [] };
-  part("note").textContent = describeNetworks(run);
+  const panel = { run, plane, part, note: describeNetworks(run), times: [] };
   makeSliders(panel);
   listen(panel);
   return panel;
 }
 
+// Ends where the time that an image takes will follow.
 function describeNetworks({ decoder, encoder, atlas }) {
-  const remarks = [];
-  if (!decoder) {
-    remarks.push(
-      `The decoder is too large for a page: images are interpolated between ${atlas.side} × ${atlas.side} ` +
-        "that were decoded on the plane.",
-    );
-  }
-  if (!encoder) remarks.push("The encoder is too large for a page, which so cannot place drawings.");
-  return remarks.join(" ");
+  const decoding = decoder
+    ? "The decoder runs in this page:"
+    : `The decoder is too large for a page: images are interpolated between ${atlas.side} × ${atlas.side} that ` +
+      "were decoded on the plane,";
+  return encoder ? decoding : `The encoder is too large for a page, which so cannot place drawings. ${decoding}`;
 }
 
 function makeSliders(panel) {
@@ -149,7 +146,7 @@ function update() {
   });
 }
 
-function showPlace({ run, part, times }) {
+function showPlace({ run, part, note, times }) {
   const before = performance.now();
   const image = run.decode(run.lift(state.place));
   times.push(performance.now() - before);
@@ -157,13 +154,14 @@ function showPlace({ run, part, times }) {
   const where = describePlace(run, state.place);
   part("decoded").setAttribute("aria-label", `Decoded at ${where}`);
   const usual = times.slice(-20).sort((a, b) => a - b)[Math.min(times.length, 20) >> 1];
-  part("place").textContent = `${where}; decoded in ${usual.toFixed(1)} ms`;
+  part("place").textContent = where;
+  part("note").textContent = `${note} ${usual.toFixed(1)} ms an image.`;
   const shown = state.nearest >= 0;
   part("original").style.visibility = part("rebuilt").style.visibility = shown ? "" : "hidden";
   part("name").textContent = shown ? nameOf(state.nearest) : "no class is shown";
   if (!shown) return;
   sheet.show(part("original"), state.nearest);
-  part("original").setAttribute("aria-label", `Nearest test image: ${nameOf(state.nearest)}`);
+  part("original").setAttribute("aria-label", `Nearest test image, ${nameOf(state.nearest)}`);
   paint(part("rebuilt"), run.decode(run.point(state.nearest)), run.shape);
 }
 
@@ -180,7 +178,7 @@ function drawMarks() {
 }
 
 function nameOf(index) {
-  return contents.classes.length ? `test image, ${contents.classes[labels[index]].name}` : "test image";
+  return contents.classes.length ? `original: ${contents.classes[labels[index]].name}` : "original";
 }
 
 function describePlace(run, place) {
@@ -191,15 +189,16 @@ function announce() {
   const nearest = state.panel.plane.nearest(state.place);
   const where = describePlace(state.panel.run, state.place);
   element("announcement").textContent =
-    nearest < 0 ? where : `${where}; nearest ${nameOf(nearest)}`;
+    nearest < 0 ? where : `${where}; nearest test image, ${nameOf(nearest)}`;
 }
 
 function makeLegend() {
-  contents.classes.forEach(({ name, color }, label) => {
+  contents.classes.forEach(({ name, light, dark }, label) => {
     const button = document.createElement("button");
     button.type = "button";
     button.textContent = name;
-    button.style.setProperty("--color", color);
+    button.style.setProperty("--light", light);
+    button.style.setProperty("--dark", dark);
     button.setAttribute("aria-pressed", "true");
     button.addEventListener("click", () => {
       if (!hidden.delete(label)) hidden.add(label);
@@ -269,7 +268,7 @@ function makeDrawing() {
     canvas.className = "drawing-rebuilt";
     const caption = document.createElement("figcaption");
     figure.append(canvas, caption);
-    element("drawing-row").append(figure);
+    element("drawing-results").append(figure);
     return { run, canvas, caption };
   });
   element("drawing").closest("section").hidden = !figures.length;
@@ -284,8 +283,8 @@ function makeDrawing() {
     for (const { run, canvas, caption } of figures) {
       const point = state.image && run.encode(state.image).slice();
       paint(canvas, point ? run.decode(point) : black, run.shape);
-      const title = figures.length > 1 ? `${run.title}: ` : "rebuilt from ";
-      caption.textContent = point ? title + describePlace(run, run.project(point)) : figures.length > 1 ? run.title : "rebuilt";
+      const title = figures.length > 1 ? run.title : "rebuilt";
+      caption.textContent = point ? `${title}\n${describePlace(run, run.project(point))}` : title;
     }
     drawMarks();
   };

@@ -2,8 +2,8 @@
 // The latent plane on a canvas: test images as points, and marks on top of them.
 
 class Plane {
-  // `places` are pairs of coordinates, `colors` and `names` of their classes; `isShown` says of a
-  // point's index whether it is shown.
+  // `places` are pairs of coordinates, `labels` the numbers of their `classes`, which have a name
+  // and colours; `isShown` says of a point's index whether it is shown.
   constructor(canvas, { limits, axes, places, labels, classes, isShown }) {
     Object.assign(this, { canvas, limits, axes, places, labels, classes, isShown });
     this.background = makeCanvas(1, 1);
@@ -45,6 +45,8 @@ class Plane {
     const style = getComputedStyle(document.documentElement);
     const color = (name) => style.getPropertyValue(name);
     this.colors = { text: color("--text"), card: color("--card"), accent: color("--accent") };
+    const tone = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+    this.classColors = this.classes.map((one) => one[tone]);
     context.fillStyle = color("--card");
     context.fillRect(0, 0, side, side);
     this.drawGrid(context, color("--grid"), color("--faint"));
@@ -63,7 +65,7 @@ class Plane {
     if (marks.path) this.drawPath(context, marks.path);
     if (marks.moving) this.drawDot(context, marks.moving, 5);
     if (marks.nearest) this.drawRing(context, marks.nearest);
-    if (marks.drawing) this.drawLabel(context, marks.drawing);
+    if (marks.drawing) this.drawDiamond(context, this.clamp(marks.drawing));
     if (marks.pointer) this.drawCross(context, marks.pointer);
   }
 
@@ -125,7 +127,7 @@ class Plane {
     this.places.forEach((place, index) => {
       if (!this.isShown(index)) return;
       const [x, y] = this.pixel(place);
-      context.fillStyle = this.classes.length ? this.classes[this.labels[index]].color : this.colors.accent;
+      context.fillStyle = this.classColors[this.labels[index]] ?? this.colors.accent;
       context.beginPath();
       context.arc(x, y, radius, 0, 2 * Math.PI);
       context.fill();
@@ -198,12 +200,19 @@ class Plane {
     path.forEach((place) => this.drawDot(context, place, 7));
   }
 
-  drawLabel(context, place) {
-    const [x, y] = this.pixel(this.clamp(place));
-    this.drawDot(context, this.clamp(place), 6);
+  drawDiamond(context, place) {
+    const [x, y] = this.pixel(place);
+    const reach = 8 * devicePixelRatio;
+    context.beginPath();
+    for (const [dx, dy] of [[0, -reach], [reach, 0], [0, reach], [-reach, 0]]) context.lineTo(x + dx, y + dy);
+    context.closePath();
+    context.fillStyle = this.colors.text;
+    context.fill();
+    context.lineWidth = 2 * devicePixelRatio;
+    context.strokeStyle = this.colors.card;
+    context.stroke();
     const edge = 34 * devicePixelRatio;
-    const side = this.background.width;
-    const above = y > 2 * edge ? -1 : 1;
-    this.drawText(context, "drawing", [Math.min(Math.max(x, edge), side - edge), y + above * 18 * devicePixelRatio], 13);
+    const inside = Math.min(Math.max(x, edge), this.background.width - edge);
+    this.drawText(context, "drawing", [inside, y + (y > edge ? -1 : 1) * 19 * devicePixelRatio], 13);
   }
 }

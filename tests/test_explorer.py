@@ -450,7 +450,7 @@ def test_a_drawing_lies_as_the_test_images_do(open_page, two_run_page):
         for axis, value in enumerate(expected):
             mass = drawing.sum(axis=axis) / drawing.sum()
             if value is not None:  # what is as wide as the image cannot be shifted
-                assert mass @ (np.arange(28) + 0.5) == pytest.approx(value, abs=0.2)
+                assert mass @ (np.arange(28) + 0.5) == pytest.approx(value, abs=0.3)
 
 
 def test_the_frame_of_a_drawing_is_that_of_the_images():

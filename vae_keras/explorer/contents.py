@@ -29,7 +29,8 @@ from vae_keras.seeds import derive_seed
 MOST_MULTIPLICATIONS = 25_000_000  # some 30 ms in a browser
 MOST_WEIGHTS = 500_000  # 1.3 MiB of page
 SHEET_VALUES = 8_000_000  # pixels and channels that a phone's browser holds with ease
-ATLAS_SIDE = 25  # decoded images along each side of the plane, in place of a network
+ATLAS_SIDE = 25  # decoded images along each side of the plane, in place of a network; fewer
+ATLAS_BYTES = 1_200_000  # where these are exceeded
 SLIDERS = 8
 INK = 64  # from this value on, a pixel of a drawing is not background
 
@@ -208,9 +209,13 @@ def draw_atlas(model, plane, limits):
         Dictionary with `side`, the images along each side, and the `sheet` that holds them.
     """
     side = min(ATLAS_SIDE, math.isqrt(SHEET_VALUES // math.prod(model.image_shape)))
-    x, y = np.meshgrid(np.linspace(*limits["x"], side), np.linspace(*limits["y"], side)[::-1])
-    places = np.stack([x.ravel(), y.ravel()], axis=1)
-    return {"side": side, "sheet": picture(decode_points(model, plane.lift(places)))}
+    while True:
+        x, y = np.meshgrid(np.linspace(*limits["x"], side), np.linspace(*limits["y"], side)[::-1])
+        places = np.stack([x.ravel(), y.ravel()], axis=1)
+        sheet = picture(decode_points(model, plane.lift(places)))
+        if len(sheet) <= ATLAS_BYTES or side == 2:
+            return {"side": side, "sheet": sheet}
+        side = max(2, int(side * math.sqrt(ATLAS_BYTES / len(sheet))))
 
 
 def plane_limits(places):
@@ -263,7 +268,7 @@ def picture(images):
         Image.fromarray(sheet[..., 0]).save(file, kind, optimize=True)
     else:
         kind = "jpeg"
-        Image.fromarray(sheet).save(file, kind, quality=88, subsampling=0)
+        Image.fromarray(sheet).save(file, kind, quality=85, subsampling=0)
     return f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode()}"
 
 

@@ -52,6 +52,7 @@ class Plane {
     this.drawGrid(context, color("--grid"), color("--faint"));
     this.drawPoints(context);
     this.drawNames(context);
+    this.drawAxisNames(context, color("--faint"));
     this.draw(this.marks);
   }
 
@@ -110,15 +111,23 @@ class Plane {
         }
       });
     }
-    context.font = this.font(11);
-    context.fillStyle = textColor;
+  }
+
+  drawAxisNames(context, color) {
+    const side = this.background.width;
     const gap = 5 * devicePixelRatio;
-    context.textBaseline = "bottom";
-    context.textAlign = "right";
-    context.fillText(this.axes[0], side - gap, side - 2.2 * 11 * devicePixelRatio + gap);
-    context.textBaseline = "top";
-    context.textAlign = "left";
-    context.fillText(this.axes[1], gap, gap);
+    context.font = this.font(11);
+    context.lineWidth = 3 * devicePixelRatio;
+    context.strokeStyle = this.colors.card;
+    context.fillStyle = color;
+    const write = (text, x, y, align, baseline) => {
+      context.textAlign = align;
+      context.textBaseline = baseline;
+      context.strokeText(text, x, y);
+      context.fillText(text, x, y);
+    };
+    write(this.axes[0], side - gap, side - 19 * devicePixelRatio, "right", "bottom");
+    write(this.axes[1], gap, gap, "left", "top");
   }
 
   drawPoints(context) {

@@ -298,6 +298,8 @@ def test_the_page_is_small_and_says_what_it_shows(open_page, two_run_page):
     assert "50.25" in losses[0] and "4.50 nats" in losses[0] and "−400.00" in losses[0]
     assert "48.12" in losses[1] and "−398.50" in losses[1]  # the evaluation's
     assert "360 test images" in page.locator("#summary").inner_text()
+    policy = page.locator("meta[http-equiv=Content-Security-Policy]").get_attribute("content")
+    assert policy.startswith("default-src 'none'; img-src data: blob:;")  # no address at all
 
 
 def test_the_pointer_decodes_in_both_runs_what_lies_below_it(open_page, two_run_page, two_runs):
@@ -442,7 +444,7 @@ def test_a_drawing_lies_as_the_test_images_do(open_page, two_run_page):
     for side, center, expected in ((20, (14, 14), (14, 14)), (28, (20, 14), (None, 14))):
         drawing = page.evaluate(
             "([stroke, frame]) => [...drawingToImage([stroke], [28, 28, 1], frame)]",
-            [[[0.1, 0.1], [0.3, 0.15], [0.12, 0.2]], {"side": side, "center": center}],
+            [[[0.1, 0.1], [0.3, 0.1], [0.1, 0.12], [0.3, 0.14], [0.28, 0.2]], {"side": side, "center": center}],
         )
         drawing = np.reshape(drawing, (28, 28))
         inked = [np.flatnonzero(drawing.max(axis=axis) > 0.3) for axis in (0, 1)]

@@ -33,7 +33,7 @@ class TrainedRun {
   }
 }
 
-// In place of a decoder: the mean of the four nearest images of an atlas, weighted by distance.
+// In place of a decoder: the images of an atlas around a place, interpolated across and down.
 function interpolate(sheet, side, limits) {
   const images = Array.from({ length: side * side }, (_, index) => sheet.read(index));
   const result = new Float32Array(images[0].length);
@@ -46,14 +46,11 @@ function interpolate(sheet, side, limits) {
     const [column, right] = position(x, limits.x);
     const [row, down] = position(-y, [-limits.y[1], -limits.y[0]]); // rows count from the top
     const first = row * side + column;
-    const corners = [
-      [images[first], (1 - right) * (1 - down)],
-      [images[first + 1], right * (1 - down)],
-      [images[first + side], (1 - right) * down],
-      [images[first + side + 1], right * down],
-    ];
+    const [a, b, c, d] = [first, first + 1, first + side, first + side + 1].map((index) => images[index]);
     for (let i = 0; i < result.length; i++) {
-      result[i] = corners.reduce((sum, [image, weight]) => sum + weight * image[i], 0);
+      const above = a[i] + right * (b[i] - a[i]);
+      const below = c[i] + right * (d[i] - c[i]);
+      result[i] = above + down * (below - above);
     }
     return result;
   };

@@ -30,8 +30,8 @@ def describe_network(network, output=None, projection=None):
         network: `keras.Model` whose layers follow each other; encoders end in one dense
             layer for each output.
         output: Name of the output to describe; None for the only one.
-        projection: Array `(new size, size)` that the last layer's outputs, which must be
-            dense, are multiplied by; None for none.
+        projection: Array `(new size, size)` that the outputs of the last layer, a dense one, are
+            multiplied by; None for none.
 
     Returns:
         List of dictionaries for JSON, in the order of computation.
@@ -42,6 +42,8 @@ def describe_network(network, output=None, projection=None):
     chain = _chain(network, network.output if output is None else network.output[output])
     described = [part for layer in chain for part in _describe_layer(layer)]
     if projection is not None:
+        if described[-1]["kind"] != "dense":
+            raise _refusal(chain[-1], "ends the network")
         described[-1] = _describe_dense(chain[-1], projection)
     return described
 

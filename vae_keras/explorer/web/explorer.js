@@ -84,7 +84,6 @@ function makeSliders(panel) {
     input.addEventListener("input", () => {
       panel.run.offsets[dimension] = input.value;
       output.textContent = format(Number(input.value));
-      if (path.complete) path.prepare();
       update();
     });
     panel.part("sliders").append(label);
@@ -146,7 +145,8 @@ function update() {
   });
 }
 
-function showPlace({ run, part, note, times }) {
+function showPlace(panel) {
+  const { run, part, note, times } = panel;
   const before = performance.now();
   const image = run.decode(run.lift(state.place));
   times.push(performance.now() - before);
@@ -156,6 +156,8 @@ function showPlace({ run, part, note, times }) {
   const usual = times.slice(-20).sort((a, b) => a - b)[Math.min(times.length, 20) >> 1];
   part("place").textContent = where;
   part("note").textContent = `${note} ${usual.toFixed(1)} ms an image.`;
+  if (panel.nearest === state.nearest) return;
+  panel.nearest = state.nearest;
   const shown = state.nearest >= 0;
   part("original").style.visibility = part("rebuilt").style.visibility = shown ? "" : "hidden";
   part("name").textContent = shown ? nameOf(state.nearest) : "no class is shown";
@@ -170,7 +172,7 @@ function drawMarks() {
     plane.draw({
       pointer: state.place,
       nearest: run.places[state.nearest],
-      path: path.ends.length ? path.ends : null,
+      path: path.ends.map(({ place }) => place),
       moving: path.placeNow,
       drawing: state.image && run.encode ? run.project(run.encode(state.image)) : null,
     });

@@ -19,11 +19,12 @@ class Path {
     return this.complete ? this.places[this.frame] : null;
   }
 
-  // Adds an end; after two, a new path begins.
+  // Adds an end, with the latent point that it is in each run now; after two, a new path begins.
   add(place) {
-    this.ends = this.complete ? [place] : [...this.ends, place];
+    const end = { place, points: this.rows.map(({ run }) => run.lift(place)) };
+    this.ends = this.complete ? [end] : [...this.ends, end];
     this.playing = false;
-    if (this.complete) this.prepare();
+    if (this.complete) this.decode();
   }
 
   clear() {
@@ -31,17 +32,15 @@ class Path {
     this.playing = false;
   }
 
-  // Decodes the whole path, for all sliders as they are now.
-  prepare() {
+  decode() {
     const [start, end] = this.ends;
-    this.places = Array.from({ length: FRAMES }, (_, i) => {
-      const t = i / (FRAMES - 1);
-      return start.map((value, axis) => (1 - t) * value + t * end[axis]);
-    });
-    for (const row of this.rows) {
-      row.frames = this.places.map((place) => row.run.decode(row.run.lift(place)).slice());
+    const between = (from, to, frame) => from.map((value, i) => value + (frame / (FRAMES - 1)) * (to[i] - value));
+    const frames = [...Array(FRAMES).keys()];
+    this.places = frames.map((frame) => between(start.place, end.place, frame));
+    this.rows.forEach((row, i) => {
+      row.frames = frames.map((frame) => row.run.decode(between(start.points[i], end.points[i], frame)).slice());
       drawStrip(row);
-    }
+    });
     this.show(0);
   }
 

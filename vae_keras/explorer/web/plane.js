@@ -56,14 +56,14 @@ class Plane {
     this.draw(this.marks);
   }
 
-  // Draws marks over the points: `pointer`, `nearest` and `drawing` are places, `path` is a list
-  // of places, of which `moving` may be on the way.
+  // Draws marks over the points: `pointer`, `nearest`, `drawing` and `moving` are places or missing,
+  // `path` is a list of places.
   draw(marks) {
     this.marks = marks;
     if (!this.colors) return; // it has no size yet
     const context = this.canvas.getContext("2d");
     context.drawImage(this.background, 0, 0);
-    if (marks.path) this.drawPath(context, marks.path);
+    this.drawPath(context, marks.path ?? []);
     if (marks.moving) this.drawDot(context, marks.moving, 5);
     if (marks.nearest) this.drawRing(context, marks.nearest);
     if (marks.drawing) this.drawDiamond(context, this.clamp(marks.drawing));

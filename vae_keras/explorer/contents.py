@@ -29,8 +29,8 @@ from vae_keras.seeds import derive_seed
 MOST_MULTIPLICATIONS = 25_000_000  # some 30 ms in a browser
 MOST_WEIGHTS = 500_000  # 1.3 MiB of page
 SHEET_VALUES = 8_000_000  # pixels and channels that a phone's browser holds with ease
-ATLAS_SIDE = 25  # decoded images along each side of the plane, in place of a network; fewer
-ATLAS_BYTES = 2_000_000  # where these are exceeded
+ATLAS_SIDE = 25  # images along each side of an atlas, at most
+ATLAS_BYTES = 2_000_000  # of page for an atlas
 SLIDERS = 8
 INK = 64  # from this value on, a pixel of a drawing is not background
 

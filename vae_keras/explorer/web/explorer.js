@@ -6,8 +6,8 @@ const element = (id) => document.getElementById(id);
 const { limits } = contents;
 const labels = decodeArray(contents.images.labels);
 const hidden = new Set(); // labels of classes that are not shown
-const state = { place: [mean(limits.x), mean(limits.y)], nearest: -1, image: null };
-let panels, sheet, path, drawing;
+const state = { place: [mean(limits.x), mean(limits.y)], nearest: -1 };
+let panels, sheet, path;
 
 start();
 
@@ -150,10 +150,11 @@ function showPlace(panel) {
   const before = performance.now();
   const image = run.decode(run.lift(state.place));
   times.push(performance.now() - before);
+  if (times.length > 20) times.shift();
   paint(part("decoded"), image, run.shape);
   const where = describePlace(run, state.place);
   part("decoded").setAttribute("aria-label", `Decoded at ${where}`);
-  const usual = times.slice(-20).sort((a, b) => a - b)[Math.min(times.length, 20) >> 1];
+  const usual = [...times].sort((a, b) => a - b)[times.length >> 1];
   part("place").textContent = where;
   part("note").textContent = `${note} ${usual.toFixed(1)} ms an image.`;
   if (panel.nearest === state.nearest) return;
@@ -168,13 +169,13 @@ function showPlace(panel) {
 }
 
 function drawMarks() {
-  for (const { run, plane } of panels) {
+  for (const { run, plane, drawing } of panels) {
     plane.draw({
       pointer: state.place,
       nearest: run.places[state.nearest],
       path: path.ends.map(({ place }) => place),
       moving: path.placeNow,
-      drawing: state.image && run.encode ? run.project(run.encode(state.image)) : null,
+      drawing,
     });
   }
 }
@@ -262,7 +263,8 @@ function showPathButtons() {
 }
 
 function makeDrawing() {
-  const figures = panels.filter(({ run }) => run.encode).map(({ run }) => {
+  const figures = panels.filter(({ run }) => run.encode).map((panel) => {
+    const { run } = panel;
     const figure = document.createElement("figure");
     const canvas = document.createElement("canvas");
     canvas.setAttribute("role", "img");
@@ -271,7 +273,7 @@ function makeDrawing() {
     const caption = document.createElement("figcaption");
     figure.append(canvas, caption);
     element("drawing-results").append(figure);
-    return { run, canvas, caption };
+    return { panel, run, canvas, caption };
   });
   element("drawing").closest("section").hidden = !figures.length;
   const black = new Float32Array(contents.imageShape.reduce((a, b) => a * b));
@@ -279,18 +281,19 @@ function makeDrawing() {
   const show = () => {
     waiting = false;
     const { strokes } = drawing;
-    state.image = strokes.length ? drawingToImage(strokes, contents.imageShape, contents.drawing) : null;
-    element("drawing-clear").disabled = !strokes.length;
-    paint(element("drawing-seen"), state.image ?? black, contents.imageShape);
-    for (const { run, canvas, caption } of figures) {
-      const point = state.image && run.encode(state.image).slice();
+    const image = strokes.length ? drawingToImage(strokes, contents.imageShape, contents.drawing) : null;
+    element("drawing-clear").disabled = !image;
+    paint(element("drawing-seen"), image ?? black, contents.imageShape);
+    for (const { panel, run, canvas, caption } of figures) {
+      const point = image && run.encode(image).slice();
+      panel.drawing = point && run.project(point);
       paint(canvas, point ? run.decode(point) : black, run.shape);
       const title = figures.length > 1 ? run.title : "rebuilt";
-      caption.textContent = point ? `${title}\n${describePlace(run, run.project(point))}` : title;
+      caption.textContent = point ? `${title}\n${describePlace(run, panel.drawing)}` : title;
     }
     drawMarks();
   };
-  drawing = new Drawing(element("drawing"), () => {
+  const drawing = new Drawing(element("drawing"), () => {
     if (!waiting) requestAnimationFrame(show);
     waiting = true;
   });

@@ -19,7 +19,7 @@ from vae_keras import build_model, load_model, make_config
 from vae_keras.activations import ACTIVATIONS
 from vae_keras.data import load_data, scale
 from vae_keras.errors import InputError
-from vae_keras.explorer import PAGE_LIMIT, build_page, contents
+from vae_keras.explorer import build_page, contents
 from vae_keras.explorer import page as page_module
 from vae_keras.explorer.network import count_multiplications, describe_network, encode_array
 from vae_keras.inference import decode_points, latent_points
@@ -291,7 +291,7 @@ def settle(page):
 
 
 def test_the_page_is_small_and_says_what_it_shows(open_page, two_run_page):
-    assert two_run_page.stat().st_size < PAGE_LIMIT == 5 * 2**20
+    assert two_run_page.stat().st_size < page_module.PAGE_LIMIT == 5 * 2**20
     page = open_page(two_run_page)
     assert page.locator(".title").all_inner_texts() == ["digits-leaky_relu", "digits-gelu"]
     losses = page.locator(".losses").all_inner_texts()

@@ -82,35 +82,25 @@ class Plane {
 
   drawGrid(context, gridColor, textColor) {
     const side = this.background.width;
-    const { x, y } = this.limits;
-    const step = [1, 2, 5, 10, 20, 50].find((step) => (x[1] - x[0]) / step <= 10) ?? (x[1] - x[0]) / 10;
+    const [across, up] = [gridValues(this.limits.x), gridValues(this.limits.y)];
+    const column = (value) => this.pixel([value, 0])[0];
+    const row = (value) => this.pixel([0, value])[1];
+    const width = (value) => (value === 0 ? 2 : 1) * devicePixelRatio;
+    context.fillStyle = gridColor;
+    for (const value of across) context.fillRect(column(value) - width(value) / 2, 0, width(value), side);
+    for (const value of up) context.fillRect(0, row(value) - width(value) / 2, side, width(value));
+    const text = (value) => String(Number(value.toPrecision(6))).replace("-", "−");
+    // No number where those of the other axis or the name of an axis stand.
+    const hasRoom = (pixel) => pixel > 0.07 * side && pixel < 0.93 * side;
+    const gap = 4 * devicePixelRatio;
     context.font = this.font(11);
-    const line = (value, axis) => {
-      const [across, down] = this.pixel([value, value]);
-      context.fillStyle = gridColor;
-      const width = (value === 0 ? 2 : 1) * devicePixelRatio;
-      if (axis === 0) context.fillRect(across - width / 2, 0, width, side);
-      else context.fillRect(0, down - width / 2, side, width);
-    };
-    const number = (value, axis) => {
-      const [across, down] = this.pixel([value, value]);
-      const text = String(value).replace("-", "−");
-      context.fillStyle = textColor;
-      context.textAlign = axis === 0 ? "center" : "left";
-      context.textBaseline = axis === 0 ? "bottom" : "middle";
-      const gap = 4 * devicePixelRatio;
-      if (axis === 0) context.fillText(text, across, side - gap);
-      else context.fillText(text, gap, down);
-    };
-    for (const draw of [line, number]) {
-      [x, y].forEach(([least, most], axis) => {
-        for (let value = Math.ceil(least / step) * step; value <= most; value += step) {
-          // No number where those of the other axis or the axis's name stand.
-          const room = (most - least) * 0.07;
-          if (draw === line || (value > least + room && value < most - room)) draw(value, axis);
-        }
-      });
-    }
+    context.fillStyle = textColor;
+    context.textAlign = "center";
+    context.textBaseline = "bottom";
+    for (const value of across) if (hasRoom(column(value))) context.fillText(text(value), column(value), side - gap);
+    context.textAlign = "left";
+    context.textBaseline = "middle";
+    for (const value of up) if (hasRoom(row(value))) context.fillText(text(value), gap, row(value));
   }
 
   drawAxisNames(context, color) {
@@ -224,4 +214,13 @@ class Plane {
     const inside = Math.min(Math.max(x, edge), this.background.width - edge);
     this.drawText(context, "drawing", [inside, y + (y > edge ? -1 : 1) * 19 * devicePixelRatio], 13);
   }
+}
+
+// At most eleven round numbers from the least to the largest value of an axis.
+function gridValues([least, most]) {
+  const narrowest = (most - least) / 10;
+  const unit = 10 ** Math.floor(Math.log10(narrowest));
+  const step = [1, 2, 5, 10].map((factor) => factor * unit).find((step) => step >= narrowest);
+  const first = Math.ceil(least / step);
+  return Array.from({ length: Math.floor(most / step) - first + 1 }, (_, i) => (first + i) * step);
 }

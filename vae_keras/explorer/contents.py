@@ -159,6 +159,7 @@ def describe_run(trained, limits):
         "title": trained.title,
         "losses": describe_losses(trained.run),
         "axes": ["z₁", "z₂"] if model.latent_dim == 2 else list(plane.names),
+        "coordinates": ["z₁", "z₂"] if model.latent_dim == 2 else ["PC 1", "PC 2"],
         "directions": np.eye(2).tolist() if has_atlas else plane.directions.tolist(),
         "encoder": encoder if _fits(encoder) else None,
         "decoder": trained.decoder,

@@ -59,14 +59,14 @@ function drawStrokes(canvas, strokes, width, place) {
 function drawingToImage(strokes, [height, width, channels], { side, center }) {
   const points = strokes.flat();
   const axes = [0, 1].map((axis) => points.map((point) => point[axis]));
-  const [first, last] = [axes.map((values) => Math.min(...values)), axes.map((values) => Math.max(...values))];
+  const [first, last] = [Math.min, Math.max].map((end) => axes.map((values) => end(...values)));
   const stroke = STROKE * width;
   const extent = Math.max(last[0] - first[0], last[1] - first[1], 0.1); // a dot stays small
   const scale = (side - stroke) / extent;
   const canvas = makeCanvas(width, height);
   const draw = (shift) =>
     drawStrokes(canvas, strokes, stroke, (point) => point.map((value, axis) => value * scale + shift[axis]));
-  const middle = [width / 2, height / 2].map((value, axis) => value - (scale * (first[axis] + last[axis])) / 2);
+  const middle = [width, height].map((size, axis) => (size - scale * (first[axis] + last[axis])) / 2);
   draw(middle);
   const mass = centerOfMass(readCanvas(canvas, 1), width);
   draw(

@@ -51,7 +51,8 @@ function makePanel(run) {
   const canvas = part("plane");
   canvas.setAttribute(
     "aria-label",
-    `Latent plane of ${run.title}: ${run.axes.join(" across, ")} up. Arrow keys move, Enter marks an end of a path.`,
+    `Latent plane of ${run.title}: ${run.axes.join(" across, ")} up. Arrow keys move, ` +
+      "Enter marks an end of a path.",
   );
   const plane = new Plane(canvas, {
     limits,
@@ -71,9 +72,9 @@ function makePanel(run) {
 function describeNetworks({ decoder, encoder, atlas }) {
   const decoding = decoder
     ? "The decoder runs in this page:"
-    : `The decoder is too large for a page: images are interpolated between ${atlas.side} × ${atlas.side} that ` +
-      "were decoded on the plane,";
-  return encoder ? decoding : `The encoder is too large for a page, which so cannot place drawings. ${decoding}`;
+    : "The decoder is too large for a page: images are interpolated between " +
+      `${atlas.side} × ${atlas.side} that were decoded on the plane,`;
+  return encoder ? decoding : `The encoder is too large for a page to place drawings. ${decoding}`;
 }
 
 function makeSliders(panel) {
@@ -185,7 +186,7 @@ function nameOf(index) {
 }
 
 function describePlace(run, place) {
-  return place.map((value, i) => `${run.axes[i].length > 3 ? `PC ${i + 1}` : run.axes[i]} ${format(value)}`).join(", ");
+  return place.map((value, i) => `${run.coordinates[i]} ${format(value)}`).join(", ");
 }
 
 function announce() {
@@ -216,20 +217,14 @@ function makeLegend() {
 function makePath() {
   const rows = panels.map(({ run }) => {
     const row = Object.assign(document.createElement("div"), { className: "path-row", hidden: true });
-    const [moving, strip] = ["moving", "strip"].map((name) => {
-      const figure = document.createElement("figure");
-      const canvas = Object.assign(document.createElement("canvas"), { className: name });
-      canvas.setAttribute("role", "img");
-      canvas.setAttribute("aria-label", name === "moving" ? `Path of ${run.title}` : `Images along the path of ${run.title}`);
-      figure.append(canvas);
-      row.append(figure);
-      return canvas;
-    });
-    if (panels.length > 1) {
-      strip.after(Object.assign(document.createElement("figcaption"), { textContent: run.title }));
-    }
+    const [moving, strip] = [
+      makeFigure("moving", `Moving along the path in ${run.title}`),
+      makeFigure("strip", `Images along the path in ${run.title}`),
+    ];
+    if (panels.length > 1) strip.caption.textContent = run.title;
+    row.append(moving.figure, strip.figure);
     element("path-rows").append(row);
-    return { run, moving, strip, row };
+    return { run, moving: moving.canvas, strip: strip.canvas, row };
   });
   path = new Path(rows, drawMarks);
   element("path-play").addEventListener("click", () => {
@@ -265,15 +260,9 @@ function showPathButtons() {
 function makeDrawing() {
   const figures = panels.filter(({ run }) => run.encode).map((panel) => {
     const { run } = panel;
-    const figure = document.createElement("figure");
-    const canvas = document.createElement("canvas");
-    canvas.setAttribute("role", "img");
-    canvas.setAttribute("aria-label", `The drawing as ${run.title} rebuilds it`);
-    canvas.className = "drawing-rebuilt";
-    const caption = document.createElement("figcaption");
-    figure.append(canvas, caption);
-    element("drawing-results").append(figure);
-    return { panel, run, canvas, caption };
+    const made = makeFigure("drawing-rebuilt", `The drawing as ${run.title} rebuilds it`);
+    element("drawing-results").append(made.figure);
+    return { panel, run, ...made };
   });
   element("drawing").closest("section").hidden = !figures.length;
   const black = new Float32Array(contents.imageShape.reduce((a, b) => a * b));
@@ -298,6 +287,16 @@ function makeDrawing() {
     waiting = true;
   });
   element("drawing-clear").addEventListener("click", () => drawing.clear());
+}
+
+// A canvas with a caption to be filled.
+function makeFigure(className, label) {
+  const [figure, canvas, caption] = ["figure", "canvas", "figcaption"].map((tag) => document.createElement(tag));
+  canvas.className = className;
+  canvas.setAttribute("role", "img");
+  canvas.setAttribute("aria-label", label);
+  figure.append(canvas, caption);
+  return { figure, canvas, caption };
 }
 
 function format(value) {

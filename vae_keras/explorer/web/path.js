@@ -34,11 +34,13 @@ class Path {
 
   decode() {
     const [start, end] = this.ends;
-    const between = (from, to, frame) => from.map((value, i) => value + (frame / (FRAMES - 1)) * (to[i] - value));
+    const between = (from, to, frame) =>
+      from.map((value, i) => value + (frame / (FRAMES - 1)) * (to[i] - value));
     const frames = [...Array(FRAMES).keys()];
     this.places = frames.map((frame) => between(start.place, end.place, frame));
     this.rows.forEach((row, i) => {
-      row.frames = frames.map((frame) => row.run.decode(between(start.points[i], end.points[i], frame)).slice());
+      const points = frames.map((frame) => between(start.points[i], end.points[i], frame));
+      row.frames = points.map((point) => row.run.decode(point).slice());
       drawStrip(row);
     });
     this.show(0);

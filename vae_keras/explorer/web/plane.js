@@ -97,10 +97,14 @@ class Plane {
     context.fillStyle = textColor;
     context.textAlign = "center";
     context.textBaseline = "bottom";
-    for (const value of across) if (hasRoom(column(value))) context.fillText(text(value), column(value), side - gap);
+    for (const value of across) {
+      if (hasRoom(column(value))) context.fillText(text(value), column(value), side - gap);
+    }
     context.textAlign = "left";
     context.textBaseline = "middle";
-    for (const value of up) if (hasRoom(row(value))) context.fillText(text(value), gap, row(value));
+    for (const value of up) {
+      if (hasRoom(row(value))) context.fillText(text(value), gap, row(value));
+    }
   }
 
   drawAxisNames(context, color) {

@@ -7,10 +7,12 @@ class TrainedRun {
     this.shape = contents.imageShape;
     this.dimensions = this.directions[0].length;
     this.points = decodeArray(points);
-    this.places = [];
-    for (let i = 0; i < this.points.length / this.dimensions; i++) this.places.push(this.project(this.point(i)));
+    const count = this.points.length / this.dimensions;
+    this.places = Array.from({ length: count }, (_, index) => this.project(this.point(index)));
     this.offsets = new Float32Array(this.dimensions); // what the sliders add
-    this.decode = this.decoder ? makeNetwork(this.decoder) : interpolate(sheet, this.atlas.side, contents.limits);
+    this.decode = this.decoder
+      ? makeNetwork(this.decoder)
+      : interpolate(sheet, this.atlas.side, contents.limits);
     this.encode = this.encoder && makeNetwork(this.encoder);
   }
 

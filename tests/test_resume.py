@@ -29,7 +29,7 @@ def start(config, directory, data, resume):
     return process
 
 
-def wait_until(condition, process, seconds=60.0):
+def wait_until(condition, process, seconds=300.0):
     """Wait for a condition, looking often; False if the process ended or time ran out first."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and process.is_alive():

@@ -9,7 +9,8 @@ import sys
 # importing TensorFlow, only to answer --help.
 _command = sys.argv[0] if sys.argv else ""
 _serving_a_command = _command.startswith(os.path.dirname(__file__) + os.sep) or (
-    _command == "-m" and any(argument.startswith("vae_keras.") for argument in sys.orig_argv)
+    _command == "-m"
+    and any(argument.partition(".")[0] == "vae_keras" for argument in sys.orig_argv)
 )
 
 if "ipykernel" in sys.modules:

@@ -151,6 +151,7 @@ class Progress(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         row = self.rows[-1]
         here = self.rows[self.first_epoch :]
+        here = here[1:] or here  # the first one counts the time to compile
         seconds = sum(row["seconds"] for row in here) / len(here) * (self.epochs - row["epoch"])
         left = f"   {tqdm.format_interval(seconds)} left" if seconds else ""
         self.bar.write(

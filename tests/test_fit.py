@@ -39,7 +39,14 @@ def test_the_main_job_ends_with_a_table_and_where_things_are(finished):
     assert result.stderr == ""
     run = Run(folder / "saved_models" / "digits-gelu")
     assert run.finished and (run.saved_model / "saved_model.pb").exists()
-    for text in ("ELBO (nats/image)", "variance 0.392", "saved_models/digits-gelu/figures", "--resume", "evaluate"):
+    for text in (
+        "ELBO (nats/image)",
+        "variance 0.392",
+        "saved_models/digits-gelu/figures",
+        "--resume",
+        "evaluate",
+        "vae_keras.explore",
+    ):
         assert text in result.stdout
     assert any(run.tensorboard.rglob("events.*"))
 

@@ -4,6 +4,7 @@ COMMANDS = {
     "fit": "train a model, draw it, save it and export it",
     "evaluate": "say in numbers what trained models are worth",
     "attributes": "find and show the direction of an attribute, such as a smile",
+    "explore": "write a page in which to explore the latent space of trained models",
     "study": "train and compare many variants with several seeds",
     "benchmark": "time a training step, here and in plain Keras and PyTorch",
 }

@@ -4,7 +4,7 @@ import sys
 
 from vae_keras import cli
 from vae_keras.errors import InputError
-from vae_keras.runs import Run, run_name
+from vae_keras.runs import Run, run_titles
 from vae_keras.signals import deferred_signals
 
 
@@ -89,9 +89,7 @@ def describe(runs, results):
     Returns:
         Text.
     """
-    names = [run_name(run.read_config()) for run in runs]
-    if len(set(names)) < len(names):  # as of several seeds
-        names = [str(run.directory) for run in runs]
+    names = run_titles(runs)
     widths = [max(16, len(name) + 2) for name in names]
     lines = [" " * TITLE_WIDTH + "".join(map(str.rjust, names, widths))]
     for title, rows in SECTIONS.items():

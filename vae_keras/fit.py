@@ -233,6 +233,8 @@ def describe_run(run):
         f"  saved_model_cli show --dir {run.saved_model} --all",
         f"  python -m vae_keras.fit --resume {run.directory} --epochs {2 * metrics['epochs']}",
     ]
+    if run.read_config().latent_dim > 1:  # a plane to explore needs two
+        lines.append(f"  python -m vae_keras.explore {run.directory}")
     if run.tensorboard.exists():
         lines.append(f"  tensorboard --logdir {run.tensorboard}")
     return "\n".join(lines)

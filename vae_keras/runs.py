@@ -137,11 +137,7 @@ class Run:
         """
         config = self.read_config().replace(**places)
         data = load_configured(config, self.read_files())
-        if data.head(config.max_train_images).sha256() != self.read_data_summary().get("sha256"):
-            raise InputError(
-                f"the images of {data.name} are not those that {self.directory} was trained on: use "
-                "the functions of vae_keras with the images at hand, or restore them"
-            )
+        self.check_data(data.head(config.max_train_images))
         return data
 
     def read_data_summary(self):
@@ -163,6 +159,14 @@ class Run:
                 "it, or start the run again with --overwrite"
             ) from None
         return content
+
+    def check_data(self, data):
+        """Raise `InputError` unless `ImageData` holds the images that the run was trained on."""
+        if self.read_data_summary().get("sha256") != data.sha256():
+            raise InputError(
+                f"the images of {data.name} are not those that {self.directory} was trained on: "
+                "restore them, or start a new run"
+            )
 
     def write_config(self, config, data):
         """Note the settings, the data and the packages that make the run what it is."""
@@ -384,6 +388,12 @@ def run_name(config):
     if config.model != "vae":
         parts.append(config.model)
     return "-".join(parts)
+
+
+def run_titles(runs):
+    """What to call several runs side by side: their names, or folders where names are the same."""
+    names = [run_name(run.read_config()) for run in runs]
+    return names if len(set(names)) == len(names) else [str(run.directory) for run in runs]
 
 
 def write_json(path, content):

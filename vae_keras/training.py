@@ -182,12 +182,7 @@ def _how_to_resume(run):
 
 def _restore(run, model, config, data):
     """Bring `model` to the last checkpoint; return the history up to there."""
-    summary = run.read_data_summary()
-    if summary.get("sha256") != data.sha256():
-        raise InputError(
-            f"the images of {data.name} are not those that {run.directory} was trained on: "
-            "restore them, or start a new run"
-        )
+    run.check_data(data)
     epoch = restore_checkpoint(
         model, run.checkpoints, warn=lambda line: print(line, file=sys.stderr)
     )

@@ -1,0 +1,90 @@
+"""Command line: `python -m vae_keras.explore RUN_DIR [RUN_DIR …]`."""
+
+import os
+import sys
+from pathlib import Path
+
+from vae_keras import cli
+from vae_keras.errors import InputError
+from vae_keras.files import replacing
+from vae_keras.runs import Run
+from vae_keras.signals import deferred_signals
+
+
+def build_parser():
+    """The options of the command line."""
+    parser = cli.Parser(
+        prog="python -m vae_keras.explore",
+        description="Write one HTML file in which to explore the latent space of trained models: "
+        "a pointer moves over the plane, and the page decodes what lies below it. Several runs of "
+        "one data set stand side by side. The file needs no server and no network.",
+    )
+    parser.add_argument("runs", nargs="+", metavar="RUN_DIR", help="folder of a finished run")
+    parser.add_argument(
+        "--output", default="explorer.html", metavar="FILE", help="file to write (explorer.html)"
+    )
+    parser.add_argument(
+        "--images",
+        type=int,
+        default=2000,
+        metavar="N",
+        help="test images to show at most, chosen at random (2000)",
+    )
+    parser.add_argument("--data-dir", metavar="DIR", help="where tensorflow-datasets keeps its data")
+    parser.add_argument("--overwrite", action="store_true", help="replace the file")
+    return parser
+
+
+def main(arguments=None):
+    """Write the page for the runs that the arguments name."""
+    cli.run_command(lambda: explore(**vars(build_parser().parse_args(arguments))))
+
+
+def explore(runs, output, images, data_dir=None, overwrite=False):
+    """Write the page for some runs, and say where it is."""
+    runs, output = [Run(directory) for directory in runs], Path(output)
+    if images < 1:
+        raise InputError(f"images must be at least 1, received {images}")
+    for run in runs:
+        run.check_finished()
+    _check_same_data(runs)
+    _check_output(output, overwrite)
+    with deferred_signals() as signals:  # an interrupted import fails in many ways
+        cli.import_tensorflow()
+        from vae_keras.explorer import build_page
+    signals.check()
+    data = runs[0].load_data(data_dir=data_dir or runs[0].read_config().data_dir)
+    page, shown = build_page(runs, data, images)
+    with replacing(output) as aside:
+        aside.write_text(page, encoding="utf-8")
+    size = output.stat().st_size / 2**20
+    print(f"written: {output} ({size:.1f} MiB, {shown:,} test images); open it in a browser")
+
+
+def _check_same_data(runs):
+    """Raise `InputError` unless all runs have the same test images."""
+    first = runs[0].read_config()
+    for run in runs[1:]:
+        config = run.read_config()
+        for name in ("dataset", "image_size", "channels", "test_fraction"):
+            if getattr(config, name) != getattr(first, name):
+                raise InputError(
+                    f"{name} is {getattr(first, name)!r} in {runs[0].directory} and "
+                    f"{getattr(config, name)!r} in {run.directory}: name runs of one data set"
+                )
+
+
+def _check_output(output, overwrite):
+    """Raise `InputError` unless the page may be written."""
+    if output.is_dir():
+        raise InputError(f"{output} is a folder: name a file by --output")
+    if output.exists() and not overwrite:
+        raise InputError(f"{output} exists: replace it by --overwrite, or name another --output")
+    if not output.parent.is_dir() or not os.access(output.parent, os.W_OK | os.X_OK):
+        raise InputError(
+            f"{output.parent} is no folder that you may write to: name another --output"
+        )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,297 @@
+"""What the explorer's page shows of some runs, ready for JSON."""
+
+import base64
+import dataclasses
+import io
+import math
+
+import numpy as np
+from matplotlib.colors import to_hex, to_rgb
+from PIL import Image
+
+from vae_keras.evaluation.latent import kl_per_dimension
+from vae_keras.explorer.network import (
+    count_multiplications,
+    count_weights,
+    describe_network,
+    encode_array,
+)
+from vae_keras.inference import decode_points, encode_images
+from vae_keras.latent_space import LatentPlane, latent_plane
+from vae_keras.loading import load_model
+from vae_keras.model import VAE, Autoencoder
+from vae_keras.plots.colors import class_colors
+from vae_keras.plots.images import tile
+from vae_keras.runs import Run, run_titles
+from vae_keras.seeds import derive_seed
+
+# Networks beyond either of these do not run in the page.
+MOST_MULTIPLICATIONS = 25_000_000  # some 30 ms in a browser
+MOST_WEIGHTS = 500_000  # 1.3 MiB of page
+SHEET_VALUES = 8_000_000  # pixels and channels that a phone's browser holds with ease
+ATLAS_SIDE = 25  # images along each side of an atlas, at most
+ATLAS_BYTES = 2_000_000  # of page for an atlas
+SLIDERS = 8
+INK = 64  # from this value on, a pixel of a drawing is not background
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainedRun:
+    """A run, its model, and where the model puts the test images.
+
+    Attributes:
+        run: `Run`.
+        title: What to call it beside other runs.
+        model: `VAE` or `Autoencoder`.
+        points: float32 array `(images, latent_dim)`.
+        plane: `LatentPlane` to look at.
+        importance: float64 array `(latent_dim,)`: each dimension's KL divergence in nats, or of
+            a plain autoencoder its variance.
+        decoder: Its decoder as `describe_network` describes it; None if it is too large for a
+            page.
+    """
+
+    run: Run
+    title: str
+    model: Autoencoder
+    points: np.ndarray
+    plane: LatentPlane
+    importance: np.ndarray
+    decoder: list | None
+
+
+def load_runs(runs, data):
+    """What is to be shown of runs that were trained on the same data set.
+
+    Args:
+        runs: List of `Run`, finished.
+        data: Their whole `ImageData`.
+
+    Returns:
+        List of `TrainedRun`.
+
+    Raises:
+        InputError: If a model cannot be loaded or has only one latent dimension, or a run was
+            trained on other images.
+    """
+    found = []
+    for run, title in zip(runs, run_titles(runs), strict=True):
+        run.check_data(data.head(run.read_config().max_train_images))
+        model = load_model(run.model_file)
+        encoded = encode_images(model, data.test_images)
+        points = encoded.get("mean", encoded.get("z"))
+        importance = kl_per_dimension(**encoded) if "mean" in encoded else points.var(axis=0)
+        decoder = describe_network(model.decoder)
+        found.append(
+            TrainedRun(
+                run,
+                title,
+                model,
+                points,
+                latent_plane(points),
+                importance,
+                decoder if _fits(decoder) else None,
+            )
+        )
+    return found
+
+
+def describe_page(runs, data):
+    """What a page shows besides test images.
+
+    Args:
+        runs: List of `TrainedRun`.
+        data: `ImageData`.
+
+    Returns:
+        Dictionary for JSON.
+    """
+    limits = plane_limits([trained.plane.project(trained.points) for trained in runs])
+    names = data.class_names if data.test_labels is not None else ()
+    return {
+        "data": data.name,
+        "imageShape": list(data.image_shape),
+        "classes": [
+            {"name": name, "light": to_hex(color), "dark": to_hex(_paler(color))}
+            for name, color in zip(names, class_colors(len(names)))
+        ],
+        "limits": limits,
+        "drawing": drawing_frame(data.test_images),
+        "runs": [describe_run(trained, limits) for trained in runs],
+    }
+
+
+def describe_images(runs, data, count):
+    """Test images, chosen at random, and where each run puts them.
+
+    Args:
+        runs: List of `TrainedRun`.
+        data: `ImageData`.
+        count: How many.
+
+    Returns:
+        Dictionary for JSON, with an array of latent points for each run.
+    """
+    random = np.random.default_rng(derive_seed(0, "images"))
+    chosen = np.sort(random.permutation(len(data.test_images))[:count])
+    labels = np.zeros(len(chosen)) if data.test_labels is None else data.test_labels[chosen]
+    return {
+        "sheet": picture(data.test_images[chosen]),
+        "labels": encode_array(labels, "uint16"),
+        "points": [encode_array(_page_points(trained)[chosen], "float16") for trained in runs],
+    }
+
+
+def describe_run(trained, limits):
+    """What a page shows of one run: its networks, and losses to print beside them.
+
+    A decoder that is too large for the page is replaced by an atlas, images decoded at a grid of
+    places on the plane. The page then takes the plane for the whole latent space.
+    """
+    model, plane = trained.model, trained.plane
+    has_atlas = trained.decoder is None
+    encoder = describe_network(
+        model.encoder,
+        "mean" if isinstance(model, VAE) else "z",
+        plane.directions if has_atlas else None,
+    )
+    return {
+        "title": trained.title,
+        "losses": describe_losses(trained.run),
+        "axes": ["z₁", "z₂"] if model.latent_dim == 2 else list(plane.names),
+        "coordinates": ["z₁", "z₂"] if model.latent_dim == 2 else ["PC 1", "PC 2"],
+        "directions": np.eye(2).tolist() if has_atlas else plane.directions.tolist(),
+        "encoder": encoder if _fits(encoder) else None,
+        "decoder": trained.decoder,
+        "atlas": draw_atlas(model, plane, limits) if has_atlas else None,
+        "sliders": [] if has_atlas or model.latent_dim == 2 else describe_sliders(trained),
+    }
+
+
+def describe_losses(run):
+    """Losses of a run on its test images: titles and values as texts.
+
+    They come from its evaluation where there is one, otherwise from the end of its training.
+    """
+    if run.evaluation_file.exists():
+        found = run.read_evaluation()
+        draws = found["loss"].get("draws", {})
+        losses = {name: value["mean"] for name, value in draws.items()} or found["loss"]["through_the_mean"]
+        losses["elbo"] = found.get("likelihood", {}).get("elbo")
+    else:
+        losses = run.read_metrics()["test"]
+    titles = {
+        "loss": ("test loss", ""),
+        "reconstruction_loss": ("reconstruction", ""),
+        "kl_loss": ("KL", " nats"),
+        "elbo": ("ELBO", " nats per image"),
+    }
+    return [
+        [title, f"{losses[name]:.2f}{unit}".replace("-", "−")]
+        for name, (title, unit) in titles.items()
+        if losses.get(name) is not None
+    ]
+
+
+def describe_sliders(trained):
+    """The dimensions that tell most of an image, the first of them first."""
+    unit = "KL {:.2f} nats" if isinstance(trained.model, VAE) else "variance {:.2f}"
+    most = np.argsort(-trained.importance)[:SLIDERS]
+    return [
+        {"dimension": int(dimension), "note": unit.format(trained.importance[dimension])}
+        for dimension in most
+    ]
+
+
+def draw_atlas(model, plane, limits):
+    """Images decoded at a grid of places, row by row from the top of the plane.
+
+    Returns:
+        Dictionary with `side`, the images along each side, and the `sheet` that holds them.
+    """
+    side = min(ATLAS_SIDE, math.isqrt(SHEET_VALUES // math.prod(model.image_shape)))
+    while True:
+        x, y = np.meshgrid(np.linspace(*limits["x"], side), np.linspace(*limits["y"], side)[::-1])
+        places = np.stack([x.ravel(), y.ravel()], axis=1)
+        sheet = picture(decode_points(model, plane.lift(places)))
+        if len(sheet) <= ATLAS_BYTES or side == 2:
+            return {"side": side, "sheet": sheet}
+        side = max(2, int(side * math.sqrt(ATLAS_BYTES / len(sheet))))
+
+
+def plane_limits(places):
+    """A square of the plane that holds nearly all test images of all runs.
+
+    Args:
+        places: List of arrays `(images, 2)`.
+
+    Returns:
+        Dictionary with `x` and `y`, each the least and the largest value.
+    """
+    least, most = np.quantile(np.concatenate(places), [0.001, 0.999], axis=0)
+    # In a collapsed VAE all means are alike; the prior has its width nevertheless.
+    half = max(2.5, 0.54 * float(np.max(most - least)))
+    middle = (least + most) / 2
+    return {name: [float(m - half), float(m + half)] for name, m in zip("xy", middle)}
+
+
+def drawing_frame(images):
+    """How large objects are in images, and where, so that a drawing can be made alike.
+
+    Args:
+        images: uint8 array `(count, height, width, channels)`.
+
+    Returns:
+        Dictionary: `side`, the median of the longer sides of the objects in pixels, and `center`,
+        the mean of their centres of mass, `(x, y)` in pixels from the top left corner.
+    """
+    grey = images.mean(axis=-1)
+    inked = grey > INK
+    longer = np.maximum(_extents(inked.any(axis=1)), _extents(inked.any(axis=2)))
+    mass = grey.mean(axis=0) + 1e-9
+    rows, columns = np.indices(mass.shape) + 0.5
+    center = [float(np.average(positions, weights=mass)) for positions in (columns, rows)]
+    return {"side": float(np.median(longer)), "center": center}
+
+
+def picture(images):
+    """Images as one, row by row, as a data URI: PNG, or JPEG where they have colours.
+
+    Args:
+        images: uint8 array `(count, height, width, channels)`.
+    """
+    columns = math.ceil(math.sqrt(len(images)))
+    missing = -len(images) % columns
+    sheet = tile(np.pad(images, ((0, missing), (0, 0), (0, 0), (0, 0))), columns, gap=0)
+    file = io.BytesIO()
+    if images.shape[-1] == 1:
+        kind = "png"
+        Image.fromarray(sheet[..., 0]).save(file, kind, optimize=True)
+    else:
+        kind = "jpeg"
+        Image.fromarray(sheet).save(file, kind, quality=85, subsampling=0)
+    return f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
+def _paler(color):
+    """A colour nearer to white, so that it is seen on a dark page too."""
+    return 0.72 * np.array(to_rgb(color)) + 0.28
+
+
+def _fits(network):
+    """Whether a page can run a described network while the pointer moves."""
+    return (
+        count_multiplications(network) <= MOST_MULTIPLICATIONS
+        and count_weights(network) <= MOST_WEIGHTS
+    )
+
+
+def _page_points(trained):
+    """Latent points as the page takes them: on the plane, where an atlas stands for the decoder."""
+    return trained.plane.project(trained.points) if trained.decoder is None else trained.points
+
+
+def _extents(inked):
+    """Distance from the first to the last true value of each row, both included."""
+    first, last = inked.argmax(axis=1), inked.shape[1] - inked[:, ::-1].argmax(axis=1)
+    return np.where(inked.any(axis=1), last - first, inked.shape[1])

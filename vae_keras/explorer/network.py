@@ -1,0 +1,208 @@
+"""Trained networks as plain lists of layers, which `web/network.js` runs."""
+
+import base64
+import math
+
+import keras
+import numpy as np
+from keras import layers
+
+from vae_keras.errors import InputError
+from vae_keras.layers import SmoothActivation
+
+KERAS_FUNCTIONS = {
+    keras.activations.elu: "elu",
+    keras.activations.relu: "relu",
+    keras.activations.selu: "selu",
+    keras.activations.sigmoid: "sigmoid",
+    keras.activations.softplus: "softplus",
+    keras.activations.tanh: "tanh",
+}
+
+
+def describe_network(network, output=None, projection=None):
+    """A trained network as the list of layers that a page runs.
+
+    Kernels are float16 and vectors float32, which halves the page and moves pixels by much less
+    than a hundredth. What does nothing at inference, or only changes shapes, is left out.
+
+    Args:
+        network: `keras.Model` whose layers follow each other; encoders end in one dense
+            layer for each output.
+        output: Name of the output to describe; None for the only one.
+        projection: Array `(new size, size)` that the outputs of the last layer, a dense one, are
+            multiplied by; None for none.
+
+    Returns:
+        List of dictionaries for JSON, in the order of computation.
+
+    Raises:
+        InputError: If the page cannot run one of the layers.
+    """
+    chain = _chain(network, network.output if output is None else network.output[output])
+    described = [part for layer in chain for part in _describe_layer(layer)]
+    if projection is not None:
+        if described[-1]["kind"] != "dense":
+            raise _refusal(chain[-1], "ends the network")
+        described[-1] = _describe_dense(chain[-1], projection)
+    return described
+
+
+def count_multiplications(description):
+    """Multiplications of a described network's convolutions and dense layers, for one input."""
+    return sum(layer.get("multiplications", 0) for layer in description)
+
+
+def count_weights(description):
+    """Values in the kernels of a described network."""
+    return sum(layer.get("weights", 0) for layer in description)
+
+
+def encode_array(values, dtype):
+    """An array for JSON: its type and, in base64, its bytes in little-endian order."""
+    values = np.asarray(values, np.dtype(dtype).newbyteorder("<"))
+    return {dtype: base64.b64encode(values.tobytes()).decode()}
+
+
+def _chain(network, tensor):
+    """The layers from the input of a network to one of its tensors."""
+    makers = {id(layer.output): layer for layer in network.layers}
+    chain = []
+    while tensor is not network.input:
+        layer = makers[id(tensor)]
+        chain.append(layer)
+        tensor = layer.input
+        if not keras.backend.is_keras_tensor(tensor):
+            raise _refusal(layer, "has several inputs")
+    return chain[::-1]
+
+
+def _describe_layer(layer):
+    """What a page has to do for one layer: none, one or two steps."""
+    known = DESCRIBERS.get(type(layer))
+    if known is None:
+        raise _refusal(layer, f"is a {type(layer).__name__}")
+    steps = known(layer)
+    function = getattr(layer, "activation", keras.activations.linear)
+    if function is not keras.activations.linear:
+        if function not in KERAS_FUNCTIONS:
+            raise _refusal(layer, f"has activation {getattr(function, '__name__', function)}")
+        steps = [*steps, {"kind": "activation", "function": KERAS_FUNCTIONS[function]}]
+    return steps
+
+
+def _describe_dense(layer, projection=None):
+    kernel, bias = layer.kernel.numpy(), _bias(layer, layer.units)
+    if projection is not None:
+        kernel, bias = kernel @ projection.T, projection @ bias
+    return {
+        "kind": "dense",
+        "inputs": kernel.shape[0],
+        "outputs": kernel.shape[1],
+        **_weights(kernel, bias),
+        "multiplications": kernel.size,
+    }
+
+
+def _describe_convolution(layer):
+    transposed = isinstance(layer, layers.Conv2DTranspose)
+    usual = {"padding": "same", "data_format": "channels_last", "dilation_rate": (1, 1), "groups": 1}
+    for name, value in usual.items():
+        # A transposed convolution has no groups.
+        if (received := getattr(layer, name, value)) != value:
+            raise _refusal(layer, f"has {name} {received}")
+    if getattr(layer, "output_padding", None) is not None:
+        raise _refusal(layer, f"has output_padding {layer.output_padding}")
+    kernel = layer.kernel.numpy()
+    if transposed:  # Keras has the outputs before the inputs there
+        kernel = kernel.swapaxes(2, 3)
+    # A kernel is applied once at every position of the smaller image.
+    positions = math.prod((layer.input if transposed else layer.output).shape[1:3])
+    return {
+        "kind": "convolution",
+        "transposed": transposed,
+        "size": list(kernel.shape[:2]),
+        "strides": list(layer.strides),
+        "input": list(layer.input.shape[1:]),
+        "output": list(layer.output.shape[1:]),
+        **_weights(kernel, _bias(layer, layer.filters)),
+        "multiplications": positions * kernel.size,
+    }
+
+
+def _describe_batch_normalization(layer):
+    """At inference, every channel times a factor plus an offset."""
+    if layer.axis not in (-1, len(layer.input.shape) - 1):
+        raise _refusal(layer, f"normalises axis {layer.axis}")
+    mean, variance = layer.moving_mean.numpy(), layer.moving_variance.numpy()
+    factor = (layer.gamma.numpy() if layer.scale else 1.0) / np.sqrt(variance + layer.epsilon)
+    offset = (layer.beta.numpy() if layer.center else 0.0) - mean * factor
+    return {"kind": "scale", **_vectors(factor=factor, offset=offset)}
+
+
+def _describe_layer_normalization(layer):
+    if list(np.atleast_1d(layer.axis)) not in ([-1], [len(layer.input.shape) - 1]):
+        raise _refusal(layer, f"normalises axes {layer.axis}")
+    size = layer.input.shape[-1]
+    factor = layer.gamma.numpy() if layer.scale else np.ones(size)
+    offset = layer.beta.numpy() if layer.center else np.zeros(size)
+    return {
+        "kind": "layer_normalization",
+        "epsilon": layer.epsilon,
+        **_vectors(factor=factor, offset=offset),
+    }
+
+
+def _describe_leaky_relu(layer):
+    return {"kind": "activation", "function": "leaky_relu", "slope": float(layer.negative_slope)}
+
+
+def _describe_smooth(layer):
+    return {"kind": "activation", "function": layer.function}
+
+
+def _one(describe):
+    return lambda layer: [describe(layer)]
+
+
+def _nothing(layer):
+    return []
+
+
+DESCRIBERS = {
+    layers.Dense: _one(_describe_dense),
+    layers.Conv2D: _one(_describe_convolution),
+    layers.Conv2DTranspose: _one(_describe_convolution),
+    layers.BatchNormalization: _one(_describe_batch_normalization),
+    layers.LayerNormalization: _one(_describe_layer_normalization),
+    layers.LeakyReLU: _one(_describe_leaky_relu),
+    SmoothActivation: _one(_describe_smooth),
+    layers.Activation: _nothing,  # its function is all there is to it
+    layers.Dropout: _nothing,
+    layers.Flatten: _nothing,
+    layers.Reshape: _nothing,
+}
+
+
+def _bias(layer, size):
+    return layer.bias.numpy() if layer.use_bias else np.zeros(size)
+
+
+def _weights(kernel, bias):
+    return {
+        "kernel": encode_array(kernel, "float16"),
+        **_vectors(bias=bias),
+        "weights": kernel.size,
+    }
+
+
+def _vectors(**arrays):
+    return {name: encode_array(values, "float32") for name, values in arrays.items()}
+
+
+def _refusal(layer, reason):
+    known = ", ".join(sorted(known.__name__ for known in DESCRIBERS))
+    return InputError(
+        f"layer {layer.name!r} {reason}, which the explorer's page cannot run: it knows networks of "
+        f"{known} in a row, as vae_keras.networks builds them"
+    )

@@ -1,0 +1,93 @@
+"use strict";
+// A canvas to draw on, and drawings as the model's images are.
+
+const STROKE = 0.09; // width of a stroke, as a part of the image
+
+class Drawing {
+  constructor(canvas, onChange) {
+    Object.assign(this, { canvas, onChange, strokes: [] });
+    canvas.width = canvas.height = 320;
+    canvas.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0) return;
+      event.preventDefault();
+      canvas.setPointerCapture(event.pointerId);
+      this.strokes.push([]);
+      this.extend(event);
+    });
+    canvas.addEventListener("pointermove", (event) => {
+      if (canvas.hasPointerCapture(event.pointerId)) this.extend(event);
+    });
+    this.clear();
+  }
+
+  extend(event) {
+    const { left, top, width, height } = this.canvas.getBoundingClientRect();
+    this.strokes.at(-1).push([(event.clientX - left) / width, (event.clientY - top) / height]);
+    this.show();
+  }
+
+  clear() {
+    this.strokes = [];
+    this.show();
+  }
+
+  show() {
+    const side = this.canvas.width;
+    drawStrokes(this.canvas, this.strokes, side * STROKE, ([x, y]) => [x * side, y * side]);
+    this.onChange();
+  }
+}
+
+// White strokes on black.
+function drawStrokes(canvas, strokes, width, place) {
+  const context = canvas.getContext("2d");
+  context.fillStyle = "#000";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.strokeStyle = "#fff";
+  context.lineWidth = width;
+  context.lineCap = context.lineJoin = "round";
+  for (const stroke of strokes) {
+    context.beginPath();
+    for (const point of [stroke[0], ...stroke]) context.lineTo(...place(point));
+    context.stroke();
+  }
+}
+
+// A drawing as an image like the test images: its longer side as long as the median of theirs, its
+// centre of mass where theirs lies in the mean, or as near as the image's borders let it. So MNIST's
+// digits were prepared.
+function drawingToImage(strokes, [height, width, channels], { side, center }) {
+  const points = strokes.flat();
+  const axes = [0, 1].map((axis) => points.map((point) => point[axis]));
+  const [first, last] = [Math.min, Math.max].map((end) => axes.map((values) => end(...values)));
+  const stroke = STROKE * width;
+  const extent = Math.max(last[0] - first[0], last[1] - first[1], 0.1); // a dot stays small
+  const scale = (side - stroke) / extent;
+  const canvas = makeCanvas(width, height);
+  const draw = (shift) =>
+    drawStrokes(canvas, strokes, stroke, (point) => point.map((value, axis) => value * scale + shift[axis]));
+  const middle = [width, height].map((size, axis) => (size - scale * (first[axis] + last[axis])) / 2);
+  draw(middle);
+  const mass = centerOfMass(readCanvas(canvas, 1), width);
+  draw(
+    middle.map((value, axis) => {
+      const room = ([width, height][axis] - stroke - scale * (last[axis] - first[axis])) / 2;
+      return value + Math.min(Math.max(center[axis] - mass[axis], -room), room);
+    }),
+  );
+  return readCanvas(canvas, channels);
+}
+
+function mean(values) {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+function centerOfMass(values, width) {
+  let [mass, x, y] = [1e-9, 0, 0];
+  values.forEach((value, index) => {
+    mass += value;
+    x += value * ((index % width) + 0.5);
+    y += value * (Math.floor(index / width) + 0.5);
+  });
+  return [x / mass, y / mass];
+}

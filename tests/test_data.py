@@ -7,9 +7,10 @@ import urllib.request
 import numpy as np
 import pytest
 
-from vae_keras import data
+from vae_keras import tfds_sets
 from vae_keras.data import ImageData, load_data, ordered_batches, resolve_dataset, training_batches
 from vae_keras.errors import InputError
+from vae_keras.tfds_sets import cut_and_scale
 
 
 def prepared(name):
@@ -35,7 +36,7 @@ def hanging_network(monkeypatch):
         time.sleep(1)
         raise urllib.error.URLError("after the caller has lost patience")
 
-    monkeypatch.setattr(data, "DOWNLOAD_TIMEOUT", 0.2)
+    monkeypatch.setattr(tfds_sets, "DOWNLOAD_TIMEOUT", 0.2)
     monkeypatch.setattr(urllib.request, "urlopen", hang)
 
 
@@ -98,13 +99,13 @@ def test_cutting_keeps_the_middle_and_its_proportions(height, width):
     image = np.zeros((height, width, 1), np.uint8)
     top, left = (height - side) // 2, (width - side) // 2
     image[top : top + side, left : left + side] = 200
-    np.testing.assert_array_equal(data.cut_and_scale(image, (16, 16)), np.full((16, 16, 1), 200))
+    np.testing.assert_array_equal(cut_and_scale(image, (16, 16)), np.full((16, 16, 1), 200))
 
 
 def test_scaling_down_averages():
     stripes = np.zeros((64, 64, 1), np.uint8)
     stripes[:, ::2] = 255
-    small = np.asarray(data.cut_and_scale(stripes, (8, 8))).astype(int)
+    small = np.asarray(cut_and_scale(stripes, (8, 8))).astype(int)
     assert np.abs(small - 127.5).max() < 8
 
 

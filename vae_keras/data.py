@@ -1,23 +1,23 @@
 """Data sets by name: uint8 images in memory, and the pipelines that feed them to a model."""
 
 import dataclasses
-import difflib
-import functools
 import hashlib
 import os
 import re
-import threading
-import urllib.error
-import urllib.request
 
 import numpy as np
 
 from vae_keras.errors import InputError, check_name
 from vae_keras.seeds import derive_seed
-from vae_keras.storage import stored_images
+from vae_keras.tfds_sets import (
+    DEFAULT_IMAGE_SIZE,
+    check_features,
+    download_problem,
+    find_builder,
+    read_tfds,
+    tfds_name,
+)
 
-DOWNLOAD_TIMEOUT = 5.0  # seconds until a download must have started
-DEFAULT_IMAGE_SIZE = (64, 64)  # for sets whose images differ in size
 KNOWN_DATASETS = ("auto", "digits", "mnist", "fashion_mnist", "tfds:NAME")
 
 
@@ -176,11 +176,11 @@ def resolve_dataset(name, data_dir=None):
         return os.path.abspath(name), None
     if name == "digits":
         return name, None
-    builder = _tfds_builder("mnist" if name == "auto" else name, data_dir)
-    _check_features(name, builder.info.features)
+    builder = find_builder("mnist" if name == "auto" else name, data_dir)
+    check_features(name, builder.info.features)
     if builder.is_prepared():
         return "mnist" if name == "auto" else name, None
-    problem = _download_problem(builder)
+    problem = download_problem(builder)
     if problem is None:
         return "mnist" if name == "auto" else name, f"downloading once, into {builder.data_dir}"
     if name == "auto":
@@ -215,7 +215,8 @@ def load_data(
         data_dir: Where tensorflow-datasets keeps its data; None for `TFDS_DATA_DIR` or
             its default place.
         image_size: Tuple `(height, width)` to cut and scale all images to, see
-            `cut_and_scale`; None for the size they have, and 64×64 where they differ.
+            `vae_keras.tfds_sets.cut_and_scale`; None for the size they have, and 64×64 where
+            they differ.
         channels: 1 for grey, 3 for colour; None for what the images have, in a folder 3.
         test_fraction: Share of a folder's pictures that is kept for the test.
         cache: Folder that decoded images are kept in; None for memory.
@@ -240,8 +241,8 @@ def load_data(
         return ImageData(name, **fields)
     if name == "digits":
         return _load_digits(image_size or (28, 28), channels or 1)
-    data = _load_tfds(name, data_dir, image_size, channels, cache)
-    if _tfds_name(name) == "fashion_mnist" and image_size is None:
+    data = ImageData(name, **read_tfds(name, data_dir, image_size, channels, cache))
+    if tfds_name(name) == "fashion_mnist" and image_size is None:
         border = ((0, 0), (2, 2), (2, 2), (0, 0))
         data = dataclasses.replace(
             data,
@@ -320,28 +321,6 @@ def ordered_batches(images, batch_size):
     return _gather(images, tf.data.Dataset.range(len(images)).batch(batch_size))
 
 
-def cut_and_scale(image, size):
-    """Cut the middle of the wanted shape out of an image and scale it, with antialiasing.
-
-    Args:
-        image: uint8 tensor `(height, width, channels)`.
-        size: Tuple `(height, width)`.
-
-    Returns:
-        uint8 tensor `(*size, channels)`.
-    """
-    import tensorflow as tf
-
-    sides = tf.shape(image)[:2]
-    enlarge = tf.reduce_max(tf.constant(size, tf.float32) / tf.cast(sides, tf.float32))
-    kept = tf.minimum(sides, tf.cast(tf.math.round(tf.constant(size, tf.float32) / enlarge), tf.int32))
-    kept = tf.maximum(kept, 1)
-    top, left = tf.unstack((sides - kept) // 2)
-    middle = image[top : top + kept[0], left : left + kept[1]]
-    scaled = tf.image.resize(middle, size, antialias=True)
-    return tf.cast(tf.math.round(scaled), tf.uint8)
-
-
 def scale(images):
     """uint8 images as float32 in [0, 1]."""
     return images.astype(np.float32) / np.float32(255)
@@ -383,154 +362,3 @@ def _load_digits(size, channels):
     )
     names = tuple(str(name) for name in digits.target_names)
     return ImageData("digits", train_images, test_images, train_labels, test_labels, names)
-
-
-def _load_tfds(name, data_dir, image_size, channels, cache):
-    import tensorflow_datasets as tfds
-
-    builder = _tfds_builder(name, data_dir)
-    features = builder.info.features
-    if image_size is None and None in features["image"].shape:
-        image_size = DEFAULT_IMAGE_SIZE
-    height, width, had_channels = features["image"].shape
-    shape = (*(image_size or (height, width)), channels or had_channels)
-    builder.download_and_prepare()
-    splits = _splits(builder.info.splits)
-    loaded = tfds.load(_tfds_name(name), split=splits, data_dir=data_dir, shuffle_files=False)
-    has_labels = "label" in features and isinstance(
-        features["label"], tfds.features.ClassLabel
-    )
-    attribute_names = _attribute_names(features)
-    fields = {"attribute_names": attribute_names}
-    if has_labels:
-        fields["class_names"] = tuple(features["label"].names)
-    for split, examples in loaded.items():
-        examples = _prepared(examples, image_size, channels, has_labels, attribute_names)
-        images, notes = stored_images(
-            (len(examples), *shape),
-            functools.partial(_fill, examples=examples, title=f"{name}, {split}"),
-            (builder.info.full_name, splits[split]),
-            cache,
-        )
-        fields[f"{split}_images"] = images
-        if has_labels and notes["label"].min() >= 0:  # -1 stands for what a competition keeps secret
-            fields[f"{split}_labels"] = notes["label"]
-        if attribute_names:
-            fields[f"{split}_attributes"] = notes["attributes"]
-    return ImageData(name, **fields)
-
-
-def _attribute_names(features):
-    """Names of the numbers under `attributes`, where CelebA has them, in an order that stays."""
-    attributes = features["attributes"] if "attributes" in features else None
-    if not hasattr(attributes, "items"):
-        return ()
-    return tuple(sorted(name for name, feature in attributes.items() if feature.shape == ()))
-
-
-def _prepared(examples, image_size, channels, has_labels, attribute_names):
-    """Examples as dictionaries with an image as it is wanted and, if they have them, label and attributes."""
-    import tensorflow as tf
-
-    def prepare(example):
-        image = example["image"]
-        if image_size is not None:
-            image = cut_and_scale(image, image_size)
-        if channels == 1 and image.shape[-1] == 3:
-            image = tf.image.rgb_to_grayscale(image)
-        if channels == 3 and image.shape[-1] == 1:
-            image = tf.image.grayscale_to_rgb(image)
-        chosen = {"image": image}
-        if has_labels:
-            chosen["label"] = example["label"]
-        if attribute_names:
-            values = [tf.cast(example["attributes"][name], tf.float32) for name in attribute_names]
-            chosen["attributes"] = tf.stack(values)
-        return chosen
-
-    return examples.map(prepare, num_parallel_calls=tf.data.AUTOTUNE)
-
-
-def _fill(images, examples, title):
-    """Write the images of all examples into an array; return what else they have as arrays."""
-    import tensorflow as tf
-    from tqdm import tqdm
-
-    parts, start = [], 0
-    with tqdm(total=len(examples), desc=title, unit="image", leave=False, disable=None) as bar:
-        for batch in examples.batch(256).prefetch(tf.data.AUTOTUNE).as_numpy_iterator():
-            decoded = batch.pop("image")
-            images[start : start + len(decoded)] = decoded
-            parts.append(batch)
-            start += len(decoded)
-            bar.update(len(decoded))
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-
-def _check_features(name, features):
-    """Raise `InputError` unless a data set has images that can be used."""
-    if "image" not in features:
-        raise InputError(f"data set {name!r} has no images: its features are {', '.join(features)}")
-    shape, dtype = features["image"].shape, features["image"].np_dtype
-    if len(shape) != 3 or shape[-1] not in (1, 3) or dtype != np.uint8:
-        raise InputError(
-            f"the images of data set {name!r} must be uint8 of shape (height, width, 1 or 3), received "
-            f"{shape} of {dtype}"
-        )
-
-
-def _splits(splits):
-    """Which examples are for training and for test; a tenth where there is no test split."""
-    for test in ("test", "validation"):
-        if "train" in splits and test in splits:
-            return {"train": "train", "test": test}
-    only = "train" if "train" in splits else next(iter(splits))
-    return {"train": f"{only}[:90%]", "test": f"{only}[90%:]"}
-
-
-def _tfds_name(name):
-    return name.removeprefix("tfds:")
-
-
-def _tfds_builder(name, data_dir):
-    import absl.logging
-    import tensorflow_datasets as tfds
-
-    absl.logging.set_verbosity(absl.logging.ERROR)  # it warns of every folder that is missing
-    tfds_name = _tfds_name(name)
-    base = tfds_name.split("/")[0].split(":")[0]
-    folder = os.path.join(data_dir or os.environ.get("TFDS_DATA_DIR", ""), base)
-    known = tfds.list_builders(with_community_datasets=False)
-    # Asked for a name it does not know, tensorflow-datasets would look for it on the network.
-    if base not in known and not os.path.isdir(folder):
-        nearest = difflib.get_close_matches(base, known, n=1)
-        hint = f"did you mean 'tfds:{nearest[0]}'?" if nearest else "see tfds.list_builders()"
-        raise InputError(f"tensorflow-datasets has no data set {base!r}: {hint}")
-    try:
-        return tfds.builder(tfds_name, data_dir=data_dir)
-    except Exception as error:  # for versions and configurations that do not exist, of many kinds
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise InputError(f"data set {name!r} cannot be used: {reason[0]}") from error
-
-
-def _download_problem(builder):
-    """Why the builder's files cannot be downloaded, or None if a download starts in time.
-
-    tensorflow-datasets itself tries again for minutes before it gives up. The
-    request runs in a thread of its own, because looking up a host name can hang
-    for longer than any timeout that urllib knows.
-    """
-    urls = list(builder.url_infos) or ["https://storage.googleapis.com/tfds-data/"]
-    problem = [f"no answer within {DOWNLOAD_TIMEOUT:.0f} seconds"]
-
-    def try_first():
-        try:
-            with urllib.request.urlopen(urls[0], timeout=DOWNLOAD_TIMEOUT):
-                problem[0] = None
-        except (OSError, ValueError) as error:
-            problem[0] = str(getattr(error, "reason", error))
-
-    thread = threading.Thread(target=try_first, daemon=True)
-    thread.start()
-    thread.join(DOWNLOAD_TIMEOUT)
-    return problem[0]

@@ -222,6 +222,16 @@ def test_pictures_beside_classes_are_skipped(tmp_path, capfd):
     assert "loose.png lies beside the folders of the classes" in capfd.readouterr().err
 
 
+def test_of_many_skipped_files_a_few_are_named(tmp_path, capfd):
+    save_pictures(tmp_path, 240)
+    for number in range(12):
+        (tmp_path / f"{number}.txt").write_text("x")
+    data = load_data(str(tmp_path), image_size=(8, 8))
+    assert sum(split == "skipped" for _, _, split in data.files) == 12
+    lines = capfd.readouterr().err.splitlines()
+    assert len(lines) == 11 and "skipped 12 of 252 files" in lines[-1] and "files.csv" in lines[-1]
+
+
 def test_up_to_5_percent_may_be_skipped_and_not_more(pictures):
     for number in range(2):
         (pictures / f"{number}.txt").write_text("x")

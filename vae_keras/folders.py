@@ -314,7 +314,8 @@ def _warn_of_skipped(folder, files, problems):
         return
     for number, reason in list(problems.items())[:NAMED_FILES]:
         print(f"warning: {os.path.join(folder, files[number].name)} {reason}", file=sys.stderr)
-    print(f"warning: skipped {len(problems):,} of {len(files):,} files in {folder}", file=sys.stderr)
+    rest = "; a run's files.csv names all" if len(problems) > NAMED_FILES else ""
+    print(f"warning: skipped {len(problems):,} of {len(files):,} files in {folder}{rest}", file=sys.stderr)
 
 
 def _some(names):

@@ -78,7 +78,7 @@ def test_a_notebook_runs_without_errors_and_warnings(path, notebook, runs, monke
     setup = nbformat.v4.new_code_cell(SETUP.format(runs=str(runs)))
     notebook.cells.insert(place + 1, setup)
     resources = {"metadata": {"path": str(path.parent)}}
-    NotebookClient(notebook, timeout=300, kernel_name="python3", resources=resources).execute()
+    NotebookClient(notebook, timeout=900, kernel_name="python3", resources=resources).execute()
     assert noise(notebook) == []
     assert figures(notebook) == committed > 0
     assert any(runs.iterdir())

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from vae_keras.attribute_table import read_attributes, rows_of, split_by
-from vae_keras.attribute_vectors import choose_pair, find_vector
+from vae_keras.attribute_vectors import choose_pair, file_name, find_vector
 from vae_keras.config import make_config
 from vae_keras.data import load_data
 from vae_keras.errors import InputError
@@ -145,7 +145,7 @@ def test_the_command_finds_the_direction_of_brightness(shades):
     run, folder = shades
     result = run_attributes(run.directory, "--attribute", "Is bright?")
     assert result.returncode == 0 and result.stderr == "", result.stderr
-    found_in = run.attributes / "Is_bright_"
+    (found_in,) = run.attributes.glob("Is_bright-*")
     assert f"written: {found_in}" in result.stdout and "length of the vector" in result.stdout
     assert {path.name for path in found_in.iterdir()} == {
         "vector.json", "convergence.csv", "convergence.png", "strips.png", "morph.png",
@@ -162,6 +162,13 @@ def test_the_command_finds_the_direction_of_brightness(shades):
     points = latent_points(model, data.test_images)
     means = [decode_points(model, points + factor * direction).mean() for factor in (-2, 0, 2)]
     assert means[0] < means[1] - 20 < means[1] + 20 < means[2]
+
+
+def test_every_attribute_has_a_folder_of_its_own():
+    names = ["Male", "Male?", "Male!", "x" * 300, "x" * 301, "Größe"]
+    files = [file_name(name) for name in names]
+    assert len(set(files)) == len(names) and max(map(len, files)) < 80
+    assert files[0] == "Male"
 
 
 def test_a_pair_differs_in_the_attribute(shades):
@@ -189,7 +196,7 @@ def test_bad_arguments_are_one_line(shades, arguments, message, capsys):
     errors = capsys.readouterr().err
     assert stopped.value.code == 2
     assert message in errors and errors.count("\n") == 1
-    assert {path.name for path in run.attributes.iterdir()} <= {"Is_bright_"}
+    assert all(path.name.startswith("Is_bright-") for path in run.attributes.iterdir())
 
 
 def test_a_run_without_attributes_or_without_an_end_is_one_line(shades, tmp_path, capsys, monkeypatch):

@@ -222,6 +222,23 @@ def test_pictures_beside_classes_are_skipped(tmp_path, capfd):
     assert "loose.png lies beside the folders of the classes" in capfd.readouterr().err
 
 
+def test_a_subfolder_without_pictures_is_no_class(pictures):
+    (pictures / "meta").mkdir()
+    (pictures / "meta" / "list.csv").write_text("a list")
+    data = load_data(str(pictures), image_size=(8, 8))
+    assert len(data.train_images) + len(data.test_images) == 40
+    assert data.class_names == ()
+
+
+def test_classes_and_folders_need_names_that_can_be_written(tmp_path):
+    odd = os.fsdecode(b"Bl\xfcte")
+    save_pictures(tmp_path / "flowers" / odd, 4)
+    save_pictures(tmp_path / "flowers" / "other", 4)
+    for folder in (tmp_path / "flowers", tmp_path / "flowers" / odd):
+        with pytest.raises(InputError, match="is not UTF-8"):
+            load_data(str(folder), image_size=(8, 8))
+
+
 def test_of_many_skipped_files_a_few_are_named(tmp_path, capfd):
     save_pictures(tmp_path, 240)
     for number in range(12):
@@ -405,7 +422,23 @@ def test_a_cache_is_used_until_a_file_or_a_setting_changes(pictures, tmp_path, m
     assert load() == (first, 41)
 
 
+def test_a_cache_tells_folders_apart_whose_files_look_alike(tmp_path):
+    means = []
+    for value in (10, 200):
+        folder = tmp_path / str(value)
+        folder.mkdir()
+        for number in range(4):
+            Image.new("L", (8, 8), value).save(folder / f"{number}.bmp")
+            os.utime(folder / f"{number}.bmp", (0, 0))
+        data = load_data(str(folder), image_size=(8, 8), cache=str(tmp_path / "cache"))
+        means.append(data.train_images.mean())
+    assert means == [10, 200]
+
+
 def test_a_cache_that_cannot_be_written_is_one_line(pictures, tmp_path):
+    if os.path.isdir("/proc/self"):
+        with pytest.raises(InputError, match="choose another --cache"):
+            load_data(str(pictures), cache="/proc/nothing")
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="choose another --cache"):
         load_data(str(pictures), cache=str(tmp_path / "file" / "cache"))

@@ -1,6 +1,7 @@
 """Directions in the latent space that stand for attributes of the images."""
 
 import csv
+import hashlib
 import os
 import re
 
@@ -51,6 +52,8 @@ def attribute_of_run(run, attribute, attributes=None, data_dir=None):
         data = run.load_data(**places).head(config.max_train_images)
         vector, rows, counts = find_vector(model, data, attribute)
         norm = float(np.linalg.norm(vector))
+        if not norm:
+            raise InputError(f"attribute {attribute!r} makes no difference to the latent points")
         found = {
             "attribute": attribute,
             **counts,
@@ -59,7 +62,7 @@ def attribute_of_run(run, attribute, attributes=None, data_dir=None):
             "direction": (vector / norm).tolist(),
         }
         run.attributes.mkdir(exist_ok=True)
-        folder = run.attributes / re.sub(r"[^\w-]+", "_", attribute)
+        folder = run.attributes / file_name(attribute)
         with replacing(folder) as path:
             path.mkdir()
             write_json(path / "vector.json", found)
@@ -154,6 +157,12 @@ def choose_pair(data, attribute):
                 pair.append(getattr(data, f"{split}_images")[found[0]])
                 break
     return pair
+
+
+def file_name(attribute):
+    """A name for the folder of an attribute, another one for each attribute."""
+    name = re.sub(r"[^\w-]+", "_", attribute).strip("_")[:60]
+    return name if name == attribute else f"{name}-{hashlib.sha256(attribute.encode()).hexdigest()[:6]}"
 
 
 def _split(data, attribute):

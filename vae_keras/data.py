@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 
-from vae_keras.errors import InputError, check_name
+from vae_keras.errors import InputError, check_name, check_text
 from vae_keras.seeds import derive_seed
 from vae_keras.tfds_sets import (
     DEFAULT_IMAGE_SIZE,
@@ -144,6 +144,7 @@ def check_dataset_name(name):
     if is_folder(name):
         if not os.path.isdir(name):
             raise InputError(f"{name!r} is no folder of pictures")
+        check_text(name)
     elif not name.startswith("tfds:"):
         try:
             check_name("data set", name, KNOWN_DATASETS)

@@ -11,6 +11,14 @@ class DivergedError(ArithmeticError):
     """A loss became infinite or not a number during training."""
 
 
+def check_text(name):
+    """Raise `InputError` if a file's name holds bytes that are no UTF-8, which settings cannot."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise InputError(f"the name {name!r} is not UTF-8: give it another") from None
+
+
 def check_name(kind, name, known):
     """Return `name` if it is one of `known`; raise `InputError` with the nearest match if not."""
     if name in known:

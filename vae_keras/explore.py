@@ -53,7 +53,7 @@ def explore(runs, output, images, data_dir=None, overwrite=False):
         cli.import_tensorflow()
         from vae_keras.explorer import build_page
     signals.check()
-    data = runs[0].load_data(data_dir=data_dir or runs[0].read_config().data_dir)
+    data = runs[0].load_data(data_dir=data_dir or runs[0].read_config().data_dir, attributes=None)
     page, shown = build_page(runs, data, images)
     with replacing(output) as aside:
         aside.write_text(page, encoding="utf-8")

@@ -235,6 +235,8 @@ def describe_run(run):
     ]
     if run.read_config().latent_dim > 1:  # a plane to explore needs two
         lines.append(f"  python -m vae_keras.explore {run.directory}")
+    if run.read_config().attributes:
+        lines.append(f"  python -m vae_keras.attributes {run.directory} --attribute NAME")
     if run.tensorboard.exists():
         lines.append(f"  tensorboard --logdir {run.tensorboard}")
     return "\n".join(lines)

@@ -16,10 +16,11 @@ from sklearn.model_selection import train_test_split
 from tqdm import tqdm
 
 from vae_keras.attribute_table import read_attributes, rows_of
-from vae_keras.errors import InputError
+from vae_keras.errors import InputError, check_text
 from vae_keras.storage import stored_images
 
 FORMATS = ("BMP", "JPEG", "PNG", "WEBP")
+ENDINGS = (".bmp", ".jpe", ".jpeg", ".jpg", ".png", ".webp")
 MOST_SKIPPED = 0.05  # as a share of the files
 NAMED_FILES = 10  # in a message
 LARGE = 2**24  # pixels; larger pictures are decoded one at a time
@@ -36,19 +37,24 @@ class PictureFile:
     Attributes:
         name: Its path in the folder, with `/`.
         bytes: Its size.
-        modified: When it was changed, in nanoseconds.
+        changed: When its content or its permissions were changed last, in nanoseconds.
         problem: Why it cannot be used, as far as that is known without reading it; or "".
     """
 
     name: str
     bytes: int = 0
-    modified: int = 0
+    changed: int = 0
     problem: str = ""
 
     @property
     def class_name(self):
         """The sub-folder that it lies in, or "" for none."""
         return self.name.split("/")[0] if "/" in self.name else ""
+
+    @property
+    def looks_like_picture(self):
+        """Whether it is named as pictures are."""
+        return self.name.lower().endswith(ENDINGS)
 
 
 def read_folder(folder, size, channels, test_fraction, cache=None, attributes=None, expected=None):
@@ -78,9 +84,13 @@ def read_folder(folder, size, channels, test_fraction, cache=None, attributes=No
     if expected is not None:
         check_same_files(folder, listed, expected)
     table = None if attributes is None else read_attributes(attributes)
+    for name in sorted({file.class_name for file in listed}):
+        check_text(name)
     train, test = split_files(folder, len(listed), test_fraction)
     files = [listed[number] for number in (*train, *test)]
-    key = (DECODING, Image.__version__, [(file.name, file.bytes, file.modified) for file in files])
+    # Not when files were modified, which archives bring along and permissions do not change.
+    states = [(file.name, file.bytes, file.changed) for file in files]
+    key = (DECODING, Image.__version__, os.path.realpath(folder), states)
     images, notes = stored_images(
         (len(files), *size, channels), lambda images: _decode_all(folder, files, images), key, cache
     )
@@ -95,7 +105,7 @@ def read_folder(folder, size, channels, test_fraction, cache=None, attributes=No
         )
     columns, names = {"images": images[: len(good)]}, {}
     classes = sorted({file.class_name for file in good} - {""})
-    if classes:
+    if classes and all(file.class_name for file in good):
         columns["labels"] = np.array([classes.index(file.class_name) for file in good])
         names["class_names"] = tuple(classes)
     if table is not None:
@@ -141,7 +151,7 @@ def list_files(folder):
     if not found:
         raise InputError(f"{folder} holds no files: name a folder of pictures")
     found.sort(key=lambda file: file.name)
-    if any(file.class_name for file in found if not file.problem):
+    if any(file.class_name and file.looks_like_picture for file in found if not file.problem):
         found = [
             file if file.class_name or file.problem
             else dataclasses.replace(file, problem="lies beside the folders of the classes")
@@ -231,7 +241,7 @@ def _look_at(path, name):
     if not stat.S_ISREG(status.st_mode):  # to open a pipe could take forever
         return PictureFile(name, problem="is no file")
     problem = "" if status.st_size else "is empty"
-    return PictureFile(name, status.st_size, status.st_mtime_ns, problem)
+    return PictureFile(name, status.st_size, status.st_ctime_ns, problem)
 
 
 def _decode_all(folder, files, images):

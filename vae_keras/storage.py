@@ -1,5 +1,6 @@
 """Where decoded images lie while a model trains: in memory, or in a file that is mapped into it."""
 
+import errno
 import hashlib
 import math
 import os
@@ -54,7 +55,9 @@ def stored_images(shape, fill, key, cache=None):
                     notes = _fill_file(path, shape, fill)
                 with replacing(notes_file) as path:
                     np.savez(path, **notes)
-    except (PermissionError, NotADirectoryError, FileExistsError) as error:
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
         raise InputError(f"{cache} cannot be written ({error.strerror}): choose another --cache") from None
     with np.load(notes_file, allow_pickle=False) as archive:
         return np.memmap(images_file, np.uint8, "r", shape=shape), dict(archive)

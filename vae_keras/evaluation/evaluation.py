@@ -41,7 +41,7 @@ def evaluate_run(run, importance_samples=500, images=None, seed=0, data_dir=None
     config = run.read_config()
     with run.locked():
         model = load_model(run.model_file)
-        whole = run.load_data(data_dir=data_dir or config.data_dir)
+        whole = run.load_data(data_dir=data_dir or config.data_dir, attributes=None)
         data = whole.head(config.max_train_images)
         judge = Judge(whole) if whole.has_labels else None
         results, figure = evaluate(model, data, importance_samples, images, seed, judge)

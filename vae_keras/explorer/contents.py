@@ -4,6 +4,7 @@ import base64
 import dataclasses
 import io
 import math
+import os
 
 import numpy as np
 from matplotlib.colors import to_hex, to_rgb
@@ -109,7 +110,7 @@ def describe_page(runs, data):
     limits = plane_limits([trained.plane.project(trained.points) for trained in runs])
     names = data.class_names if data.test_labels is not None else ()
     return {
-        "data": data.name,
+        "data": os.path.basename(data.name) or data.name,  # not where a folder lies
         "imageShape": list(data.image_shape),
         "classes": [
             {"name": name, "light": to_hex(color), "dark": to_hex(_paler(color))}
@@ -209,7 +210,7 @@ def draw_atlas(model, plane, limits):
     Returns:
         Dictionary with `side`, the images along each side, and the `sheet` that holds them.
     """
-    side = min(ATLAS_SIDE, math.isqrt(SHEET_VALUES // math.prod(model.image_shape)))
+    side = max(2, min(ATLAS_SIDE, math.isqrt(SHEET_VALUES // math.prod(model.image_shape))))
     while True:
         x, y = np.meshgrid(np.linspace(*limits["x"], side), np.linspace(*limits["y"], side)[::-1])
         places = np.stack([x.ravel(), y.ravel()], axis=1)

@@ -54,15 +54,19 @@ function drawStrokes(canvas, strokes, width, place) {
 }
 
 // A drawing as an image like the test images: its longer side as long as the median of theirs, its
-// centre of mass where theirs lies in the mean, or as near as the image's borders let it. So MNIST's
-// digits were prepared.
+// centre of mass where theirs lies in the mean, or as nearly as the image's borders let it. So
+// MNIST's digits were prepared.
 function drawingToImage(strokes, [height, width, channels], { side, center }) {
   const points = strokes.flat();
   const axes = [0, 1].map((axis) => points.map((point) => point[axis]));
   const [first, last] = [Math.min, Math.max].map((end) => axes.map((values) => end(...values)));
   const stroke = STROKE * width;
-  const extent = Math.max(last[0] - first[0], last[1] - first[1], 0.1); // a dot stays small
-  const scale = (side - stroke) / extent;
+  const extents = [0, 1].map((axis) => Math.max(last[axis] - first[axis], 0.01));
+  const scale = Math.min(
+    (side - stroke) / Math.max(...extents, 0.1), // a dot stays small
+    (width - stroke) / extents[0],
+    (height - stroke) / extents[1],
+  );
   const canvas = makeCanvas(width, height);
   const draw = (shift) =>
     drawStrokes(canvas, strokes, stroke, (point) => point.map((value, axis) => value * scale + shift[axis]));
@@ -71,7 +75,7 @@ function drawingToImage(strokes, [height, width, channels], { side, center }) {
   const mass = centerOfMass(readCanvas(canvas, 1), width);
   draw(
     middle.map((value, axis) => {
-      const room = ([width, height][axis] - stroke - scale * (last[axis] - first[axis])) / 2;
+      const room = Math.max(0, [width, height][axis] - stroke - scale * (last[axis] - first[axis])) / 2;
       return value + Math.min(Math.max(center[axis] - mass[axis], -room), room);
     }),
   );

@@ -167,6 +167,10 @@ function showPlace(panel) {
   sheet.show(part("original"), state.nearest);
   part("original").setAttribute("aria-label", `Nearest test image, ${nameOf(state.nearest)}`);
   paint(part("rebuilt"), run.decode(run.point(state.nearest)), run.shape);
+  if (run.atlas) {
+    part("rebuilt").setAttribute("aria-label", "Its place on the plane, decoded");
+    part("rebuilt").nextElementSibling.textContent = "its place";
+  }
 }
 
 function drawMarks() {

@@ -33,6 +33,16 @@ def test_losses_shows_each_term_for_training_and_test():
     assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["training", "test"]
 
 
+def test_curves_over_decades_have_ticks_all_along():
+    rows = [
+        {"epoch": n + 1, "loss": loss, "val_loss": loss / 9} for n, loss in enumerate((900, 30, 2.0))
+    ]
+    axes = plots.plot_losses(rows).axes[0]
+    low, high = axes.get_ylim()
+    shown = [tick for tick in axes.get_yticks() if low <= tick <= high]
+    assert min(shown) < 1 and max(shown) >= 500 and len(shown) > 6
+
+
 def test_losses_of_an_autoencoder_has_no_kl():
     rows = [{name: value for name, value in row.items() if "kl" not in name} for row in ROWS]
     assert len(plots.plot_losses(rows).axes) == 2

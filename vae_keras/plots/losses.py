@@ -78,11 +78,16 @@ def _limits(curves):
 
 
 def tidy_axes(axes):
-    """Whole epochs, and a few plain numbers on a logarithmic scale that spans less than a decade."""
+    """Whole epochs, and a few plain numbers on a logarithmic scale, however little it spans."""
     axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
     for axis in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
         axis(matplotlib.ticker.FormatStrFormatter("%g"))
-    axes.yaxis.set_minor_locator(matplotlib.ticker.MaxNLocator(4))
-    axes.yaxis.set_major_locator(matplotlib.ticker.NullLocator())
+    low, high = axes.get_ylim()
+    if high > 20 * low:
+        axes.yaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_minor_locator(matplotlib.ticker.NullLocator())
+    else:
+        axes.yaxis.set_minor_locator(matplotlib.ticker.MaxNLocator(4))
+        axes.yaxis.set_major_locator(matplotlib.ticker.NullLocator())
     axes.grid(True, which="both", color="0.9")
     axes.spines[["top", "right"]].set_visible(False)

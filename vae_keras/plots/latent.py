@@ -49,11 +49,7 @@ def plot_latent_and_quantiles(points, labels=None, class_names=(), axis_names=AX
     scatter_classes(left, points, labels, class_names)
     scatter_classes(right, norm.cdf(points), labels, class_names)
     _add_legend(figure, labels, class_names)
-    label_axes(left, axis_names)
-    label_axes(right, [f"Φ({name})" if len(name) <= 6 else f"Φ of {name}" for name in axis_names])
-    right.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", adjustable="box")
-    left.set_title("Latent space")
-    right.set_title("p-values under the prior")
+    label_planes(left, right, axis_names)
     return figure
 
 
@@ -107,6 +103,15 @@ def scatter_pale(axes, points, label):
     """Draw points in grey, as what something else is compared with."""
     size = float(np.clip(20_000 / len(points), 3, 20))
     axes.scatter(*points.T, s=size, linewidths=0, color=PALE, label=label)
+
+
+def label_planes(left, right, axis_names):
+    """Titles and limits of the latent plane beside the same plane in p-values under the prior."""
+    label_axes(left, axis_names)
+    label_axes(right, [f"Φ({name})" if len(name) <= 6 else f"Φ of {name}" for name in axis_names])
+    right.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", adjustable="box")
+    left.set_title("Latent space")
+    right.set_title("p-values under the prior")
 
 
 def label_axes(axes, axis_names):

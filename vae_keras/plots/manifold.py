@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 from scipy.stats import norm
 
 from vae_keras.plots.images import tile
-from vae_keras.plots.latent import AXIS_NAMES, label_axes, scatter_classes
+from vae_keras.plots.latent import AXIS_NAMES, label_planes, scatter_classes
 
 GAP = 1  # pixel between two images, which would run together otherwise
 
@@ -63,9 +63,5 @@ def plot_lattice(points, places, labels=None, class_names=(), axis_names=AXIS_NA
         scatter_classes(axes, cloud, labels, class_names)
         for lines in (lattice.reshape(side, side, 2), lattice.reshape(side, side, 2).swapaxes(0, 1)):
             axes.plot(*lines.transpose(2, 1, 0), color="black", linewidth=0.6, zorder=3)
-    label_axes(left, axis_names)
-    label_axes(right, [f"Φ({name})" if len(name) <= 6 else f"Φ of {name}" for name in axis_names])
-    right.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", adjustable="box")
-    left.set_title("Latent space")
-    right.set_title("p-values under the prior")
+    label_planes(left, right, axis_names)
     return figure

@@ -26,6 +26,9 @@ def build_parser():
     parser.add_argument(
         "--images", type=int, metavar="N", help="only so many test images, chosen at random"
     )
+    parser.add_argument(
+        "--jobs", type=int, metavar="N", help="processes that share the work (the cores)"
+    )
     parser.add_argument("--data-dir", metavar="DIR", help="where tensorflow-datasets keeps its data")
     parser.add_argument(
         "--overwrite", action="store_true", help="replace evaluations of other images or samples"
@@ -39,12 +42,15 @@ def main(arguments=None):
     cli.run_command(lambda: evaluate_all(**vars(build_parser().parse_args(arguments))))
 
 
-def evaluate_all(runs, importance_samples, seed, images=None, data_dir=None, overwrite=False):
+def evaluate_all(
+    runs, importance_samples, seed, images=None, jobs=None, data_dir=None, overwrite=False
+):
     """Evaluate runs one after the other, and print one table."""
     runs = [Run(directory) for directory in runs]
     for name, value, least in (
         ("importance_samples", importance_samples, 1),
         ("images", images, 2),
+        ("jobs", jobs, 1),
         ("seed", seed, 0),
     ):
         if value is not None and value < least:
@@ -56,12 +62,15 @@ def evaluate_all(runs, importance_samples, seed, images=None, data_dir=None, ove
             _check_replaceable(run, images, importance_samples)
     with deferred_signals() as signals:  # an interrupted import fails in many ways
         cli.import_tensorflow()
+        import joblib
+
         from vae_keras.evaluation import evaluate_run
     signals.check()
+    processes = jobs or joblib.cpu_count()
     results = []
     for run in runs:
         print(f"evaluating {run.directory}", flush=True)
-        results.append(evaluate_run(run, importance_samples, images, seed, data_dir))
+        results.append(evaluate_run(run, importance_samples, images, seed, data_dir, processes))
         print(f"written: {run.evaluation_file}, {run.evaluation_figure}")
     print(describe(runs, results))
 

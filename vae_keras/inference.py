@@ -71,6 +71,10 @@ def predict(network, inputs, size):
 
     Every batch is filled up to `size`, because TensorFlow compiles anew for every shape.
     """
-    missing = np.repeat(inputs[-1:], size - len(inputs), axis=0)
-    outputs = network.predict_on_batch(np.concatenate([inputs, missing]))
-    return keras.tree.map_structure(lambda values: values[: len(inputs)], outputs)
+    count = len(keras.tree.flatten(inputs)[0])
+
+    def fill_up(values):
+        return np.concatenate([values, np.repeat(values[-1:], size - count, axis=0)])
+
+    outputs = network.predict_on_batch(keras.tree.map_structure(fill_up, inputs))
+    return keras.tree.map_structure(lambda values: values[:count], outputs)

@@ -20,7 +20,9 @@ from vae_keras.seeds import derive_seed
 SAMPLES = 10_000  # drawn for the gaps of the latent space and for the judge
 
 
-def evaluate_run(run, importance_samples=500, images=None, seed=0, data_dir=None):
+def evaluate_run(
+    run, importance_samples=500, images=None, seed=0, data_dir=None, processes=1
+):
     """Evaluate a finished run; write `evaluation.json` and `figures/evaluation.png` into it.
 
     Args:
@@ -29,6 +31,7 @@ def evaluate_run(run, importance_samples=500, images=None, seed=0, data_dir=None
         images: Evaluate on so many of the test images, chosen at random; None for all.
         seed: Integer that decides every draw.
         data_dir: Where tensorflow-datasets keeps its data; None for where it was in training.
+        processes: How many may share the work of the bound.
 
     Returns:
         What `evaluate` returned.
@@ -44,7 +47,9 @@ def evaluate_run(run, importance_samples=500, images=None, seed=0, data_dir=None
         whole = run.load_data(data_dir=data_dir or config.data_dir, attributes=None)
         data = whole.head(config.max_train_images)
         judge = Judge(whole) if whole.has_labels else None
-        results, figure = evaluate(model, data, importance_samples, images, seed, judge)
+        results, figure = evaluate(
+            model, data, importance_samples, images, seed, judge, processes
+        )
         run.figures.mkdir(exist_ok=True)
         with replacing(run.evaluation_figure) as path:
             figure.savefig(path, dpi=150)
@@ -52,7 +57,9 @@ def evaluate_run(run, importance_samples=500, images=None, seed=0, data_dir=None
     return results
 
 
-def evaluate(model, data, importance_samples=500, images=None, seed=0, judge=None):
+def evaluate(
+    model, data, importance_samples=500, images=None, seed=0, judge=None, processes=1
+):
     """Every figure of merit of a model on test images.
 
     Args:
@@ -62,6 +69,7 @@ def evaluate(model, data, importance_samples=500, images=None, seed=0, judge=Non
         images: Evaluate on so many of the test images, chosen at random; None for all.
         seed: Integer that decides every draw.
         judge: `Judge` of samples; None for one of this data, where it has labels.
+        processes: How many may share the work of the bound.
 
     Returns:
         Tuple of a dictionary for JSON and a `Figure`. The dictionary has `settings`;
@@ -91,7 +99,12 @@ def evaluate(model, data, importance_samples=500, images=None, seed=0, judge=Non
             model, images, **encoded, seed=derive_seed(seed, "draws")
         )
         bounds = likelihood.importance_weighted_bounds(
-            model, images, **encoded, samples=importance_samples, seed=derive_seed(seed, "bound")
+            model,
+            images,
+            **encoded,
+            samples=importance_samples,
+            seed=derive_seed(seed, "bound"),
+            processes=processes,
         )
         results["likelihood"] = _summarise_likelihood(model, results["loss"]["draws"], bounds)
         results["information"] = _summarise_information(encoded, seed)

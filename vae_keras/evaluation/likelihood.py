@@ -1,13 +1,20 @@
 """How well a model explains images: its loss, the ELBO and the log-likelihood."""
 
+import functools
 import math
 
+import keras
 import numpy as np
 from tqdm import tqdm
 
 from vae_keras.data import scale
+from vae_keras.evaluation.decoding import rearrange
 from vae_keras.inference import batch_size, predict
 from vae_keras.losses import elbo, kl_divergence
+from vae_keras.workers import map_with_model
+
+DECODED_IN_TASK = 10_000
+DECODED_IN_PROCESS = 100_000  # in the time that a process takes to start
 
 
 def losses_over_draws(model, images, mean, log_var, draws=10, seed=0):
@@ -76,7 +83,7 @@ def losses_through_the_mean(model, images, encoded):
     }
 
 
-def importance_weighted_bounds(model, images, mean, log_var, samples=500, seed=0):
+def importance_weighted_bounds(model, images, mean, log_var, samples=500, seed=0, processes=1):
     """Lower bound on the log-likelihood of each image, in nats.
 
     log 1/K Σₖ p(x|zₖ)·p(zₖ) / q(zₖ|x) with zₖ drawn from q(z|x). Its expectation is the
@@ -90,7 +97,10 @@ def importance_weighted_bounds(model, images, mean, log_var, samples=500, seed=0
         images: uint8 array `(count, height, width, channels)`.
         mean, log_var: The posterior of each image, arrays `(count, latent_dim)`.
         samples: The number K.
-        seed: Integer that decides the draws.
+        seed: Integer that decides the draws. Every image has its own, so that the bounds
+            depend on the number of processes by rounding only.
+        processes: Share the work among so many, with one thread each. Fewer are started,
+            or none, where that would take longer than the work.
 
     Returns:
         float64 array `(count,)`.
@@ -98,25 +108,19 @@ def importance_weighted_bounds(model, images, mean, log_var, samples=500, seed=0
     Reference:
         Burda, Grosse & Salakhutdinov 2016, https://arxiv.org/abs/1509.00519.
     """
-    random = np.random.default_rng(seed)
-    at_once = min(samples, batch_size(model))
-    images_at_once = batch_size(model) // at_once
-    size = at_once * images_at_once
-    bounds = np.empty(len(images))
+    at_once = max(1, DECODED_IN_TASK // samples)
+    parts = [slice(start, start + at_once) for start in range(0, len(images), at_once)]
+    tasks = [
+        (images[part], mean[part], log_var[part], samples, seed, part.start) for part in parts
+    ]
+    processes = max(1, min(processes, len(images) * samples // DECODED_IN_PROCESS))
+    bounds = []
     with tqdm(total=len(images) * samples, desc="importance samples", unit="decode", unit_scale=True,
               leave=False, disable=None) as bar:  # fmt: skip
-        for start in range(0, len(images), images_at_once):
-            part = slice(start, start + images_at_once)
-            total = np.full(len(images[part]), -np.inf)
-            for done in range(0, samples, at_once):
-                count = min(at_once, samples - done)
-                weights = _log_weights(
-                    model, images[part], mean[part], log_var[part], count, random, size
-                )
-                total = np.logaddexp(total, np.logaddexp.reduce(weights))
-                bar.update(weights.size)
-            bounds[part] = total - math.log(samples)
-    return bounds
+        for found in map_with_model(_bounds, model, tasks, processes):
+            bounds.append(found)
+            bar.update(len(found) * samples)
+    return np.concatenate(bounds)
 
 
 def bits_per_dimension(log_likelihood, pixels, steps=255):
@@ -136,27 +140,64 @@ def bits_per_dimension(log_likelihood, pixels, steps=255):
     return -log_likelihood / (pixels * math.log(2)) + math.log2(steps)
 
 
-def _log_weights(model, images, mean, log_var, count, random, size):
-    """log p(x|z) + log p(z) − log q(z|x) for `count` draws of each image, `(count, images)`.
+class Scorer(keras.Model):
+    """The weighted reconstruction term of images that are decoded from given points, `(batch,)`."""
 
-    They are decoded at once, in a batch filled up to `size`.
+    def __init__(self, model, batch_size):
+        super().__init__()
+        self.model, self.batch_size = model, batch_size
+        self.decoder = rearrange(model.decoder, batch_size)
+
+    def call(self, inputs):
+        return self.model.reconstruction_loss(inputs["images"], self.decoder(inputs["z"]))
+
+
+_scorer = functools.lru_cache(maxsize=1)(Scorer)  # TensorFlow traces every new one
+
+
+def _bounds(model, images, mean, log_var, samples, seed, first):
+    """The bounds of some images, the first of which has the given number."""
+    size = max(8, batch_size(model) // 8)  # larger batches leave the cache of a core
+    scorer = _scorer(model, size)
+    at_once = min(samples, size)
+    images_at_once = size // at_once
+    bounds = np.empty(len(images))
+    for start in range(0, len(images), images_at_once):
+        part = slice(start, start + images_at_once)
+        count = len(images[part])
+        random = [np.random.default_rng((seed, first + start + i)) for i in range(count)]
+        total = np.full(count, -np.inf)
+        for done in range(0, samples, at_once):
+            shape = (min(at_once, samples - done), mean.shape[1])
+            noise = np.stack([each.standard_normal(shape, np.float32) for each in random], axis=1)
+            weights = _log_weights(scorer, images[part], mean[part], log_var[part], noise)
+            total = np.logaddexp(total, np.logaddexp.reduce(weights))
+        bounds[part] = total - math.log(samples)
+    return bounds
+
+
+def _log_weights(scorer, images, mean, log_var, noise):
+    """log p(x|z) + log p(z) − log q(z|x) for z drawn with the given noise, `(draws, images)`.
+
+    They are decoded at once.
     """
-    noise = random.standard_normal((count, *mean.shape), np.float32)
     z = mean + np.exp(0.5 * log_var) * noise
     # Of p(z) / q(z|x), what both have in common, (2π)^(−d/2), is left out.
     log_prior = -0.5 * np.sum(np.square(z), axis=-1, dtype=np.float64)
     log_posterior = -0.5 * np.sum(np.square(noise) + log_var, axis=-1, dtype=np.float64)
-    repeated = np.broadcast_to(images, (count, *images.shape)).reshape(-1, *images.shape[1:])
-    losses = _reconstruction_losses(model, repeated, z.reshape(-1, z.shape[-1]), size)
+    repeated = np.broadcast_to(scale(images), (len(z), *images.shape)).reshape(-1, *images.shape[1:])
+    inputs = {"z": z.reshape(-1, z.shape[-1]), "images": repeated}
+    losses = np.float64(predict(scorer, inputs, scorer.batch_size))
+    model = scorer.model
     log_likelihood = elbo(
         model.reconstruction, losses, 0.0, model.reconstruction_weight, math.prod(model.image_shape)
     )
-    return log_likelihood.reshape(count, -1) + log_prior - log_posterior
+    return log_likelihood.reshape(len(z), -1) + log_prior - log_posterior
 
 
-def _reconstruction_losses(model, images, z, size=None):
+def _reconstruction_losses(model, images, z):
     """The weighted reconstruction term of each image decoded from its z, float64 `(count,)`."""
-    size = size or batch_size(model)
+    size = batch_size(model)
     losses = []
     for start in range(0, len(z), size):
         reconstructions = predict(model.decoder, z[start : start + size], size)

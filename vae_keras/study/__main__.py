@@ -93,7 +93,7 @@ def parse(arguments):
     if remark:
         print(remark)
     training = {
-        "jobs": options.get("jobs", runner.default_jobs()),
+        "jobs": options.get("jobs", -1),  # all cores
         "scheduler": options.get("scheduler"),
     }
     if options.get("report_only"):

@@ -22,6 +22,7 @@ def evaluate_runs(planned):
     Args:
         planned: List of `PlannedRun`.
     """
+    import joblib
     from tqdm import tqdm
 
     from vae_keras.evaluation import evaluate_run
@@ -32,7 +33,7 @@ def evaluate_runs(planned):
         if item.finished and item.run.model_file.exists() and not _is_evaluated(item)
     ]
     for item in tqdm(todo, desc="evaluated", unit="run", leave=False, disable=None):
-        evaluate_run(item.run, IMPORTANCE_SAMPLES)
+        evaluate_run(item.run, IMPORTANCE_SAMPLES, processes=joblib.cpu_count())
 
 
 def collect_evaluations(planned):

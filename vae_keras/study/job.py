@@ -15,11 +15,11 @@ from vae_keras.config import FitConfig
 from vae_keras.errors import InputError
 from vae_keras.runs import Run, differing_settings
 from vae_keras.signals import deferred_signals
+from vae_keras.workers import THREADS
 
 ATTEMPTS = 3
 POLL = 0.2  # seconds
 PATIENCE = 60.0  # seconds for a training to stop, or for another one to give its folder back
-THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 STOPPED = "stopped"
 
 

@@ -4,7 +4,6 @@ import contextlib
 import csv
 import dataclasses
 import importlib.util
-import os
 import re
 import threading
 import uuid
@@ -152,7 +151,7 @@ def train_runs(planned, directory, jobs, scheduler=None):
     Args:
         planned: List of `PlannedRun`, of which some may be finished.
         directory: Folder of the study, made if it is not there.
-        jobs: Runs at a time on this machine.
+        jobs: Runs at a time on this machine, −1 for as many as it has cores.
         scheduler: Address of a Dask scheduler whose workers train instead; the folder must
             be theirs, too.
 
@@ -295,8 +294,3 @@ class _Progress:
             f"{len(self._finished)}/{len(self._planned)} runs   {item.name}   "
             f"test loss {loss:.2f} after {item.config.epochs} epochs"
         )
-
-
-def default_jobs():
-    """One run for each core that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -38,11 +38,37 @@ def test_a_table_is_read_by_name_whatever_its_rows_order(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "file,Smiling,Male\na.jpg,1,-1\nb.jpg,-1,1\n",
+        "file;Smiling;Male\r\na.jpg;1;-1\r\nb.jpg;-1;1\r\n",
+        "file\tSmiling\tMale\na.jpg\t1\t-1\nb.jpg\t-1\t1\n",
+        "2\nSmiling Male \na.jpg  1 -1\nb.jpg -1  1\n",  # as CelebA comes
+    ],
+    ids=["commas", "semicolons", "tabs", "CelebA"],
+)
+def test_tables_of_several_kinds_say_the_same(text, tmp_path):
+    table = read_attributes(write(tmp_path / "list.txt", text))
+    assert table.names == ("Smiling", "Male")
+    assert table.rows == {"a.jpg": [1, -1], "b.jpg": [-1, 1]}
+
+
+def test_pictures_without_a_row_are_counted(tmp_path, capsys):
+    table = read_attributes(write(tmp_path / "list.csv", HEADER + "a.png,,\n"))
+    assert np.isnan(rows_of(table, ["a.png"])).all()
+    assert capsys.readouterr().err == ""
+    rows_of(table, ["a.png", "b.png", "c/d.png"])
+    expected = "list.csv has no row for 2 of 3 pictures, such as b.png\n"
+    assert capsys.readouterr().err.endswith(expected)
+
+
+@pytest.mark.parametrize(
     "text, message",
     [
         ("", "must have a header and rows"),
         (HEADER, "must have a header and rows"),
         ("file\na.png\n", "must have a header and rows"),
+        ("2\n", "must have a header and rows"),
         ("file,bright,bright\na.png,1,1\n", "needs a name of its own"),
         (HEADER + "a.png,1\n", "row 2: 2 attributes expected, received 1"),
         (HEADER + "a.png,1,2\na.png,1,2\n", "row 3: 'a.png' has a row already"),

@@ -336,6 +336,24 @@ def test_unreadable_files_are_skipped_and_unreadable_folders_refused(as_nobody, 
         load_data(str(pictures), image_size=(8, 8))
 
 
+@pytest.mark.parametrize("error", [OSError(errno.EIO, os.strerror(errno.EIO)), MemoryError()], ids=["disk", "memory"])
+def test_a_failure_that_may_pass_leaves_no_picture_out(error, tmp_path, monkeypatch):
+    pictures, cache = save_pictures(tmp_path / "pictures", 40), str(tmp_path / "cache")
+    decode = folders.decode_image
+
+    def fail_once(path, *arguments):
+        if path.endswith("007.png"):
+            raise error
+        return decode(path, *arguments)
+
+    monkeypatch.setattr(folders, "decode_image", fail_once)
+    with pytest.raises(InputError, match="007.png cannot be read: .*try again"):
+        load_data(str(pictures), image_size=(8, 8), cache=cache)
+    monkeypatch.undo()
+    data = load_data(str(pictures), image_size=(8, 8), cache=cache)
+    assert len(data.train_images) + len(data.test_images) == 40
+
+
 def test_any_name_will_do(tmp_path, folder_config):
     pictures = save_pictures(tmp_path / "my pictures ♥", 20)
     for name in NAMES:

@@ -2,7 +2,9 @@
 
 import csv
 import dataclasses
+import io
 import math
+import sys
 import unicodedata
 
 import numpy as np
@@ -26,10 +28,11 @@ class AttributeTable:
 
 
 def read_attributes(path):
-    """Read a CSV file: a header, then a row for each picture, its file's name first, then numbers.
+    """Read a table: a header, then a row for each picture, its file's name first, then numbers.
 
     Args:
-        path: The file. Numbers may be 0 and 1, −1 and 1, or any others; an empty cell is not known.
+        path: A CSV file, with commas, semicolons or tabs; or CelebA's own `list_attr_celeba.txt`,
+            with blanks. Numbers may be 0 and 1, −1 and 1, or any others; an empty cell is not known.
 
     Returns:
         `AttributeTable`.
@@ -39,7 +42,7 @@ def read_attributes(path):
     """
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
-            lines = [line for line in csv.reader(file) if any(map(str.strip, line))]
+            lines = [cells for cells in _split(file.read()) if any(map(str.strip, cells))]
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
     except (UnicodeDecodeError, csv.Error) as error:
@@ -69,6 +72,8 @@ def read_attributes(path):
 def rows_of(table, names):
     """The attributes of pictures, found by their path in the folder or by the file's name alone.
 
+    How many pictures have no row is said on stderr.
+
     Args:
         table: `AttributeTable`.
         names: Paths of the files in their folder.
@@ -79,18 +84,23 @@ def rows_of(table, names):
     Raises:
         InputError: If the table has a row for none of them.
     """
-    unknown = [math.nan] * len(table.names)
-    values = []
-    for name in map(_normal, names):
-        row = table.rows.get(name)
-        values.append(row or table.rows.get(name.rpartition("/")[2], unknown))
-    values = np.array(values, np.float32)
-    if np.isnan(values).all():
+    rows = [
+        table.rows.get(name) or table.rows.get(name.rpartition("/")[2]) for name in map(_normal, names)
+    ]
+    missing = [name for name, row in zip(names, rows) if row is None]
+    if len(missing) == len(names):
         raise InputError(
             f"{table.path} has no row for any of the {len(names):,} pictures, such as {names[0]}: its "
             "first column must be the names of their files"
         )
-    return values
+    if missing:
+        print(
+            f"warning: {table.path} has no row for {len(missing):,} of {len(names):,} pictures, such as "
+            f"{missing[0]}",
+            file=sys.stderr,
+        )
+    unknown = [math.nan] * len(table.names)
+    return np.array([row or unknown for row in rows], np.float32)
 
 
 def split_by(values, name):
@@ -114,6 +124,15 @@ def split_by(values, name):
     # Where the median is the largest value, as of many ones and a few zeros, those below it differ.
     threshold = min(np.median(values[known]), distinct[-2]) if len(distinct) > 2 else distinct[0]
     return known, values > threshold
+
+
+def _split(text):
+    """The cells of each line."""
+    first, _, rest = text.partition("\n")
+    if first.strip().isdecimal():  # CelebA's list: the number of pictures, then a header without "file"
+        header, *rows = rest.splitlines() or [""]
+        return [["file", *header.split()], *map(str.split, rows)]
+    return csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count))
 
 
 def _number(text, place):

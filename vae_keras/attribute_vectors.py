@@ -9,7 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from vae_keras import plots
-from vae_keras.attribute_table import split_by
+from vae_keras.attribute_table import read_attributes, split_by
 from vae_keras.data import is_folder
 from vae_keras.errors import InputError, check_name
 from vae_keras.files import replacing
@@ -47,6 +47,8 @@ def attribute_of_run(run, attribute, attributes=None, data_dir=None):
         if not is_folder(config.dataset):
             raise InputError(f"--attributes is for folders of pictures, and this is a run on {config.dataset}")
         places["attributes"] = os.path.abspath(attributes)
+    if places["attributes"]:  # before a folder of pictures is decoded
+        check_name("attribute", attribute, read_attributes(places["attributes"]).names)
     with run.locked():
         model = load_model(run.model_file)
         data = run.load_data(**places).head(config.max_train_images)

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import errno
 import functools
 import os
 import stat
@@ -26,6 +27,10 @@ NAMED_FILES = 10  # in a message
 LARGE = 2**24  # pixels; larger pictures are decoded one at a time
 DECODING = 1  # to be raised with every change of what decode_image makes of a file
 FILES_AT_ONCE = 32  # in a call of the pipeline, which costs as much as a small picture
+
+UNREADABLE = "cannot be read: "  # and what the system says
+# Why a file may never be readable; any other error of the system can pass, and hides a good picture.
+LASTING = (errno.EACCES, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOENT, errno.EPERM)
 
 _one_large_picture = threading.Lock()
 
@@ -78,7 +83,7 @@ def read_folder(folder, size, channels, test_fraction, cache=None, attributes=No
 
     Raises:
         InputError: If the folder is not what was expected, more than 5% of its files are no
-            pictures, or too few are left.
+            pictures, too few are left, or the system fails to read one for a reason that may pass.
     """
     listed = list_files(folder)
     if expected is not None:
@@ -237,7 +242,7 @@ def _look_at(path, name):
     try:
         status = os.stat(path)
     except OSError as error:  # a link to nothing, or to itself
-        return PictureFile(name, problem=f"cannot be read: {error.strerror}")
+        return PictureFile(name, problem=f"{UNREADABLE}{error.strerror}")
     if not stat.S_ISREG(status.st_mode):  # to open a pipe could take forever
         return PictureFile(name, problem="is no file")
     problem = "" if status.st_size else "is empty"
@@ -265,6 +270,7 @@ def _decode_all(folder, files, images):
             filled += len(decoded)
             for number in reasons.nonzero()[0]:
                 problems[looked_at + int(number)] = reasons[number].decode()
+                _check_lasting(folder, files[looked_at + int(number)], reasons[number].decode())
             _check_skipped(folder, files, problems)
             looked_at += len(reasons)
             bar.update(len(reasons))
@@ -300,13 +306,22 @@ def _decode_some(folder, files, shape, numbers):
 
 
 def _reason(error):
+    if isinstance(error, MemoryError):
+        error = OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
     if isinstance(error, UnidentifiedImageError):
         return "is no PNG, JPEG, BMP or WebP picture"
     if isinstance(error, Image.DecompressionBombError):
         return f"has more than {2 * Image.MAX_IMAGE_PIXELS / 1e6:.0f} million pixels"
     if isinstance(error, OSError) and error.strerror:
-        return f"cannot be read: {error.strerror}"
+        return f"{UNREADABLE}{error.strerror}"
     return f"is damaged: {error or type(error).__name__}"
+
+
+def _check_lasting(folder, file, reason):
+    """Raise `InputError` if a file may be readable another time: a cache would miss it for good."""
+    said = reason.removeprefix(UNREADABLE)
+    if said != reason and said not in map(os.strerror, LASTING):
+        raise InputError(f"{os.path.join(folder, file.name)} {reason}; if that passes, try again")
 
 
 def _check_skipped(folder, files, problems):

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from vae_keras import cli
+from vae_keras.errors import InputError
 
 THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 IDLE = 10  # seconds that a process without work stays
@@ -25,11 +26,15 @@ def map_with_model(function, model, arguments, processes=1):
 
     Yields:
         The results, in the order of `arguments`.
+
+    Raises:
+        InputError: If one of the processes is killed.
     """
     if processes == 1:
         yield from (function(model, *each) for each in arguments)
         return
     import joblib
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "model.keras"
@@ -42,7 +47,13 @@ def map_with_model(function, model, arguments, processes=1):
             idle_worker_timeout=IDLE,
         ):
             tasks = (joblib.delayed(_apply)(function, *each) for each in arguments)
-            yield from joblib.Parallel(return_as="generator")(tasks)
+            try:
+                yield from joblib.Parallel(return_as="generator")(tasks)
+            except TerminatedWorkerError:
+                raise InputError(
+                    f"one of {processes} processes was killed, perhaps for want of memory: start fewer "
+                    "with --jobs"
+                ) from None
 
 
 def _load(path):

@@ -89,6 +89,17 @@ function makeSliders(panel) {
     });
     panel.part("sliders").append(label);
   }
+  if (!panel.run.sliders.length) return;
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = "All to 0";
+  button.addEventListener("click", () => {
+    for (const input of panel.part("sliders").querySelectorAll("input")) {
+      input.value = 0;
+      input.dispatchEvent(new Event("input"));
+    }
+  });
+  panel.part("sliders").append(button);
 }
 
 // Pointer and keys on a plane.
@@ -190,7 +201,7 @@ function nameOf(index) {
 }
 
 function describePlace(run, place) {
-  return place.map((value, i) => `${run.coordinates[i]} ${format(value)}`).join(", ");
+  return place.map((value, i) => `${run.coordinates[i]}\u00a0${format(value)}`).join(", ");
 }
 
 function announce() {

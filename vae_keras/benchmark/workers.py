@@ -1,6 +1,7 @@
 """Processes that train steps when they are told to, and wait meanwhile."""
 
 import multiprocessing
+import sys
 import time
 
 from vae_keras import cli
@@ -47,6 +48,9 @@ class Worker:
 
 def _work(connection, threads, images, batch_size, contestants):
     if "plain PyTorch" in dict(contestants):
+        # Triton brings an LLVM of its own, and a process that has TensorFlow's already, as one
+        # started by a script or a notebook does, would abort. On a CPU it has no use.
+        sys.modules["triton"] = None
         import torch
 
         torch.set_num_threads(threads)

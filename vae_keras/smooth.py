@@ -1,6 +1,7 @@
 """Smooth activations and their derivatives, and the fast way to train through them."""
 
 import math
+import os
 
 import keras
 from keras import ops
@@ -96,8 +97,21 @@ def _fused_where_shapes_are_fixed(value):
     return choose
 
 
+def _use_wide_vectors():
+    """Let XLA use the vectors of 512 bits that some processors have: a quarter less time.
+
+    Unless told otherwise it keeps to 256. It reads its flags when it compiles for the first time,
+    and ends the process if it does not know one: hence the version.
+    """
+    import tensorflow as tf
+
+    if tf.__version__.startswith("2.21."):
+        os.environ.setdefault("XLA_FLAGS", "--xla_cpu_prefer_vector_width=512")
+
+
 VALUES = {name: _value(function) for name, function in SMOOTH_FUNCTIONS.items()}
 if keras.backend.backend() == "tensorflow":
+    _use_wide_vectors()
     FOR_TRAINING = {name: _fused(function) for name, function in SMOOTH_FUNCTIONS.items()}
     FOR_INFERENCE = {name: _fused_where_shapes_are_fixed(value) for name, value in VALUES.items()}
 else:

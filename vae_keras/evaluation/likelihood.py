@@ -8,7 +8,7 @@ import numpy as np
 from tqdm import tqdm
 
 from vae_keras.data import scale
-from vae_keras.evaluation.decoding import rearrange
+from vae_keras.decoding import decode_batch
 from vae_keras.inference import batch_size, predict
 from vae_keras.losses import elbo, kl_divergence
 from vae_keras.workers import map_with_model
@@ -146,10 +146,11 @@ class Scorer(keras.Model):
     def __init__(self, model, batch_size):
         super().__init__()
         self.model, self.batch_size = model, batch_size
-        self.decoder = rearrange(model.decoder, batch_size)
 
     def call(self, inputs):
-        return self.model.reconstruction_loss(inputs["images"], self.decoder(inputs["z"]))
+        return self.model.reconstruction_loss(
+            inputs["images"], decode_batch(self.model.decoder, inputs["z"])
+        )
 
 
 _scorer = functools.lru_cache(maxsize=1)(Scorer)  # TensorFlow traces every new one

@@ -55,21 +55,22 @@ SMOOTH_FUNCTIONS = {"gelu": gelu, "gelu_tanh": gelu_tanh, "mish": mish, "silu": 
 
 
 def _fused(function):
-    """The function for training with TensorFlow: one kernel gives value and derivative.
+    """The function for training with TensorFlow: one kernel forward, one backward.
 
     Written out, a smooth activation is many operations, each of which reads and writes
-    the whole tensor, forward and backward. XLA compiles them into one pass; the backward
-    pass is a single product with the derivative that was kept. Of all ways tried this was
-    the fastest on a CPU; compiling the whole training step was slower than none of it.
+    the whole tensor, forward and backward. XLA compiles those of either direction into one
+    pass. To compute the shared parts again in the backward pass takes less time than to keep
+    the derivative: with two outputs XLA makes several passes. Of all ways tried this was the
+    fastest on a CPU; compiling the whole training step was slower than none of it.
     """
     import tensorflow as tf
 
-    kernel = tf.function(function, jit_compile=True)
+    forward = tf.function(lambda x: function(x)[0], jit_compile=True)
+    backward = tf.function(lambda x, upstream: upstream * function(x)[1], jit_compile=True)
 
     @tf.custom_gradient
     def fused(x):
-        value, derivative = kernel(x)
-        return value, lambda upstream: upstream * derivative
+        return forward(x), lambda upstream: backward(x, upstream)
 
     return fused
 

@@ -1,4 +1,7 @@
 import math
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -41,10 +44,12 @@ def test_activation_is_what_its_name_says(name):
 
 def derivative(name, x, **arguments):
     x = tf.constant(x, tf.float32)
+    upstream = tf.random.stateless_uniform(x.shape, seed=(0, 0), minval=1.0, maxval=2.0)
     with tf.GradientTape() as tape:
         tape.watch(x)
         value = activation_layer(name)(x, **arguments)
-    return np.asarray(value, np.float64), np.asarray(tape.gradient(value, x), np.float64)
+    gradient = tape.gradient(value, x, upstream) / upstream
+    return np.asarray(value, np.float64), np.asarray(gradient, np.float64)
 
 
 PHI = 0.5 * (1 + erf(X / math.sqrt(2)))
@@ -78,6 +83,31 @@ def test_inference_is_compiled_where_shapes_are_fixed_and_only_there(name):
         assert ("PartitionedCall" in calls or "StatefulPartitionedCall" in calls) == compiled
         measured = np.asarray(graph(tf.constant(x)), np.float64)
         assert np.all(np.abs(measured - FORMULAS[name]) <= 1e-6 * np.maximum(1, np.abs(X)))
+
+
+WIDTH = "xla_cpu_prefer_vector_width"
+COMPILE = """
+import os, sys, numpy as np
+from vae_keras.activations import activation_layer
+before = os.environ.get("XLA_FLAGS")
+activation_layer("gelu")(np.ones(64, np.float32), training=True)
+assert os.environ.get("XLA_FLAGS") == before
+"""
+
+
+@pytest.mark.skipif(not tf.__version__.startswith("2.21."), reason="flags known of TensorFlow 2.21")
+@pytest.mark.parametrize("wanted, width", [("", 512), (f"--{WIDTH}=128", 128)])
+def test_xla_uses_wide_vectors_unless_told_otherwise(tmp_path, wanted, width):
+    # What the user set is kept, and XLA's own record of its settings is read.
+    environment = {**os.environ, "XLA_FLAGS": f"--xla_dump_to={tmp_path} --xla_dump_hlo_as_text {wanted}"}
+    subprocess.run([sys.executable, "-c", COMPILE], env=environment, check=True)
+    settings = [path.read_text() for path in tmp_path.glob("*debug_options")]
+    assert settings and all(f"{WIDTH}: {width}" in text for text in settings)
+
+
+def test_the_environment_without_xla_flags_is_left_so():
+    environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
+    subprocess.run([sys.executable, "-c", COMPILE], env=environment, check=True)
 
 
 @pytest.mark.parametrize("training", [False, True])

@@ -3,6 +3,7 @@ import importlib.util
 import numpy as np
 import pytest
 
+from vae_keras.benchmark import __main__ as benchmark
 from vae_keras.benchmark.flops import flops_per_image
 from vae_keras.benchmark.workers import Worker
 from vae_keras.config import make_config
@@ -31,3 +32,32 @@ def test_a_worker_times_blocks_of_steps(contestant):
         assert 0 < seconds[0] < seconds[1] < 60
     finally:
         worker.close()
+
+
+@pytest.fixture
+def short_benchmark(monkeypatch):
+    tested = {"vae_keras": ("leaky_relu", "gelu"), "plain Keras": ("gelu",)}
+    monkeypatch.setattr(benchmark, "TESTED", tested)
+    monkeypatch.setattr("sys.argv", ["benchmark", "--blocks", "2", "--steps", "1", "--batch-size", "4"])
+
+
+def test_the_command_prints_a_row_for_every_contestant(short_benchmark, capsys):
+    benchmark.main()
+    lines = capsys.readouterr().out.splitlines()
+    assert "batch 4, 89.1 MFLOP per image" in lines[0]
+    rows = {tuple(line[:36].split()): line[36:].split() for line in lines if "%" in line}
+    ours, gelu, plain = (
+        rows[name] for name in (("vae_keras", "leaky_relu"), ("vae_keras", "gelu"), ("plain", "Keras", "gelu"))
+    )
+    assert ours[2] == "1.00" and float(gelu[2]) > 0 and float(plain[0]) > 0
+    side_by_side = [line.split() for line in lines if line.startswith(("leaky_relu", "gelu"))]
+    assert [row[0] for row in side_by_side] == ["leaky_relu", "gelu"]
+    assert all(int(row[1].replace(",", "")) > 0 for row in side_by_side)
+
+
+@pytest.mark.parametrize("option", ["--blocks", "--steps", "--batch-size"])
+def test_a_number_out_of_range_is_one_line(option, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["benchmark", option, "0"])
+    with pytest.raises(SystemExit, match="2"):
+        benchmark.main()
+    assert capsys.readouterr().err.count("\n") == 1

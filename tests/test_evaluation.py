@@ -16,7 +16,7 @@ from vae_keras import VAE, build_model, evaluation, inference, make_config, plot
 from vae_keras.data import ImageData, load_data
 from vae_keras.errors import InputError
 from vae_keras.evaluate import SECTIONS
-from vae_keras.evaluation import judge, likelihood
+from vae_keras.evaluation import decoding, judge, likelihood
 from vae_keras.inference import decode_points, encode_images
 from vae_keras.runs import Run
 
@@ -142,6 +142,72 @@ def test_bounds_do_not_depend_on_how_the_work_is_cut(runs, monkeypatch):
     monkeypatch.setattr(likelihood, "DECODED_IN_TASK", 10**6)
     monkeypatch.setattr(inference, "VALUES_AT_ONCE", 72 * 28 * 28)
     np.testing.assert_allclose(bounds(processes=1), alone, rtol=1e-5)
+
+
+REARRANGED = {
+    "digits": {},
+    "normalised": {"normalization": "batch", "normalization_position": "before", "dropout": 0.2},
+    "even kernel": {"kernel_size": 2, "activation": "gelu"},
+    "large kernel": {"kernel_size": 5, "normalization": "layer"},
+    "one axis": {"latent_dim": 1},
+    "many axes": {"latent_dim": 30},
+    "activated": {"decoder_dense_activation": True},
+    "convolution": {"decoder_output_layer": "conv"},
+}
+
+
+@pytest.mark.parametrize("shape", [(28, 28, 1), (8, 12, 3)], ids=["grey", "coloured"])
+@pytest.mark.parametrize("name", REARRANGED)
+def test_a_rearranged_decoder_makes_the_same_images(name, shape):
+    decoder = build_model(make_config(**REARRANGED[name]), shape).decoder
+    random = np.random.default_rng(0)
+    decoder.set_weights([random.normal(0, 0.1, w.shape) ** 2 for w in decoder.get_weights()])
+    z = random.normal(0, 2, (20, decoder.input_shape[-1])).astype(np.float32)
+    rearranged = decoding.rearrange(decoder, len(z))
+    np.testing.assert_allclose(rearranged(z), decoder(z), rtol=1e-4, atol=1e-6)
+    assert np.std(decoder(z)) > 1e-3
+    affine = [layer.name for layer in rearranged.affine]
+    assert affine == {"many axes": [], "activated": ["decoder_dense"]}.get(
+        name, ["decoder_dense", "reshape", "decoder_conv_0"]
+    )
+    single_filter = shape[-1] == 1 and name != "convolution"
+    assert isinstance(rearranged.others[-1], decoding.SingleFilter) == single_filter
+
+
+def branched_decoder():
+    z = keras.Input((2,))
+    x = keras.layers.Dense(4)(z)
+    return keras.Model(z, keras.layers.Add()([x, keras.layers.Dense(4)(x)]))
+
+
+def decoder_that_uses_a_layer_twice():
+    z, dense = keras.Input((2,)), keras.layers.Dense(2)
+    return keras.Model(z, dense(dense(z)))
+
+
+def sequential_decoder():
+    return keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, "relu"), keras.layers.Dense(4)])
+
+
+@pytest.mark.parametrize(
+    "make", [branched_decoder, decoder_that_uses_a_layer_twice, sequential_decoder]
+)
+def test_a_decoder_whose_layers_are_no_chain_is_left_as_it_is(make):
+    decoder = make()
+    assert decoding.rearrange(decoder, 100) is decoder
+
+
+class Squared(keras.layers.Dense):
+    def call(self, inputs):
+        return super().call(inputs) ** 2
+
+
+def test_a_layer_that_computes_more_than_its_kind_is_not_taken_for_affine():
+    z = keras.Input((2,))
+    decoder = keras.Model(z, keras.layers.Dense(4)(Squared(3)(z)))
+    points = np.random.default_rng(0).normal(size=(9, 2)).astype(np.float32)
+    rearranged = decoding.rearrange(decoder, len(points))
+    np.testing.assert_allclose(rearranged(points), decoder(points), rtol=1e-4, atol=1e-6)
 
 
 def test_losses_through_the_mean_have_no_noise(linear):

@@ -140,6 +140,15 @@ def test_evaluations_join_the_report(whole, study_file, tmp_path, monkeypatch):
     report = (directory / "report.md").read_text()
     assert "## Evaluation" in report and f"{found['likelihood']['bound']:.2f}".lstrip("-") in report
 
+    # A fuller evaluation is kept; its bound, which is a higher one, is not compared.
+    fuller = {**found, "settings": {**found["settings"], "importance_samples": 500}}
+    file = directory / "gelu" / "seed-0" / "evaluation.json"
+    file.write_text(json.dumps(fuller))
+    main(command(study_file, directory, "--report-only", "--evaluate")[3:])
+    assert json.loads(file.read_text()) == fuller
+    again = list(csv.DictReader(open(directory / "evaluations.csv")))
+    assert again == [rows[0], {**rows[1], "bound": ""}]
+
 
 def test_finished_runs_without_weights_are_kept_as_they_are(whole, study_file, tmp_path):
     directory = tmp_path / "study"

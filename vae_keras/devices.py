@@ -29,7 +29,7 @@ def apply_to_share(network, inputs, training):
     fails without any, and batch normalisation would have no number for its statistics.
 
     Args:
-        network: Function of `inputs` and `training`, such as a `keras.Model`.
+        network: `keras.Model` with one input.
         inputs: Float tensor whose first axis is the batch.
         training: Whether dropout and batch normalisation act as in training.
 

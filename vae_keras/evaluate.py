@@ -186,11 +186,12 @@ SECTIONS = {
     "Log-likelihood (nats per image)": {
         "decoder": _value("likelihood", "decoder", "{}"),
         "ELBO": _value("likelihood", "elbo", "{:.2f}"),
+        "  in bits per dimension": _value("likelihood", "elbo_bits_per_dimension", "{:.4f}"),
         "importance-weighted bound": lambda result: _with_error(
             result["likelihood"]["bound"], result["likelihood"]["bound_standard_error"]
         ),
         "  samples K": _value("settings", "importance_samples", "{:,}"),
-        "  bits per dimension": _value("likelihood", "bound_bits_per_dimension", "{:.4f}"),
+        "  in bits per dimension": _value("likelihood", "bound_bits_per_dimension", "{:.4f}"),
     },
     "Information in z (nats)": {
         "KL per axis": _per_axis("information", "kl_per_dimension", "{:.2f}"),
@@ -231,9 +232,11 @@ FOOTNOTE = """\
 ± is a standard error: of the loss over ten draws, of the bound over images. Bits per dimension count
 8-bit pixel values under a Gaussian decoder, where a density even over all greys has 7.99; a Bernoulli
 decoder's log-likelihood is a pseudo-likelihood of grey pixels, not to be compared with a Gaussian's.
-The mutual information cannot exceed log(images). The Fréchet distance is between features of a small
-classifier for this data set: it must not be compared with FID, which uses Inception, nor between data
-sets or numbers of images."""
+The mutual information cannot exceed log(images). Far from all images is further than the 99th
+percentile of the distances between nearest images, of a VAE between one z drawn for each. Neighbours
+are ten, of 100 images five. The Fréchet distance is between features of a small classifier for this
+data set: it must not be compared with FID, which uses Inception, nor between data sets or numbers of
+images."""
 
 
 if __name__ == "__main__":

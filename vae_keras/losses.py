@@ -61,6 +61,12 @@ def implied_variance(reconstruction_weight, pixels):
     Args:
         reconstruction_weight: The weight W.
         pixels: The number D of values in an image, height × width × channels.
+
+    Returns:
+        σ², in squares of the unit of pixels, which lie in [0, 1].
+
+    Reference:
+        Rybkin, Daniilidis & Levine 2021, https://arxiv.org/abs/2006.13202.
     """
     return pixels / (2.0 * reconstruction_weight)
 
@@ -81,6 +87,9 @@ def elbo(reconstruction, reconstruction_loss, kl_loss, reconstruction_weight, pi
         kl_loss: KL divergence in nats, averaged over images.
         reconstruction_weight: The weight W.
         pixels: The number D of values in an image.
+
+    Reference:
+        Kingma & Welling 2014, https://arxiv.org/abs/1312.6114, section 2.2.
     """
     if reconstruction == "bce":
         return -(pixels / reconstruction_weight * reconstruction_loss + kl_loss)

@@ -3,7 +3,6 @@
 import keras
 from keras import ops
 
-from vae_keras.decoding import decode_batch
 from vae_keras.devices import apply_to_share, share_of_batch
 from vae_keras.errors import check_name
 from vae_keras.layers import Sampling
@@ -64,10 +63,7 @@ class Autoencoder(keras.Model):
 
     def call(self, images, training=False):
         z = apply_to_share(self.encoder, images, training)["z"]
-        return {"reconstruction": apply_to_share(self._decode_batch, z, training), "z": z}
-
-    def _decode_batch(self, z, training):
-        return decode_batch(self.decoder, z, training)  # what self.decoder returns, only sooner
+        return {"reconstruction": apply_to_share(self.decoder, z, training), "z": z}
 
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
@@ -223,7 +219,7 @@ class VAE(Autoencoder):
     def call(self, images, training=False):
         posterior = apply_to_share(self.encoder, images, training)
         z = self.sampling(posterior["mean"], posterior["log_var"])
-        return {"reconstruction": apply_to_share(self._decode_batch, z, training), "z": z, **posterior}
+        return {"reconstruction": apply_to_share(self.decoder, z, training), "z": z, **posterior}
 
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True

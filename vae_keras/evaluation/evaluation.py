@@ -159,7 +159,10 @@ def _summarise_information(encoded, seed):
 
 
 def _summarise_likelihood(model, draws, bounds):
-    """ELBO and importance-weighted bound in nats per image and bits per dimension."""
+    """ELBO and importance-weighted bound in nats per image and bits per dimension.
+
+    The standard error of the bound is that of its mean over images, s / √images.
+    """
     pixels = math.prod(model.image_shape)
     average = elbo(
         model.reconstruction,

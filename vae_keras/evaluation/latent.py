@@ -141,8 +141,8 @@ def geometry(points):
 def find_gaps(points, places):
     """Which places of the latent space are far from every image.
 
-    Far is further than the nearest neighbour of all but one in a hundred images: the gaps
-    that the book's chapter on autoencoders observes by eye.
+    Far is d₁(place) > Q₀.₉₉ of d₁(point), d₁ being the Euclidean distance to the nearest other
+    point and Q₀.₉₉ its 99th percentile over all points.
 
     Args:
         points: Array `(images, latent_dim)`. Of a VAE one z drawn for each image, not the
@@ -152,6 +152,10 @@ def find_gaps(points, places):
 
     Returns:
         Boolean array `(count,)`.
+
+    Reference:
+        Foster, Generative Deep Learning, chapter 3, where the gaps of an autoencoder are seen
+        by eye.
     """
     neighbours = NearestNeighbors(n_neighbors=1).fit(points)
     between_images, _ = neighbours.kneighbors()
@@ -160,10 +164,9 @@ def find_gaps(points, places):
 
 
 def box_draws(points, count, seed=0):
-    """Places spread evenly over the range of the points.
+    """Places spread evenly over the range of the points: U(minᵢ, maxᵢ) along every axis i.
 
-    There the book samples a plain autoencoder, which has no prior (Foster, Generative Deep
-    Learning, chapter 3).
+    There the book samples a plain autoencoder, which has no prior.
 
     Args:
         points: Array `(images, latent_dim)`.
@@ -172,6 +175,9 @@ def box_draws(points, count, seed=0):
 
     Returns:
         float32 array `(count, latent_dim)`.
+
+    Reference:
+        Foster, Generative Deep Learning, chapter 3.
     """
     random = np.random.default_rng(seed)
     size = (count, points.shape[1])

@@ -8,7 +8,7 @@ import numpy as np
 from tqdm import tqdm
 
 from vae_keras.data import scale
-from vae_keras.decoding import decode_batch
+from vae_keras.evaluation.decoding import rearrange
 from vae_keras.inference import batch_size, predict
 from vae_keras.losses import elbo, kl_divergence
 from vae_keras.workers import map_with_model
@@ -57,7 +57,10 @@ def losses_over_draws(model, images, mean, log_var, draws=10, seed=0):
 
 
 def losses_through_the_mean(model, images, encoded):
-    """The loss without noise: every image is rebuilt from the middle of its posterior.
+    """The loss without noise: W·mean((x − decode(mean(x)))²) + kl_weight·KL, averaged over images.
+
+    For `"bce"` the first term is W times the mean binary cross-entropy; a plain autoencoder has
+    the first term alone.
 
     Args:
         model: `VAE` or `Autoencoder`.
@@ -69,7 +72,7 @@ def losses_through_the_mean(model, images, encoded):
         in nats, averaged over images.
 
     Reference:
-        The terms are those of `vae_keras.losses`.
+        Foster, Generative Deep Learning, chapter 3.
     """
     if "z" in encoded:
         loss = float(_reconstruction_losses(model, images, encoded["z"]).mean())
@@ -146,11 +149,10 @@ class Scorer(keras.Model):
     def __init__(self, model, batch_size):
         super().__init__()
         self.model, self.batch_size = model, batch_size
+        self.decoder = rearrange(model.decoder, batch_size)
 
     def call(self, inputs):
-        return self.model.reconstruction_loss(
-            inputs["images"], decode_batch(self.model.decoder, inputs["z"])
-        )
+        return self.model.reconstruction_loss(inputs["images"], self.decoder(inputs["z"]))
 
 
 _scorer = functools.lru_cache(maxsize=1)(Scorer)  # TensorFlow traces every new one

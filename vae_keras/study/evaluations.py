@@ -17,7 +17,7 @@ FIGURES = {
 
 
 def evaluate_runs(planned):
-    """Evaluate every finished run that has its weights and was not evaluated yet.
+    """Evaluate every finished run that has its weights and was not evaluated as fully yet.
 
     Args:
         planned: List of `PlannedRun`.
@@ -44,13 +44,16 @@ def collect_evaluations(planned):
 
     Returns:
         List of dictionaries with `variant`, `seed` and the columns in `FIGURES`, None where a
-        kind of model or data set has no such figure.
+        kind of model or data set has no such figure, and for a bound of more importance samples
+        than the study's, which would lie above the others.
     """
     rows = []
     for item in planned:
         if _is_evaluated(item):
             found = item.run.read_evaluation()
             figures = {name: _find(found, path) for name, (_, _, path) in FIGURES.items()}
+            if _find(found, ("settings", "importance_samples")) != IMPORTANCE_SAMPLES:
+                figures["bound"] = None
             rows.append({"variant": item.variant, "seed": item.seed, **figures})
     return rows
 
@@ -89,14 +92,14 @@ def read_evaluations(path):
 
 
 def _is_evaluated(item):
-    """Whether a run was evaluated as a study does: others could not be compared with it."""
+    """Whether a run was evaluated as a study does, or more fully."""
     if not item.run.evaluation_file.exists():
         return False
     found = item.run.read_evaluation().get("settings", {})
     return (
         found.get("seed") == 0
         and found.get("images") == item.run.read_data_summary().get("test_images")
-        and found.get("importance_samples", IMPORTANCE_SAMPLES) == IMPORTANCE_SAMPLES
+        and found.get("importance_samples", IMPORTANCE_SAMPLES) >= IMPORTANCE_SAMPLES
     )
 
 

@@ -7,7 +7,7 @@ from vae_keras import plots
 from vae_keras.files import replacing
 from vae_keras.study import published
 from vae_keras.study.claims import CLAIMS, TEST, TRAIN, judge
-from vae_keras.study.evaluations import FIGURES, read_evaluations
+from vae_keras.study.evaluations import FIGURES, IMPORTANCE_SAMPLES, read_evaluations
 from vae_keras.study.statistics import WILCOXON_SEEDS, holm, mean_interval
 from vae_keras.study.table import LAST_EPOCHS
 from vae_keras.study.variants import COMPARISONS, STUDIES
@@ -294,8 +294,9 @@ def _evaluation_section(evaluations, variants):
             rows.append([name, str(max(map(len, columns.values()))), *cells])
     return (
         "## Evaluation\n\n"
-        "Of the runs whose weights were at hand, on the test images; ± as above. The columns are "
-        "explained by `python -m vae_keras.evaluate`, which prints them for one run.\n\n"
+        "Of the runs whose weights were at hand, on the test images; ± as above. Bounds are of "
+        f"{IMPORTANCE_SAMPLES} importance samples; runs that were evaluated with more have none here. "
+        "The columns are explained by `python -m vae_keras.evaluate`, which prints them for one run.\n\n"
         + _markdown(rows)
     )
 

@@ -137,8 +137,10 @@ def test_bounds_do_not_depend_on_how_the_work_is_cut(runs, monkeypatch):
 
     alone = bounds(processes=2)  # not worth a second process
     monkeypatch.setattr(likelihood, "DECODED_IN_PROCESS", 100)
-    np.testing.assert_allclose(bounds(processes=2), alone, rtol=1e-5)
-    assert started == [1, 2]
+    shared = bounds(processes=2)
+    np.testing.assert_allclose(shared, alone, rtol=1e-5)
+    np.testing.assert_array_equal(bounds(processes=2), shared)
+    assert started == [1, 2, 2]
     monkeypatch.setattr(likelihood, "DECODED_IN_TASK", 10**6)
     monkeypatch.setattr(inference, "VALUES_AT_ONCE", 72 * 28 * 28)
     np.testing.assert_allclose(bounds(processes=1), alone, rtol=1e-5)
@@ -369,6 +371,15 @@ def test_the_judge_knows_digits_and_is_trained_once(digits_judge, monkeypatch):
         again.classes(data.test_images), digits_judge.classes(data.test_images)
     )
     assert np.mean(again.classes(data.test_images) == data.test_labels) == again.accuracy
+
+
+def test_a_judge_that_is_trained_again_is_the_same(monkeypatch, tmp_path):
+    monkeypatch.setattr(judge, "STEPS", 30)
+    data, weights = load_data("digits"), []
+    for name in ("first", "second"):
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / name))
+        weights.append(judge.Judge(data).classifier.get_weights())
+    assert all(map(np.array_equal, *weights))
 
 
 def test_other_labels_and_a_damaged_file_get_a_judge_of_their_own(cache, monkeypatch):

@@ -102,7 +102,7 @@ def _fused_where_shapes_are_fixed(value):
 
 
 def _compile(function):
-    """The function as one XLA kernel for every shape."""
+    """The function compiled by XLA, anew for every shape of its arguments."""
     import tensorflow as tf
 
     kernel = tf.function(function, jit_compile=True)

@@ -135,6 +135,15 @@ def test_scatter_as_large_as_the_differences_decides_nothing():
     assert set(decisions(make_table(scatter=2.0))) == {"not decided"}
 
 
+@pytest.mark.parametrize(
+    "relu, verdicts",
+    [(46.2, ["confirmed", "confirmed"]), (45.8, ["confirmed", "refuted"]), (47.2, ["refuted", "confirmed"])],
+)
+def test_claims_about_other_activations(relu, verdicts):
+    table = make_table({"leaky_relu": 46.0, "relu": relu, "sigmoid": 47.0})
+    assert [verdict.decision for verdict in judge(table, CLAIMS["activations"])] == verdicts
+
+
 def test_p_is_corrected_for_the_number_of_comparisons():
     evidence = {
         item.below: item

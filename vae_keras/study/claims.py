@@ -66,7 +66,12 @@ CLAIMS = {
                 *(name for name in STUDIES["gelu"] if name != "gelu_batchnorm_before"),
             ),
         ),
-    )
+    ),
+    # What its introduction says of activations in general.
+    "activations": (
+        Claim("ReLU beats the sigmoid", _below("relu", "sigmoid")),
+        Claim("LeakyReLU beats ReLU", _below("leaky_relu", "relu")),
+    ),
 }
 
 

@@ -200,6 +200,19 @@ def test_published_losses_stand_beside_those_of_the_same_epoch():
         assert "test loss, published" not in loss_table(other)[0]
 
 
+def test_published_curves_stand_above_those_of_the_same_variant(tmp_path):
+    table = make_table(scatter=0.0)
+    table.runs["gelu_batchnorm_before"][1][4]["val_loss"] = 51.0  # after epoch 5
+    write_report(table, tmp_path)
+    text = (tmp_path / "report.md").read_text()
+    assert "| test loss after epoch | 1 | 2 | 5 | 10 | 20 |" in text
+    theirs, ours = text.split("| gelu_batchnorm_before | published | ")[1].splitlines()[:2]
+    assert theirs == "53.32 | 52.61 | 49.00 | 46.85 | 44.77 |"
+    assert ours.endswith("| 49.55 to 49.55 | 47.05 to 47.05 | 45.55 to 51.00 | 45.05 to 45.05 | 44.80 to 44.80 |")
+    write_report(make_table(dataset="digits"), tmp_path)
+    assert "## Published curves" not in (tmp_path / "report.md").read_text()
+
+
 def test_losses_far_from_the_published_ones_are_named(tmp_path):
     write_report(make_table({**LOSSES, "gelu": 45.2}), tmp_path)
     assert "than 0.6: gelu (+0.85)." in (tmp_path / "report.md").read_text()

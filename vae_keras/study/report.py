@@ -37,6 +37,7 @@ def write_report(table, directory):
     sections = [
         _introduction(table),
         _loss_section(table),
+        _published_section(table),
         _difference_section(table, differences),
         _claim_section(table),
         _evaluation_section(read_evaluations(directory / "evaluations.csv"), variants_of(table)),
@@ -185,7 +186,7 @@ def loss_table(table):
         epoch, *test = table.summarize(name, TEST)
         row = [name, str(len(table.runs[name])), str(epoch or NOT_AVAILABLE)]
         if compared:
-            row.append(" and ".join(f"{loss:.2f}" for loss in compared.get(name, [])) or NOT_AVAILABLE)
+            row.append(_all(compared.get(name, [])) or NOT_AVAILABLE)
         row.append(_plus_minus(*test))
         for column, window in (
             (TEST, LAST_EPOCHS), ("val_reconstruction_loss", 1), ("val_kl_loss", 1), (TRAIN, 1),
@@ -224,6 +225,29 @@ def _loss_section(table):
                 far.append(f"{name} ({_signed(here - nearest)})")
         text += f" Further from them than {published.NOTABLE}: {', '.join(far) or 'none'}."
     return text
+
+
+def _published_section(table):
+    """Test losses on the way, as published and as here."""
+    compared = _published_of(table)
+    known = {epoch for name in compared for epoch in published.TEST_LOSS.get(name, {})}
+    epochs = sorted(epoch for epoch in known if epoch <= table.last_epoch)
+    if not epochs:
+        return None
+    rows = [["variant", "test loss after epoch", *map(str, epochs)]]
+    for name in (name for name in variants_of(table) if name in published.TEST_LOSS):
+        curves = table.curves(name, TEST)
+        theirs, ours = [name, "published"], ["", "here, least to greatest of the seeds"]
+        for epoch in epochs:
+            theirs.append(_all(published.TEST_LOSS[name].get(epoch, [])))
+            seen = curves[:, epoch - 1] if epoch <= curves.shape[1] else None
+            ours.append(NOT_AVAILABLE if seen is None else f"{seen.min():.2f} to {seen.max():.2f}")
+        rows += [theirs, ours]
+    return "## Published curves\n\n" + _markdown(rows)
+
+
+def _all(losses):
+    return " and ".join(f"{loss:.2f}" for loss in losses)
 
 
 def _difference_section(table, differences):

@@ -328,6 +328,16 @@ def test_curves_show_the_mean_over_seeds_and_a_band_of_all():
     assert axes.get_ylim()[0] < CURVES["low"]["val_loss"][:, -1].min()
 
 
+def test_published_losses_are_points_beside_the_test_curves():
+    colors = plots.variant_colors(CURVES)
+    figure = plots.plot_curves(CURVES, colors, {"low": [(10, 41.5), (20, 41.0)], "high": [], "far": [(1, 9)]})
+    (points,) = [line for axes in figure.axes for line in axes.lines if line.get_marker() == "D"]
+    assert points.axes.get_title() == "Loss, test" and to_hex(points.get_color()) == to_hex(colors["low"])
+    np.testing.assert_array_equal(points.get_xydata(), [(10, 41.5), (20, 41.0)])
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert legend == ["high", "low", "published"]
+
+
 def test_curves_of_one_seed_have_no_band_and_one_epoch_is_a_point():
     curves = {"only": {column: values[:1, :1] for column, values in CURVES["low"].items()}}
     axes = plots.plot_curves(curves, plots.variant_colors(curves)).axes[0]

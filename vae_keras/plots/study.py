@@ -4,23 +4,29 @@ import itertools
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from vae_keras.plots.colors import TEST_COLOR, TRAIN_COLOR
 from vae_keras.plots.losses import TERM_TITLES, tidy_axes
 
+PUBLISHED_STYLE = {"linestyle": "none", "marker": "D", "markersize": 4, "markeredgecolor": "black"}
 
-def plot_curves(curves, colors):
+
+def plot_curves(curves, colors, published=None):
     """Training and test curves of several variants: the mean over seeds, and a band of all.
 
     Args:
         curves: Dictionary from variant to dictionary from column of a run's history to an
             array `(seeds, epochs)`. A variant without a term is left out of its panels.
         colors: Dictionary from all variants of the study to colours, see `variant_colors`.
+        published: Dictionary from variant to pairs of an epoch and a test loss that was
+            published for it; or None.
 
     Returns:
         Figure with a row for training and one for test, and a column for each term, on
         logarithmic scales. The legend lists variants as their test loss ends, from the top.
         The first tenth of the epochs may leave a panel, so that the ends can be told apart.
+        Published losses are diamonds in the colour of their variant.
     """
     present = {column for columns in curves.values() for column in columns}
     terms = [term for term in TERM_TITLES if term in present]
@@ -40,6 +46,12 @@ def plot_curves(curves, colors):
         axes.set_ylim(_limits(curves, term))
     handles = {label: line for line, label in zip(*panels[1, 0].get_legend_handles_labels())}
     order = sorted(handles, key=lambda name: -handles[name].get_ydata()[-1])
+    points = {name: published[name] for name in order if published and published.get(name)}
+    for name, pairs in points.items():
+        panels[1, 0].plot(*zip(*pairs), color=colors[name], **PUBLISHED_STYLE)
+    if points:
+        handles["published"] = Line2D([], [], color="0.4", **PUBLISHED_STYLE)
+        order.append("published")
     figure.legend(
         [handles[name] for name in order], order, loc="outside right center", frameon=False,
         handlelength=3,

@@ -93,6 +93,10 @@ def draw(table, differences):
     names = variants_of(table)
     # Of all variants, so that runs that are still to come change no colour.
     colors = plots.variant_colors(STUDIES.get(table.study, names))
+    points = {
+        name: [(epoch, loss) for epoch, losses in curve.items() for loss in losses]
+        for name, curve in _published_curves(table).items()
+    }
     figures = {}
     for title, members in COMPARISONS.get(table.study, {"all": names}).items():
         curves = {
@@ -105,7 +109,7 @@ def draw(table, differences):
             if name in table.runs
         }
         if curves:
-            figures[f"curves_{title}"] = plots.plot_curves(curves, colors)
+            figures[f"curves_{title}"] = plots.plot_curves(curves, colors, points)
     rows = {
         name: [
             (differences[TEST, window][name][0].mean, differences[TEST, window][name][0].half_width)
@@ -227,19 +231,27 @@ def _loss_section(table):
     return text
 
 
+def _published_curves(table):
+    """The published test losses of each variant, by epoch, as far as the runs here go."""
+    return {
+        name: {epoch: losses for epoch, losses in curve.items() if epoch <= table.last_epoch}
+        for name, curve in published.TEST_LOSS.items()
+        if name in _published_of(table)
+    }
+
+
 def _published_section(table):
     """Test losses on the way, as published and as here."""
-    compared = _published_of(table)
-    known = {epoch for name in compared for epoch in published.TEST_LOSS.get(name, {})}
-    epochs = sorted(epoch for epoch in known if epoch <= table.last_epoch)
+    published_curves = _published_curves(table)
+    epochs = sorted({epoch for curve in published_curves.values() for epoch in curve})
     if not epochs:
         return None
     rows = [["variant", "test loss after epoch", *map(str, epochs)]]
-    for name in (name for name in variants_of(table) if name in published.TEST_LOSS):
+    for name in sorted(published_curves, key=variants_of(table).index):
         curves = table.curves(name, TEST)
         theirs, ours = [name, "published"], ["", "here, least to greatest of the seeds"]
         for epoch in epochs:
-            theirs.append(_all(published.TEST_LOSS[name].get(epoch, [])))
+            theirs.append(_all(published_curves[name].get(epoch, [])))
             seen = curves[:, epoch - 1] if epoch <= curves.shape[1] else None
             ours.append(NOT_AVAILABLE if seen is None else f"{seen.min():.2f} to {seen.max():.2f}")
         rows += [theirs, ours]
@@ -341,6 +353,7 @@ def _figure_section(table, differences):
         "layernorm": "Layer normalisation",
         "all": "All variants",
     }
+    diamonds = " Diamonds are the published test losses." if _published_curves(table) else ""
     lines = ["## Figures"]
     if any(found.seeds for found, _, _ in differences.get((TEST, 1), {}).values()):
         lines.append(
@@ -352,7 +365,7 @@ def _figure_section(table, differences):
             lines.append(
                 f"![{titles[title]}](figures/curves_{title}.png)\n\n*{titles[title]}: mean over seeds, "
                 "and a band from the least to the greatest. Logarithmic scales; the first tenth of the "
-                "epochs may leave a panel.*"
+                f"epochs may leave a panel.{diamonds}*"
             )
     return "\n\n".join(lines)
 

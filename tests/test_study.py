@@ -19,7 +19,10 @@ from vae_keras.errors import InputError
 from vae_keras.evaluation import judge
 from vae_keras.runs import Run
 from vae_keras.study.__main__ import main
+from vae_keras.study.job import STOPPED, run_job
+from vae_keras.study.runner import plan_runs, train_runs
 from vae_keras.study.table import read_table
+from vae_keras.study.variants import find_study
 
 EPOCHS = 40
 STUDY = """
@@ -165,6 +168,41 @@ def test_finished_runs_without_weights_are_kept_as_they_are(whole, study_file, t
     result = run_study(study_file, directory, epochs=EPOCHS + 1)
     assert result.returncode == 2
     assert "no checkpoint to go on from" in result.stderr and result.stderr.count("\n") == 1
+
+
+def test_fewer_seeds_keep_the_runs_that_are_there_also_without_the_table(whole, study_file, tmp_path):
+    directory = tmp_path / "study"
+    shutil.copytree(whole[0], directory)
+    table = read_table(directory / "runs.csv")
+    for _ in range(2):
+        result = run_study(study_file, directory, "--report-only", seeds=1)
+        assert result.returncode == 0, result.stderr
+        assert read_table(directory / "runs.csv") == table
+        (directory / "runs.csv").unlink()
+
+
+def test_a_job_that_stops_unasked_is_no_success(study_file, tmp_path, monkeypatch):
+    monkeypatch.setattr("vae_keras.study.runner.run_job", lambda *_: STOPPED)
+    planned = plan_runs(find_study(str(study_file)), tmp_path / "study", "digits", 1)
+    failures = train_runs(planned, tmp_path / "study", jobs=1)
+    assert list(failures) == ["leaky_relu/seed-0", "gelu/seed-0"]
+    assert "must have the folder" in failures["gelu/seed-0"]
+
+
+def test_a_training_has_one_thread_whatever_the_environment_says(tmp_path, monkeypatch):
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "8")
+    given = {}
+
+    def refuse(*_, env, **__):
+        given.update(env)
+        raise OSError("no more processes")
+
+    monkeypatch.setattr("vae_keras.study.job.subprocess.Popen", refuse)
+    (tmp_path / "marker").write_text("token")
+    settings = make_config("digits").to_dict()
+    outcome = run_job(str(tmp_path / "run"), settings, str(tmp_path / "marker"), "token")
+    assert outcome == "no more processes"
+    assert given["TF_NUM_INTRAOP_THREADS"] == given["TF_NUM_INTEROP_THREADS"] == "1"
 
 
 def test_killed_stopped_and_extended_it_equals_one_that_was_not(whole, study_file, tmp_path):

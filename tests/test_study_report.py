@@ -86,10 +86,21 @@ def test_the_end_of_a_curve_is_its_last_epoch_or_the_mean_of_the_last_five():
     assert table.summarize("leaky_relu", "val_loss", 5)[1] == pytest.approx(np.mean(values[-5:]))
 
 
-def test_incomplete_runs_are_compared_at_the_last_epoch_that_both_have():
+def test_a_run_that_has_not_come_to_the_end_does_not_count():
     table = make_table(seeds=4)
     del table.runs["gelu"][1], table.runs["leaky_relu"][3]
     del table.runs["gelu"][2][12:]
+    comparison = table.compare(("gelu", "val_loss"), ("leaky_relu", "val_loss"))
+    assert (comparison.seeds, comparison.epoch) == (1, 20)
+    assert table.summarize("gelu", "val_loss")[0] == 20
+    assert table.curves("gelu", "val_loss").shape == (2, 20)
+
+
+def test_where_no_run_has_come_to_the_end_all_count_at_the_last_epoch_that_they_have():
+    table = make_table(seeds=4)
+    del table.runs["gelu"][1], table.runs["leaky_relu"][3]
+    for seed, epochs in {0: 15, 2: 12, 3: 17}.items():
+        del table.runs["gelu"][seed][epochs:]
     comparison = table.compare(("gelu", "val_loss"), ("leaky_relu", "val_loss"))
     assert (comparison.seeds, comparison.epoch) == (2, 12)
     ends = [
@@ -97,6 +108,8 @@ def test_incomplete_runs_are_compared_at_the_last_epoch_that_both_have():
         for seed in (0, 2)
     ]
     assert comparison.mean == pytest.approx(np.mean(ends))
+    verdict = judge(table, CLAIMS["gelu"])[2]
+    assert verdict.decision == "not decided" and "have come to epoch 20" in verdict.reason
 
 
 def test_claims_are_confirmed_and_refuted_by_clear_differences():
@@ -205,7 +218,7 @@ def test_published_curves_stand_above_those_of_the_same_variant(tmp_path):
     table.runs["gelu_batchnorm_before"][1][4]["val_loss"] = 51.0  # after epoch 5
     write_report(table, tmp_path)
     text = (tmp_path / "report.md").read_text()
-    assert "| test loss after epoch | 1 | 2 | 5 | 10 | 20 |" in text
+    assert "| test loss after epoch | 1 | 2 | 5 | 10 | 20 |\n" in text
     theirs, ours = text.split("| gelu_batchnorm_before | published | ")[1].splitlines()[:2]
     assert theirs == "53.32 | 52.61 | 49.00 | 46.85 | 44.77 |"
     assert ours.endswith("| 49.55 to 49.55 | 47.05 to 47.05 | 45.55 to 51.00 | 45.05 to 45.05 | 44.80 to 44.80 |")

@@ -65,6 +65,7 @@ CLAIMS = {
                 "gelu_batchnorm_before",
                 *(name for name in STUDIES["gelu"] if name != "gelu_batchnorm_before"),
             ),
+            after_epoch=100,
         ),
     ),
     # What its introduction says of activations in general.
@@ -141,15 +142,20 @@ def judge(table, claims):
         pair: Evidence(pair, comparison, p)
         for pair, comparison, p in zip(pairs, comparisons, corrected)
     }
-    return [_judge(claim, tuple(evidence[pair] for pair in claim.below)) for claim in claims]
+    return [
+        _judge(claim, tuple(evidence[pair] for pair in claim.below), table.last_epoch)
+        for claim in claims
+    ]
 
 
-def _judge(claim, evidence):
+def _judge(claim, evidence, last_epoch):
     epochs = [item.comparison.epoch for item in evidence if item.comparison.epoch]
     decision, reason = "not decided", ""
     if claim.after_epoch and max(epochs, default=0) <= claim.after_epoch:
         have = f"these runs have {max(epochs)}" if epochs else "there are no runs"
         reason = f"it speaks of what comes after epoch {claim.after_epoch}, and {have}"
+    elif any(epoch < last_epoch for epoch in epochs):
+        reason = f"not all of its runs have come to epoch {last_epoch}"
     elif any(item.contradicts for item in evidence):
         decision = "refuted"
     elif all(item.supports for item in evidence):

@@ -97,7 +97,7 @@ def _wait_until_unlocked(run, marker, token):
 
 def _train_in_process(directory, settings, marker, token):
     """Train until the end, or until the study is stopped; return exit status and output."""
-    environment = {**dict.fromkeys(THREADS, "1"), **os.environ}
+    environment = {**os.environ, **dict.fromkeys(THREADS, "1")}
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "vae_keras.study.job"],

@@ -145,7 +145,7 @@ def _write_summary(table, differences, path):
         writer.writerow(names)
         for variant, (column, window) in itertools.product(variants_of(table), differences):
             epoch, mean, half_width = table.summarize(variant, column, window)
-            row = [variant, column, window, epoch, len(table.runs[variant]), mean, half_width]
+            row = [variant, column, window, epoch, len(table.counted(variant)[0]), mean, half_width]
             if variant in differences[column, window]:
                 found, p, wilcoxon = differences[column, window][variant]
                 row += [found.epoch, found.seeds, found.mean, found.half_width, found.p, p]
@@ -171,8 +171,8 @@ def _introduction(table):
     )
     if unfinished:
         text += (
-            f"\n\n**Incomplete**: {'; '.join(unfinished)}. Each number below is for the last epoch that "
-            "all runs in it have."
+            f"\n\n**Incomplete**: {'; '.join(unfinished)}. A run that has not come to the last epoch counts "
+            "only where none of its variant has, at the last epoch that they all have."
         )
     return text
 
@@ -188,7 +188,7 @@ def loss_table(table):
     rows[0] += [f"mean of last {LAST_EPOCHS}", "reconstruction", "KL (nats)", "training loss"]
     for name in variants_of(table):
         epoch, *test = table.summarize(name, TEST)
-        row = [name, str(len(table.runs[name])), str(epoch or NOT_AVAILABLE)]
+        row = [name, str(len(table.counted(name)[0])), str(epoch or NOT_AVAILABLE)]
         if compared:
             row.append(_all(compared.get(name, [])) or NOT_AVAILABLE)
         row.append(_plus_minus(*test))

@@ -14,6 +14,7 @@ from vae_keras.errors import InputError
 from vae_keras.runs import Run, create_run, differing_settings
 from vae_keras.signals import deferred_signals
 from vae_keras.study.job import STOPPED, is_finished, run_job
+from vae_keras.study.variants import OUTPUTS
 
 POLL = 0.5  # seconds
 SCHEDULER_TIMEOUT = 10  # seconds
@@ -50,16 +51,19 @@ def plan_runs(study, directory, dataset, seeds, **settings):
         study: `Study`.
         directory: Folder of the study; runs lie in `<variant>/seed-<n>`.
         dataset: Name of the data set.
-        seeds: Number of seeds, counted from 0.
+        seeds: Number of seeds, counted from 0; those of runs in the folder are added.
         **settings: Fields of `FitConfig` that stand above the study's own.
 
     Returns:
         List of `PlannedRun`.
     """
     directory = Path(directory).absolute()
+    present = [path.name for name in study.variants for path in (directory / name).glob("seed-*")]
+    present = [name.removeprefix("seed-") for name in present]
+    seeds = {*range(seeds), *(int(seed) for seed in present if seed.isdecimal())}
     return [
         PlannedRun(variant, seed, Run(directory / variant / f"seed-{seed}"), config)
-        for seed in range(seeds)
+        for seed in sorted(seeds)
         for variant, config in study.configs(dataset, seed, **settings).items()
     ]
 
@@ -73,11 +77,11 @@ def check_directory(study, directory):
     if "runs.csv" in names:
         with open(directory / "runs.csv", newline="", encoding="utf-8", errors="replace") as file:
             other = next(csv.DictReader(file), {}).get("study")
-        if other != study.name:
+        if other not in (study.name, None):
             raise InputError(
                 f"{directory} holds the study {other!r}, not {study.name!r}: choose another --directory"
             )
-    elif foreign := names - set(study.variants):
+    elif foreign := names - set(study.variants) - set(OUTPUTS):
         raise InputError(
             f"{directory} holds {min(foreign)} and is no study: choose another --directory"
         )
@@ -171,10 +175,11 @@ def train_runs(planned, directory, jobs, scheduler=None):
                     (str(item.run.directory), item.config.to_dict(), marker, token) for item in todo
                 )
             signals.check()
+    lost = f"it did not find {marker}: every worker must have the folder of the study"
     return {
-        item.name: outcome
+        item.name: lost if outcome == STOPPED else outcome
         for item, outcome in zip(todo, outcomes)
-        if outcome not in (None, STOPPED)
+        if outcome is not None
     }
 
 
@@ -189,6 +194,13 @@ def _joblib_backend(jobs, scheduler):
         except TimeoutError:
             raise InputError(
                 f"no worker at the scheduler {scheduler}: start one with dask worker {scheduler}"
+            ) from None
+        except Exception as error:  # a worker without this package, or killed again and again
+            if scheduler is None:
+                raise
+            reason = str(error).strip().partition("\n")[0]
+            raise InputError(
+                f"the workers of {scheduler} failed: {type(error).__name__}: {reason}"
             ) from None
 
     if scheduler is None:

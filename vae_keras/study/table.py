@@ -54,15 +54,25 @@ class RunTable:
             row.get(column) is not None for rows in seeds.values() for row in rows
         )
 
+    def counted(self, *variants):
+        """The runs that count: those that have come to the last epoch, if there are any, else all.
+
+        Returns:
+            Tuple of the seeds that all the variants have, and the last epoch of their runs.
+        """
+        seeds = [seed for seed in self.runs[variants[0]] if all(seed in self.runs[name] for name in variants)]
+        epochs = {seed: min(len(self.runs[name][seed]) for name in variants) for seed in seeds}
+        whole = [seed for seed in seeds if epochs[seed] == self.last_epoch]
+        return whole or seeds, min((epochs[seed] for seed in whole or seeds), default=None)
+
     def curves(self, variant, column):
-        """A column over the epochs that all runs of the variant have.
+        """A column over the epochs that all runs of the variant have that count.
 
         Returns:
             Array of shape `(seeds, epochs)`.
         """
-        seeds = self.runs[variant]
-        epochs = min(map(len, seeds.values()))
-        return np.array([[row[column] for row in rows[:epochs]] for rows in seeds.values()])
+        seeds, epochs = self.counted(variant)
+        return np.array([[row[column] for row in self.runs[variant][seed][:epochs]] for seed in seeds])
 
     def ends(self, variant, column, seeds, epoch, window=1):
         """The mean of a column over the last epochs up to `epoch`, for each of the seeds.
@@ -85,7 +95,7 @@ class RunTable:
         )
 
     def summarize(self, variant, column, window=1):
-        """Mean over seeds at the last epoch that all runs of a variant have.
+        """Mean over the seeds of a variant that count, at the last epoch that they have.
 
         Returns:
             Tuple of the epoch, the mean and half the width of its 95% interval; None for
@@ -93,11 +103,11 @@ class RunTable:
         """
         if not self.has(variant, column):
             return None, None, None
-        epoch = min(map(len, self.runs[variant].values()))
-        return epoch, *mean_interval(self.ends(variant, column, self.runs[variant], epoch, window))
+        seeds, epoch = self.counted(variant)
+        return epoch, *mean_interval(self.ends(variant, column, seeds, epoch, window))
 
     def compare(self, first, second, window=1):
-        """Paired differences, the first minus the second, over the seeds that both have.
+        """Paired differences, the first minus the second, over the seeds that count for both.
 
         Args:
             first, second: Tuples of a variant and a column.
@@ -108,10 +118,9 @@ class RunTable:
         """
         if not (self.has(*first) and self.has(*second)):
             return compare([])
-        seeds = [seed for seed in self.runs[first[0]] if seed in self.runs[second[0]]]
+        seeds, epoch = self.counted(first[0], second[0])
         if not seeds:
             return compare([])
-        epoch = min(len(self.runs[variant][seed]) for variant, _ in (first, second) for seed in seeds)
         return compare(
             self.ends(*first, seeds, epoch, window) - self.ends(*second, seeds, epoch, window), epoch
         )

@@ -64,6 +64,8 @@ SHARED_SETTINGS = (
     "dataset", "epochs", "image_size", "channels", "test_fraction", "attributes", "cache",
     "max_train_images",
 )  # fmt: skip
+# What a study writes beside its runs.
+OUTPUTS = ("runs.csv", "summary.csv", "evaluations.csv", "report.md", "figures")
 # Given on the command line, or by the study itself.
 RESERVED_SETTINGS = ("seed", "data_dir")
 
@@ -98,8 +100,9 @@ class Study:
                 raise InputError(
                     f"{kind} {name!r} cannot name a folder: take letters, digits and . _ + -"
                 )
-        if "figures" in self.variants:
-            raise InputError("variant 'figures' would share its folder with the study's figures")
+        for name in OUTPUTS:
+            if name in self.variants:
+                raise InputError(f"variant {name!r} would share its name with what a study writes")
         if self.reference is None:
             object.__setattr__(self, "reference", next(iter(self.variants)))
         check_name("reference", self.reference, self.variants)

@@ -233,10 +233,11 @@ def _loss_section(table):
 
 def _published_curves(table):
     """The published test losses of each variant, by epoch, as far as the runs here go."""
+    compared = _published_of(table)
     return {
         name: {epoch: losses for epoch, losses in curve.items() if epoch <= table.last_epoch}
         for name, curve in published.TEST_LOSS.items()
-        if name in _published_of(table)
+        if name in compared
     }
 
 

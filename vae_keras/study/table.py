@@ -60,8 +60,9 @@ class RunTable:
         Returns:
             Tuple of the seeds that all the variants have, and the last epoch of their runs.
         """
-        seeds = [seed for seed in self.runs[variants[0]] if all(seed in self.runs[name] for name in variants)]
-        epochs = {seed: min(len(self.runs[name][seed]) for name in variants) for seed in seeds}
+        runs = [self.runs[name] for name in variants]
+        seeds = [seed for seed in runs[0] if all(seed in others for others in runs)]
+        epochs = {seed: min(len(each[seed]) for each in runs) for seed in seeds}
         whole = [seed for seed in seeds if epochs[seed] == self.last_epoch]
         return whole or seeds, min((epochs[seed] for seed in whole or seeds), default=None)
 
@@ -72,7 +73,8 @@ class RunTable:
             Array of shape `(seeds, epochs)`.
         """
         seeds, epochs = self.counted(variant)
-        return np.array([[row[column] for row in self.runs[variant][seed][:epochs]] for seed in seeds])
+        runs = self.runs[variant]
+        return np.array([[row[column] for row in runs[seed][:epochs]] for seed in seeds])
 
     def ends(self, variant, column, seeds, epoch, window=1):
         """The mean of a column over the last epochs up to `epoch`, for each of the seeds.

@@ -79,7 +79,7 @@ def _limits(curves):
 
 def tidy_axes(axes):
     """Whole epochs, and a few plain numbers on a logarithmic scale, however little it spans."""
-    axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     for axis in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
         axis(matplotlib.ticker.FormatStrFormatter("%g"))
     low, high = axes.get_ylim()

@@ -1,5 +1,6 @@
 """Studies on the command line, run for real: whole, stopped, killed and spread over a cluster."""
 
+import contextlib
 import csv
 import importlib.util
 import json
@@ -18,9 +19,9 @@ from vae_keras.config import make_config
 from vae_keras.errors import InputError
 from vae_keras.evaluation import judge
 from vae_keras.runs import Run
+from vae_keras.study import runner
 from vae_keras.study.__main__ import main
 from vae_keras.study.job import STOPPED, run_job
-from vae_keras.study.runner import plan_runs, train_runs
 from vae_keras.study.table import read_table
 from vae_keras.study.variants import find_study
 
@@ -183,10 +184,22 @@ def test_fewer_seeds_keep_the_runs_that_are_there_also_without_the_table(whole, 
 
 def test_a_job_that_stops_unasked_is_no_success(study_file, tmp_path, monkeypatch):
     monkeypatch.setattr("vae_keras.study.runner.run_job", lambda *_: STOPPED)
-    planned = plan_runs(find_study(str(study_file)), tmp_path / "study", "digits", 1)
-    failures = train_runs(planned, tmp_path / "study", jobs=1)
+    planned = runner.plan_runs(find_study(str(study_file)), tmp_path / "study", "digits", 1)
+    failures = runner.train_runs(planned, tmp_path / "study", jobs=1)
     assert list(failures) == ["leaky_relu/seed-0", "gelu/seed-0"]
     assert "must have the folder" in failures["gelu/seed-0"]
+
+
+def test_an_error_of_a_cluster_is_one_line(monkeypatch):
+    def fail(*_):
+        raise RuntimeError("killed by the system\nwith a long story")
+
+    monkeypatch.setattr("vae_keras.study.runner.run_job", fail)
+    monkeypatch.setattr("vae_keras.study.runner._dask_client", contextlib.nullcontext)
+    monkeypatch.setattr("joblib.parallel_config", lambda *_, **__: contextlib.nullcontext())
+    with runner._joblib_backend(1, "tcp://host:1") as run_all, pytest.raises(InputError) as error:
+        run_all([("run",)])
+    assert str(error.value) == "the workers of tcp://host:1 failed: RuntimeError: killed by the system"
 
 
 def test_a_training_has_one_thread_whatever_the_environment_says(tmp_path, monkeypatch):

@@ -8,6 +8,9 @@ from vae_keras.files import replacing
 from vae_keras.study import published
 from vae_keras.study.claims import CLAIMS, TEST, TRAIN, judge
 from vae_keras.study.evaluations import FIGURES, IMPORTANCE_SAMPLES, read_evaluations
+from vae_keras.study.formatting import (
+    NOT_AVAILABLE, count, interval, markdown, number, p_value, plain, plus_minus, signed,
+)  # fmt: skip
 from vae_keras.study.statistics import WILCOXON_SEEDS, holm, mean_interval
 from vae_keras.study.table import LAST_EPOCHS
 from vae_keras.study.variants import COMPARISONS, STUDIES
@@ -15,7 +18,6 @@ from vae_keras.study.variants import COMPARISONS, STUDIES
 WINDOWS = (1, LAST_EPOCHS)
 TERMS = {"loss": "loss", "reconstruction_loss": "reconstruction", "kl_loss": "KL (nats)"}
 SPLITS = {"": "training", "val_": "test"}
-NOT_AVAILABLE = "n/a"
 
 
 def write_report(table, directory):
@@ -46,7 +48,7 @@ def write_report(table, directory):
     with replacing(directory / "report.md") as aside:
         aside.write_text("\n\n".join(filter(None, sections)) + "\n", encoding="utf-8")
     return (
-        "\n" + _plain(loss_table(table)) + f"\n\nreport  {directory / 'report.md'}\n"
+        "\n" + plain(loss_table(table)) + f"\n\nreport  {directory / 'report.md'}\n"
         f"tables  {directory / 'runs.csv'}, {directory / 'summary.csv'}\n"
         f"figures {directory / 'figures'}"
     )
@@ -95,7 +97,7 @@ def draw(table, differences):
     colors = plots.variant_colors(STUDIES.get(table.study, names))
     points = {
         name: [(epoch, loss) for epoch, losses in curve.items() for loss in losses]
-        for name, curve in _published_curves(table).items()
+        for name, curve in published.curves(table).items()
     }
     figures = {}
     for title, members in COMPARISONS.get(table.study, {"all": names}).items():
@@ -157,15 +159,15 @@ def _introduction(table):
     seeds = sorted({seed for runs in table.runs.values() for seed in runs})
     unfinished = [f"no runs of {name}" for name in STUDIES.get(table.study, ()) if name not in table.runs]
     unfinished += [
-        f"{name} with seed {seed} has {_count(len(table.runs[name].get(seed, [])), 'epoch')}"
+        f"{name} with seed {seed} has {count(len(table.runs[name].get(seed, [])), 'epoch')}"
         for name in variants_of(table)
         for seed in seeds
         if len(table.runs[name].get(seed, [])) < table.last_epoch
     ]
     text = (
         f"# Study {table.study} on {table.dataset}\n\n"
-        f"{len(variants_of(table))} variants, {_count(len(seeds), 'seed')}, "
-        f"{_count(table.last_epoch, 'epoch')}. The loss is the weighted reconstruction error plus the "
+        f"{len(variants_of(table))} variants, {count(len(seeds), 'seed')}, "
+        f"{count(table.last_epoch, 'epoch')}. The loss is the weighted reconstruction error plus the "
         "KL divergence in nats, averaged over images; lower is better. ± is half the width of a 95% "
         "t-interval over seeds; n/a is what so few runs cannot say."
     )
@@ -179,7 +181,7 @@ def _introduction(table):
 
 def loss_table(table):
     """The losses at the last epoch, a list of rows of texts, the header first."""
-    compared = _published_of(table)
+    compared = published.losses_at_end(table)
     rows = [["variant", "seeds", "epoch"]]
     if compared:
         rows[0] += ["test loss, published", "test loss, here"]
@@ -191,29 +193,18 @@ def loss_table(table):
         row = [name, str(len(table.counted(name)[0])), str(epoch or NOT_AVAILABLE)]
         if compared:
             row.append(_all(compared.get(name, [])) or NOT_AVAILABLE)
-        row.append(_plus_minus(*test))
+        row.append(plus_minus(*test))
         for column, window in (
             (TEST, LAST_EPOCHS), ("val_reconstruction_loss", 1), ("val_kl_loss", 1), (TRAIN, 1),
         ):  # fmt: skip
-            row.append(_plus_minus(*table.summarize(name, column, window)[1:]))
+            row.append(plus_minus(*table.summarize(name, column, window)[1:]))
         rows.append(row)
     return rows
 
 
-def _published_of(table):
-    """The published test losses of each variant at the epoch that its runs have here."""
-    if table.study not in CLAIMS or table.dataset != published.DATASET:
-        return {}
-    epochs = {name: table.summarize(name, TEST)[0] for name in table.runs}
-    losses = {
-        name: published.TEST_LOSS.get(name, {}).get(epoch, []) for name, epoch in epochs.items()
-    }
-    return losses if any(losses.values()) else {}
-
-
 def _loss_section(table):
-    text = "## Losses at the last epoch\n\n" + _markdown(loss_table(table))
-    compared = _published_of(table)
+    text = "## Losses at the last epoch\n\n" + markdown(loss_table(table))
+    compared = published.losses_at_end(table)
     if compared:
         text += (
             "\n\nPublished: figures of the vae-gelu study at the same epoch, single runs without a "
@@ -226,24 +217,14 @@ def _loss_section(table):
             here = table.summarize(name, TEST)[1]
             if losses and min(abs(here - loss) for loss in losses) > published.NOTABLE:
                 nearest = min(losses, key=lambda loss: abs(here - loss))
-                far.append(f"{name} ({_signed(here - nearest)})")
+                far.append(f"{name} ({signed(here - nearest)})")
         text += f" Further from them than {published.NOTABLE}: {', '.join(far) or 'none'}."
     return text
 
 
-def _published_curves(table):
-    """The published test losses of each variant, by epoch, as far as the runs here go."""
-    compared = _published_of(table)
-    return {
-        name: {epoch: losses for epoch, losses in curve.items() if epoch <= table.last_epoch}
-        for name, curve in published.TEST_LOSS.items()
-        if name in compared
-    }
-
-
 def _published_section(table):
     """Test losses on the way, as published and as here."""
-    published_curves = _published_curves(table)
+    published_curves = published.curves(table)
     epochs = sorted({epoch for curve in published_curves.values() for epoch in curve})
     if not epochs:
         return None
@@ -256,7 +237,7 @@ def _published_section(table):
             seen = curves[:, epoch - 1] if epoch <= curves.shape[1] else None
             ours.append(NOT_AVAILABLE if seen is None else f"{seen.min():.2f} to {seen.max():.2f}")
         rows += [theirs, ours]
-    return "## Published curves\n\n" + _markdown(rows)
+    return "## Published curves\n\n" + markdown(rows)
 
 
 def _all(losses):
@@ -285,13 +266,13 @@ def _difference_section(table, differences):
                 header += ["Wilcoxon p", "Wilcoxon p (Holm)"]
             rows = [header + ["detectable"]]
             for name, (found, p, wilcoxon) in differences[column, window].items():
-                row = [name, str(found.seeds), str(found.epoch or NOT_AVAILABLE), _signed(found.mean)]
-                row += [_interval(found.mean, found.half_width), _p(found.p), _p(p)]
+                row = [name, str(found.seeds), str(found.epoch or NOT_AVAILABLE), signed(found.mean)]
+                row += [interval(found.mean, found.half_width), p_value(found.p), p_value(p)]
                 if with_wilcoxon:
-                    row += [_p(found.wilcoxon), _p(wilcoxon)]
-                rows.append(row + [_number(found.detectable)])
+                    row += [p_value(found.wilcoxon), p_value(wilcoxon)]
+                rows.append(row + [number(found.detectable)])
             when = "last epoch" if window == 1 else f"mean of the last {window} epochs"
-            sections.append(f"### {title}, {when}\n\n" + _markdown(rows))
+            sections.append(f"### {title}, {when}\n\n" + markdown(rows))
     return "\n\n".join(sections)
 
 
@@ -299,13 +280,13 @@ def _claim_section(table):
     if table.study not in CLAIMS:
         return None
     rows = [["", "claim of the vae-gelu study", "verdict", "differences, with p (Holm)"]]
-    for number, verdict in enumerate(judge(table, CLAIMS[table.study]), 1):
+    for row, verdict in enumerate(judge(table, CLAIMS[table.study]), 1):
         decision = f"**{verdict.decision}**" + (f": {verdict.reason}" if verdict.reason else "")
         evidence = [
-            f"{_pair(item.below)}: {_signed(item.comparison.mean)} ({_p(item.p, 'p ')})"
+            f"{_pair(item.below)}: {signed(item.comparison.mean)} ({p_value(item.p, 'p ')})"
             for item in verdict.evidence
         ]
-        rows.append([str(number), verdict.claim.text, decision, "; ".join(evidence)])
+        rows.append([str(row), verdict.claim.text, decision, "; ".join(evidence)])
     return (
         "## Claims\n\n"
         "A claim is confirmed if every difference that it names is significant in its direction, "
@@ -313,7 +294,7 @@ def _claim_section(table):
         f"are paired, of the mean over the last {LAST_EPOCHS} epochs; significant is p < 0.05 in the "
         "paired t-test, two-sided, after Holm's correction over the distinct differences of all "
         "claims.\n\n"
-        + _markdown(rows)
+        + markdown(rows)
     )
 
 
@@ -325,7 +306,7 @@ def _evaluation_section(evaluations, variants):
         if name in evaluations:
             columns = evaluations[name]
             cells = [
-                _plus_minus(*mean_interval(columns[figure]), digits)
+                plus_minus(*mean_interval(columns[figure]), digits)
                 for figure, (_, digits, _) in FIGURES.items()
             ]
             rows.append([name, str(max(map(len, columns.values()))), *cells])
@@ -334,7 +315,7 @@ def _evaluation_section(evaluations, variants):
         "Of the runs whose weights were at hand, on the test images; ± as above. Bounds are of "
         f"{IMPORTANCE_SAMPLES} importance samples; runs that were evaluated with more have none here. "
         "The columns are explained by `python -m vae_keras.evaluate`, which prints them for one run.\n\n"
-        + _markdown(rows)
+        + markdown(rows)
     )
 
 
@@ -354,7 +335,7 @@ def _figure_section(table, differences):
         "layernorm": "Layer normalisation",
         "all": "All variants",
     }
-    diamonds = " Diamonds are the published test losses." if _published_curves(table) else ""
+    diamonds = " Diamonds are the published test losses." if published.curves(table) else ""
     lines = ["## Figures"]
     if any(found.seeds for found, _, _ in differences.get((TEST, 1), {}).values()):
         lines.append(
@@ -369,48 +350,3 @@ def _figure_section(table, differences):
                 f"epochs may leave a panel.{diamonds}*"
             )
     return "\n\n".join(lines)
-
-
-def _number(value, digits=2):
-    return NOT_AVAILABLE if value is None else f"{value:.{digits}f}".replace("-", "−")
-
-
-def _signed(value):
-    return NOT_AVAILABLE if value is None else f"{value:+.2f}".replace("-", "−")
-
-
-def _plus_minus(mean, half_width, digits=2):
-    if mean is None:
-        return NOT_AVAILABLE
-    return f"{_number(mean, digits)} ± {_number(half_width, digits)}"
-
-
-def _interval(mean, half_width):
-    if half_width is None:
-        return NOT_AVAILABLE
-    return f"{_signed(mean - half_width)} to {_signed(mean + half_width)}"
-
-
-def _p(value, prefix=""):
-    if value is None:
-        return prefix + NOT_AVAILABLE
-    if value < 0.001:
-        return prefix + "< 0.001"
-    return f"{prefix}{'= ' if prefix else ''}{value:.3f}"
-
-
-def _count(number, noun):
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def _markdown(rows):
-    lines = ["| " + " | ".join(row) + " |" for row in rows]
-    return "\n".join([lines[0], "|" + "---|" * len(rows[0]), *lines[1:]])
-
-
-def _plain(rows):
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    return "\n".join(
-        "  ".join([row[0].ljust(widths[0]), *(t.rjust(w) for t, w in zip(row[1:], widths[1:]))])
-        for row in rows
-    )

@@ -7,12 +7,13 @@ import pytest
 from PIL import Image
 
 import vae_keras
-from vae_keras.callbacks import SAMPLES
+from vae_keras import training
+from vae_keras.callbacks import SAMPLES, Guard
 from vae_keras.data import ImageData
 from vae_keras.errors import DivergedError, InputError
 from vae_keras.runs import Run, create_run, run_name
 from vae_keras.seeds import derive_seed
-from vae_keras.training import train
+from vae_keras.training import steps_at_once, train
 
 COLUMNS = [
     "epoch", "loss", "reconstruction_loss", "kl_loss", "val_loss", "val_reconstruction_loss",
@@ -239,9 +240,36 @@ def test_settings_that_do_not_fit_the_data_leave_the_disk_alone(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    "steps_per_epoch, batch_size, image_shape, expected",
+    [
+        (1875, 32, (28, 28, 1), 25),  # MNIST
+        (45, 32, (28, 28, 1), 15),  # the 1,437 digits
+        (59, 32, (28, 28, 1), 1),  # a prime number
+        (1875, 32, (64, 64, 3), 1),  # not 2: an epoch is odd
+        (5000, 32, (64, 64, 3), 2),
+        (5000, 32, (128, 128, 3), 1),
+    ],
+)
+def test_steps_at_once_share_an_epoch_evenly(steps_per_epoch, batch_size, image_shape, expected):
+    assert steps_at_once(steps_per_epoch, batch_size, image_shape) == expected
+
+
+def test_steps_taken_at_once_are_those_taken_one_by_one(tiny_config, tiny_data, tmp_path, monkeypatch):
+    looks = []
+    monkeypatch.setattr(Guard, "on_train_batch_end", lambda self, batch, logs: looks.append(batch))
+    config = tiny_config.replace(epochs=2, dropout=0.2)
+    at_once = train(config, tmp_path / "at_once", tiny_data)
+    assert looks == [8, 8]
+    monkeypatch.setattr(training, "steps_at_once", lambda *sizes: 1)
+    one_by_one = train(config, tmp_path / "one_by_one", tiny_data)
+    assert looks == [8, 8, *range(9), *range(9)]
+    assert_equal_runs(at_once, one_by_one)
+
+
 def test_a_loss_that_is_not_finite_stops_the_run(tiny_config, tiny_data, tmp_path):
     config = tiny_config.replace(epochs=4, lr_decay=1e6)  # the second epoch diverges
-    with pytest.raises(DivergedError, match=r"loss is (nan|inf) in epoch 2, .*step \d+: .*--learning-rate"):
+    with pytest.raises(DivergedError, match=r"loss is (nan|inf) in epoch 2, steps 1 to 9: .*--learning-rate"):
         train(config, tmp_path / "run", tiny_data)
     run = Run(tmp_path / "run")
     assert not run.finished

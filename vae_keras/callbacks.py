@@ -31,7 +31,10 @@ class EpochNoise(keras.callbacks.Callback):
 
 
 class Guard(keras.callbacks.Callback):
-    """Stops training between two steps: at a signal, or when a loss is no longer finite."""
+    """Stops training at a signal, or when a loss is no longer finite.
+
+    It looks whenever TensorFlow comes back from the steps that it takes at once.
+    """
 
     def __init__(self, pending_signal):
         super().__init__()
@@ -42,20 +45,24 @@ class Guard(keras.callbacks.Callback):
         self.epoch = epoch
 
     def on_train_batch_end(self, batch, logs=None):
-        self._check_finite(logs, f"step {batch + 1}")
+        self._check_finite(logs, self._describe_steps(batch + 1))
         self.pending_signal.check()
 
     def on_test_batch_end(self, batch, logs=None):
-        self._check_finite(logs, f"test step {batch + 1}")
+        self._check_finite(logs, "test")
         self.pending_signal.check()
 
-    def _check_finite(self, logs, step):
+    def _describe_steps(self, last):
+        first = last - self.model.steps_per_execution + 1
+        return f"step {last}" if first == last else f"steps {first} to {last}"
+
+    def _check_finite(self, logs, steps):
         # The terms before their sum, so that the message names the one that failed.
         for name in sorted(logs, key=lambda name: name == "loss"):
             if not math.isfinite(logs[name]):
                 remedy = "--learning-rate or --kl-weight" if "kl_loss" in logs else "--learning-rate"
                 raise DivergedError(
-                    f"{name} is {logs[name]} in epoch {self.epoch + 1}, {step}: training has "
+                    f"{name} is {logs[name]} in epoch {self.epoch + 1}, {steps}: training has "
                     f"diverged; try a smaller {remedy}"
                 )
 
@@ -145,8 +152,11 @@ class Progress(keras.callbacks.Callback):
             disable=None,  # off where stderr is not a terminal
         )
 
+    def on_epoch_begin(self, epoch, logs=None):
+        self.steps_before = epoch * self.steps_per_epoch
+
     def on_train_batch_end(self, batch, logs=None):
-        self.bar.update(1)
+        self.bar.update(self.steps_before + batch + 1 - self.bar.n)
 
     def on_epoch_end(self, epoch, logs=None):
         row = self.rows[-1]

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: finish the step, then stop."""
+"""Ctrl-C and SIGTERM: finish the steps under way, then stop."""
 
 import contextlib
 import signal

@@ -26,7 +26,7 @@ def main():
     )
     parser.add_argument("--batch-size", type=int, default=32, metavar="N", help="32")
     parser.add_argument("--blocks", type=int, default=15, metavar="N", help="rounds of blocks (15)")
-    parser.add_argument("--steps", type=int, default=20, metavar="N", help="in a block (20)")
+    parser.add_argument("--steps", type=int, default=30, metavar="N", help="in a block, at least (30)")
     options = parser.parse_args()
     for name, least in (("batch_size", 1), ("blocks", 2), ("steps", 1)):
         if getattr(options, name) < least:
@@ -76,7 +76,7 @@ def _one_at_a_time(images, batch_size, blocks, steps, flops, threads):
     for block in tqdm(range(-1, blocks), desc="one at a time", unit="block", leave=False, disable=None):
         for row, worker in workers.items():
             count = 3 if row == "matmul" else steps
-            taken = worker.time(row, count) / count
+            taken = worker.time(row, count)
             if block >= 0:  # the first block warms up
                 seconds[row].append(taken)
     for worker in set(workers.values()):
@@ -110,7 +110,7 @@ def _side_by_side(images, batch_size, blocks, steps, flops, cores):
             ):
                 for worker in workers:
                     worker.begin(what, count)
-                rate = sum(work * count / worker.wait() for worker in workers)
+                rate = sum(work / worker.wait() for worker in workers)
                 if block >= 0:
                     results.append(rate)
         for worker in workers:

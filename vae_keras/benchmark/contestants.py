@@ -1,4 +1,4 @@
-"""The digits network written in several ways, each as a function that trains one step.
+"""The digits network written in several ways, each as a function that trains and counts its steps.
 
 The plain versions are what one writes without thinking about speed. They exist to be
 compared with, and nothing else in the package uses them.
@@ -11,33 +11,32 @@ import numpy as np
 LATENT_DIM, RECONSTRUCTION_WEIGHT, LEARNING_RATE = 2, 1000.0, 5e-4
 
 
-def vae_keras_step(images, batch_size, activation):
+def this_package(images, batch_size, activation):
     """This package: its model, its step, its input pipeline."""
-    from vae_keras.config import make_config
     from vae_keras.data import training_batches
-    from vae_keras.training import build_model
 
-    model = build_model(make_config(activation=activation), images.shape[1:])
-    model.make_train_function()
-    batches = iter(training_batches(images, batch_size, seed=0))
-    return lambda: model.train_function(batches)
+    return _this_model(images, batch_size, activation, training_batches(images, batch_size, seed=0))
 
 
-def vae_keras_without_pipeline_step(images, batch_size, activation):
+def this_package_without_pipeline(images, batch_size, activation):
     """This package on one batch that lies ready: the difference is the input pipeline."""
     import tensorflow as tf
 
+    batch = tf.constant(images[:batch_size] / np.float32(255))
+    batches = tf.data.Dataset.from_tensors(batch).cache().repeat()
+    return _this_model(images, batch_size, activation, batches)
+
+
+def _this_model(images, batch_size, activation, batches):
     from vae_keras.config import make_config
-    from vae_keras.training import build_model
+    from vae_keras.training import build_model, steps_at_once
 
     model = build_model(make_config(activation=activation), images.shape[1:])
-    model.make_train_function()
-    batch = tf.constant(images[:batch_size] / np.float32(255))
-    batches = iter(tf.data.Dataset.from_tensors(batch).cache().repeat())
-    return lambda: model.train_function(batches)
+    steps_per_epoch = -(-len(images) // batch_size)
+    return _training(model, batches, steps_at_once(steps_per_epoch, batch_size, images.shape[1:]))
 
 
-def plain_keras_step(images, batch_size, activation):
+def plain_keras(images, batch_size, activation):
     """Keras's own layers and activations, in the style of the book."""
     import keras
     import tensorflow as tf
@@ -73,14 +72,24 @@ def plain_keras_step(images, batch_size, activation):
 
     model = PlainVAE()
     model.compile(optimizer=keras.optimizers.Adam(LEARNING_RATE))
-    model.make_train_function()
     dataset = tf.data.Dataset.from_tensor_slices(images).shuffle(len(images)).repeat()
     dataset = dataset.batch(batch_size).map(lambda x: tf.cast(x, "float32") / 255)
-    batches = iter(dataset.prefetch(tf.data.AUTOTUNE))
-    return lambda: model.train_function(batches)
+    return _training(model, dataset.prefetch(tf.data.AUTOTUNE), 1)
 
 
-def plain_torch_step(images, batch_size, activation):
+def _training(model, batches, steps):
+    model.steps_per_execution = steps
+    model.make_train_function()
+    batches = iter(batches)
+
+    def train():
+        model.train_function(batches)
+        return steps
+
+    return train
+
+
+def plain_torch(images, batch_size, activation):
     """PyTorch without `torch.compile`."""
     import torch
     from torch import nn
@@ -114,7 +123,7 @@ def plain_torch_step(images, batch_size, activation):
     optimizer = torch.optim.Adam(parts.parameters(), LEARNING_RATE)
     tensor = torch.from_numpy(np.moveaxis(images, -1, 1).copy())
 
-    def step():
+    def train():
         chosen = tensor[torch.randint(len(tensor), (batch_size,))].float() / 255
         hidden = encoder(chosen)
         mean, log_var = mean_layer(hidden), log_var_layer(hidden)
@@ -124,13 +133,14 @@ def plain_torch_step(images, batch_size, activation):
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+        return 1
 
-    return step
+    return train
 
 
 CONTESTANTS = {
-    "vae_keras": vae_keras_step,
-    "vae_keras, no pipeline": vae_keras_without_pipeline_step,
-    "plain Keras": plain_keras_step,
-    "plain PyTorch": plain_torch_step,
+    "vae_keras": this_package,
+    "vae_keras, no pipeline": this_package_without_pipeline,
+    "plain Keras": plain_keras,
+    "plain PyTorch": plain_torch,
 }

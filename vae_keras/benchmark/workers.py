@@ -28,15 +28,15 @@ class Worker:
         other_end.close()
 
     def begin(self, contestant, steps):
-        """Start a block of steps and return at once."""
+        """Start a block of at least so many steps and return at once."""
         self._connection.send((contestant, steps))
 
     def wait(self):
-        """Seconds that the block took."""
+        """Seconds that each of these steps took, on average."""
         return self._connection.recv()
 
     def time(self, contestant, steps):
-        """Run a block of steps and return its seconds."""
+        """Run a block of steps and return the seconds of one, on average."""
         self.begin(contestant, steps)
         return self.wait()
 
@@ -54,23 +54,24 @@ def _work(connection, threads, images, batch_size, contestants):
         import torch
 
         torch.set_num_threads(threads)
-        steps = {}
+        trainings = {}
     else:
         cli.import_tensorflow()
         import tensorflow as tf
 
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
-        steps = {"matmul": _matmul()}
+        trainings = {"matmul": _matmul()}
     for name, activation in contestants:
-        steps[name, activation] = CONTESTANTS[name](images, batch_size, activation)
+        trainings[name, activation] = CONTESTANTS[name](images, batch_size, activation)
     while True:
         contestant, count = connection.recv()
-        step = steps[contestant]
+        train = trainings[contestant]
+        done = 0
         begin = time.perf_counter()
-        for _ in range(count):
-            step()
-        connection.send(time.perf_counter() - begin)
+        while done < count:
+            done += train()
+        connection.send((time.perf_counter() - begin) / done)
 
 
 MATMUL_SIDE = 2048
@@ -82,4 +83,9 @@ def _matmul():
     import tensorflow as tf
 
     left, right = tf.random.stateless_normal((2, MATMUL_SIDE, MATMUL_SIDE), seed=(0, 0))
-    return lambda: tf.linalg.matmul(left, right).numpy()
+
+    def multiply():
+        tf.linalg.matmul(left, right).numpy()
+        return 1
+
+    return multiply

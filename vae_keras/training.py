@@ -209,10 +209,13 @@ def _restore(run, model, config, data):
 
 def _fit(model, config, data, run, rows, signals, tensorboard):
     steps_per_epoch = -(-len(data.train_images) // config.batch_size)
-    # Keras wants a first batch that its devices can share evenly.
     devices = model.distribute_strategy.num_replicas_in_sync
+    if devices == 1:  # TensorFlow cannot gather among devices within Keras's loop over steps
+        model.steps_per_execution = steps_at_once(
+            steps_per_epoch, config.batch_size, data.image_shape
+        )
+    # Keras wants a first batch that its devices can share evenly.
     test_batch_size = max(devices, min(TEST_BATCH_SIZE, len(data.test_images)) // devices * devices)
-    model.steps_per_execution = steps_at_once(steps_per_epoch, config.batch_size, data.image_shape)
     progress = Progress(rows, config.epochs, steps_per_epoch)
     callbacks = [
         EpochNoise(config.seed),

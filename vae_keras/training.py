@@ -21,7 +21,7 @@ from vae_keras.signals import Interrupted, deferred_signals
 
 TEST_BATCH_SIZE = 500
 MOST_STEPS_AT_ONCE = 25
-MOST_VALUES_AT_ONCE = 1_000_000
+MOST_VALUES_AT_ONCE = 1_000_000  # pixels × channels of all images in these steps
 
 
 def build_model(config, image_shape):
@@ -251,7 +251,8 @@ def steps_at_once(steps_per_epoch, batch_size, image_shape):
     images are taken in few steps at once, or one, so that a signal need not wait.
 
     Args:
-        steps_per_epoch: Steps in an epoch; they are shared out evenly, as Keras needs it.
+        steps_per_epoch: Steps in an epoch. Keras would overrun its end if they were not shared out
+            evenly.
         batch_size: Images in a step.
         image_shape: Tuple `(height, width, channels)`.
 

@@ -1,10 +1,12 @@
 import csv
+import io
 import json
 
 import keras
 import numpy as np
 import pytest
 from PIL import Image
+from tqdm import tqdm
 
 import vae_keras
 from vae_keras import training
@@ -265,6 +267,20 @@ def test_steps_taken_at_once_are_those_taken_one_by_one(tiny_config, tiny_data, 
     one_by_one = train(config, tmp_path / "one_by_one", tiny_data)
     assert looks == [8, 8, *range(9), *range(9)]
     assert_equal_runs(at_once, one_by_one)
+
+
+def test_the_bar_counts_every_step(tiny_config, tiny_data, tmp_path, monkeypatch):
+    bars = []
+
+    class ShownBar(tqdm):
+        def __init__(self, **options):
+            super().__init__(**{**options, "disable": False, "file": io.StringIO()})
+            bars.append(self)
+
+    monkeypatch.setattr("vae_keras.callbacks.tqdm", ShownBar)
+    train(tiny_config.replace(epochs=1), tmp_path / "run", tiny_data)
+    train(tiny_config.replace(epochs=3), tmp_path / "run", tiny_data, resume=True)
+    assert [(bar.initial, bar.n, bar.total) for bar in bars] == [(0, 9, 9), (9, 27, 27)]
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(tiny_config, tiny_data, tmp_path):

@@ -340,7 +340,11 @@ def _gather(images, indices):
         batch = tf.ensure_shape(batch, (None, *images.shape[1:]))
         return tf.cast(batch, tf.float32) / 255.0
 
-    return indices.map(pick).prefetch(tf.data.AUTOTUNE)
+    # There is nothing to tune, and a process would wait for the tuner's next look, after up to a
+    # minute, before it can end.
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return indices.map(pick).prefetch(2).with_options(options)
 
 
 def _load_digits(size, channels):

@@ -33,7 +33,7 @@ class PendingSignal:
 def deferred_signals():
     """Inside the block, the first SIGINT or SIGTERM waits for `PendingSignal.check`.
 
-    A second one stops at once. Only the main thread can do this; elsewhere, signals
+    A second one stops as soon as Python runs again. Only the main thread can do this; elsewhere, signals
     are left as they are.
     """
     pending = PendingSignal()

@@ -106,7 +106,8 @@ def train(
     Raises:
         InputError: If settings, data and folder do not fit together; no run is changed then.
         DivergedError: If a loss is no longer finite; the last checkpoint stays.
-        Interrupted: At Ctrl-C or SIGTERM, after at most 25 steps; the last checkpoint stays.
+        Interrupted: At Ctrl-C or SIGTERM, after at most 25 steps, or the test; the last
+            checkpoint stays.
     """
     if directory is not None:
         check_run(config, Run(directory), resume, overwrite)

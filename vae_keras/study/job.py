@@ -122,7 +122,7 @@ def _train_in_process(directory, settings, marker, token):
 
 
 def _end(process):
-    """Let a training finish its step and stop; end it if it does not."""
+    """Let a training finish its steps and stop; end it if it does not."""
     try:
         process.stdin.close()
     except BrokenPipeError:

@@ -31,7 +31,7 @@ def test_a_worker_times_blocks_of_steps(contestant):
         worker.time((contestant, "gelu"), 1)  # traces
         begin = time.perf_counter()
         seconds = worker.time((contestant, "gelu"), 40)
-        assert 0 < 40 * seconds < time.perf_counter() - begin < 80 * seconds
+        assert 0 < 40 * seconds < time.perf_counter() - begin
     finally:
         worker.close()
 

@@ -57,7 +57,7 @@ class Guard(keras.callbacks.Callback):
         return f"step {last}" if first == last else f"steps {first} to {last}"
 
     def _check_finite(self, logs, steps):
-        # The terms before their sum; after several steps at once, the first of them may have failed last.
+        # The terms before their sum. After several steps at once both may have failed, whichever began.
         for name in sorted(logs, key=lambda name: name == "loss"):
             if not math.isfinite(logs[name]):
                 remedy = "--learning-rate or --kl-weight" if "kl_loss" in logs else "--learning-rate"

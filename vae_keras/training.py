@@ -21,7 +21,7 @@ from vae_keras.signals import Interrupted, deferred_signals
 
 TEST_BATCH_SIZE = 500
 MOST_STEPS_AT_ONCE = 25
-MOST_VALUES_AT_ONCE = 1_000_000  # pixels × channels of all images in these steps
+MOST_VALUES_AT_ONCE = 1_000_000  # pixels × channels of all training images in these steps
 
 
 def build_model(config, image_shape):

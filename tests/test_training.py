@@ -245,12 +245,12 @@ def test_settings_that_do_not_fit_the_data_leave_the_disk_alone(
 @pytest.mark.parametrize(
     "steps_per_epoch, batch_size, image_shape, expected",
     [
-        (1875, 32, (28, 28, 1), 25),  # MNIST
-        (45, 32, (28, 28, 1), 15),  # the 1,437 digits
-        (59, 32, (28, 28, 1), 1),  # a prime number
-        (1875, 32, (64, 64, 3), 1),  # not 2: an epoch is odd
-        (5000, 32, (64, 64, 3), 2),
-        (5000, 32, (128, 128, 3), 1),
+        (1875, 500, (28, 28, 1), 25),  # MNIST
+        (45, 360, (28, 28, 1), 15),  # the 1,437 digits
+        (59, 360, (28, 28, 1), 1),  # a prime number
+        (600, 500, (32, 32, 1), 15),  # Fashion-MNIST: 19 would fit
+        (5000, 500, (64, 64, 3), 1),
+        (5000, 500, (128, 128, 3), 1),  # one batch is more than the limit
     ],
 )
 def test_steps_at_once_share_an_epoch_evenly(steps_per_epoch, batch_size, image_shape, expected):
@@ -285,7 +285,7 @@ def test_the_bar_counts_every_step(tiny_config, tiny_data, tmp_path, monkeypatch
 
 def test_a_loss_that_is_not_finite_stops_the_run(tiny_config, tiny_data, tmp_path):
     config = tiny_config.replace(epochs=4, lr_decay=1e6)  # the second epoch diverges
-    with pytest.raises(DivergedError, match=r"loss is (nan|inf) in epoch 2, steps 1 to 9: .*--learning-rate"):
+    with pytest.raises(DivergedError, match=r"kl_loss is (nan|inf).* in epoch 2, steps 1 to 9: .*--learning-rate"):
         train(config, tmp_path / "run", tiny_data)
     run = Run(tmp_path / "run")
     assert not run.finished

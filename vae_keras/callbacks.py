@@ -57,14 +57,15 @@ class Guard(keras.callbacks.Callback):
         return f"step {last}" if first == last else f"steps {first} to {last}"
 
     def _check_finite(self, logs, steps):
-        # The terms before their sum. After several steps at once both may have failed, whichever began.
-        for name in sorted(logs, key=lambda name: name == "loss"):
-            if not math.isfinite(logs[name]):
-                remedy = "--learning-rate or --kl-weight" if "kl_loss" in logs else "--learning-rate"
-                raise DivergedError(
-                    f"{name} is {logs[name]} in epoch {self.epoch + 1}, {steps}: training has "
-                    f"diverged; try a smaller {remedy}"
-                )
+        diverged = [name for name in logs if not math.isfinite(logs[name])]
+        if diverged:
+            terms = [name for name in diverged if name != "loss"] or diverged  # not their sum
+            values = " and ".join(f"{name} is {logs[name]}" for name in terms)
+            remedy = "--learning-rate or --kl-weight" if "kl_loss" in logs else "--learning-rate"
+            raise DivergedError(
+                f"{values} in epoch {self.epoch + 1}, {steps}: training has diverged; "
+                f"try a smaller {remedy}"
+            )
 
 
 class Recorder(keras.callbacks.Callback):
@@ -152,11 +153,8 @@ class Progress(keras.callbacks.Callback):
             disable=None,  # off where stderr is not a terminal
         )
 
-    def on_epoch_begin(self, epoch, logs=None):
-        self.steps_before = epoch * self.steps_per_epoch
-
     def on_train_batch_end(self, batch, logs=None):
-        self.bar.update(self.steps_before + batch + 1 - self.bar.n)
+        self.bar.update(self.model.steps_per_execution)
 
     def on_epoch_end(self, epoch, logs=None):
         row = self.rows[-1]

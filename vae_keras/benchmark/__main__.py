@@ -52,7 +52,7 @@ def benchmark(batch_size, blocks, steps):
         f"{_processor()}, {cores} cores; Python {platform.python_version()}, TensorFlow "
         f"{tf.__version__}, Keras {keras.__version__}; batch {batch_size}, "
         f"{flops / batch_size / 1e6:.1f} MFLOP per image and step; medians and quartiles of "
-        f"{blocks} blocks of {steps} steps, blocks of all rows alternating"
+        f"{blocks} blocks of at least {steps} steps, blocks of all rows alternating"
     )
     _one_at_a_time(images, batch_size, blocks, steps, flops, cores)
     _side_by_side(images, batch_size, blocks, steps, flops, cores)

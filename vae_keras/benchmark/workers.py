@@ -36,7 +36,7 @@ class Worker:
         return self._connection.recv()
 
     def time(self, contestant, steps):
-        """Run a block of steps and return the seconds of one, on average."""
+        """Run a block of at least so many steps and return the seconds of one, on average."""
         self.begin(contestant, steps)
         return self.wait()
 

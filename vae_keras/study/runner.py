@@ -281,7 +281,7 @@ class _Progress:
         while not self._ended.wait(POLL):
             if self._signals.number is not None and self._marker.exists():
                 self._marker.unlink(missing_ok=True)
-                self._bar.write("stopping: every training finishes its step")
+                self._bar.write("stopping: every training finishes its steps under way")
             self._look()
 
     def _look(self):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vae_keras.config import make_config
-from vae_keras.data import ImageData
+from vae_keras.data.images import ImageData
 
 IMAGE_SHAPE = (8, 8, 1)
 
@@ -66,7 +66,9 @@ def pets(tmp_path_factory):
         name="pets",
         version="1.0.0",
         features=features,
-        split_datasets={"train": tf.data.Dataset.from_generator(examples, output_signature=signature)},
+        split_datasets={
+            "train": tf.data.Dataset.from_generator(examples, output_signature=signature)
+        },
         data_dir=str(folder),
         disable_shuffling=True,
     )

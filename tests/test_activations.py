@@ -9,8 +9,8 @@ import tensorflow as tf
 from scipy.special import erf, expit
 
 from vae_keras.activations import ACTIVATIONS, activation_layer
-from vae_keras.errors import InputError
-from vae_keras.smooth import SMOOTH_FUNCTIONS
+from vae_keras.backend.smooth import SMOOTH_FUNCTIONS
+from vae_keras.support.errors import InputError
 
 X = np.linspace(-10, 10, 2001)
 
@@ -99,7 +99,10 @@ assert os.environ.get("XLA_FLAGS") == before
 @pytest.mark.parametrize("wanted, width", [("", 512), (f"--{WIDTH}=128", 128)])
 def test_xla_uses_wide_vectors_unless_told_otherwise(tmp_path, wanted, width):
     # What the user set is kept, and XLA's own record of its settings is read.
-    environment = {**os.environ, "XLA_FLAGS": f"--xla_dump_to={tmp_path} --xla_dump_hlo_as_text {wanted}"}
+    environment = {
+        **os.environ,
+        "XLA_FLAGS": f"--xla_dump_to={tmp_path} --xla_dump_hlo_as_text {wanted}",
+    }
     subprocess.run([sys.executable, "-c", COMPILE], env=environment, check=True)
     settings = [path.read_text() for path in tmp_path.glob("*debug_options")]
     assert settings and all(f"{WIDTH}: {width}" in text for text in settings)

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vae_keras.attribute_table import read_attributes, rows_of, split_by
-from vae_keras.attribute_vectors import choose_pair, file_name, find_vector
 from vae_keras.config import make_config
-from vae_keras.data import load_data
-from vae_keras.errors import InputError
-from vae_keras.latent_space import attribute_vector, vector_convergence
-from vae_keras.runs import Run
-from vae_keras.training import train
+from vae_keras.data.attribute_table import read_attributes, rows_of, split_by
+from vae_keras.data.sources import load_data
+from vae_keras.latent.attribute_vectors import choose_pair, file_name, find_vector
+from vae_keras.latent.space import attribute_vector, vector_convergence
+from vae_keras.support.errors import InputError
+from vae_keras.training.loop import train
+from vae_keras.training.run import Run
 
 HEADER = "file,bright,Größe\n"
 
@@ -126,7 +126,10 @@ def test_the_vector_of_a_shift_is_the_shift_and_it_settles():
     assert rows[-1]["norm"] == pytest.approx(np.linalg.norm(vector))
     assert rows[-1]["cosine"] == pytest.approx(1)
     assert rows[0]["change"] is None
-    at = {row["images"]: attribute_vector(points[: row["images"]], present[: row["images"]]) for row in rows}
+    at = {
+        row["images"]: attribute_vector(points[: row["images"]], present[: row["images"]])
+        for row in rows
+    }
     assert rows[1]["change"] == pytest.approx(np.linalg.norm(at[600] - at[300]))
     assert rows[-1]["change"] < rows[1]["change"]
 
@@ -166,7 +169,7 @@ def run_attributes(*arguments):
 
 def test_the_command_finds_the_direction_of_brightness(shades):
     import vae_keras
-    from vae_keras.inference import decode_points, latent_points
+    from vae_keras.latent.inference import decode_points, latent_points
 
     run, folder = shades
     result = run_attributes(run.directory, "--attribute", "Is bright?")
@@ -225,9 +228,11 @@ def test_bad_arguments_are_one_line(shades, arguments, message, capsys):
     assert all(path.name.startswith("Is_bright-") for path in run.attributes.iterdir())
 
 
-def test_a_run_without_attributes_or_without_an_end_is_one_line(shades, tmp_path, capsys, monkeypatch):
+def test_a_run_without_attributes_or_without_an_end_is_one_line(
+    shades, tmp_path, capsys, monkeypatch
+):
     from vae_keras import attributes
-    from vae_keras.attribute_vectors import attribute_of_run
+    from vae_keras.latent.attribute_vectors import attribute_of_run
 
     with pytest.raises(SystemExit):
         attributes.main([str(tmp_path), "--attribute", "grey"])
@@ -274,7 +279,9 @@ def faces(tmp_path_factory):
         version="1.0.0",
         features=features,
         split_datasets={
-            "train": tf.data.Dataset.from_generator(examples, output_signature=features.get_tensor_spec())
+            "train": tf.data.Dataset.from_generator(
+                examples, output_signature=features.get_tensor_spec()
+            )
         },
         data_dir=str(folder),
         disable_shuffling=True,

@@ -25,8 +25,8 @@ count = int(sys.argv[2])
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
-from vae_keras.data import ImageData
-from vae_keras.training import train
+from vae_keras.data.images import ImageData
+from vae_keras.training.loop import train
 images = np.random.default_rng(0).integers(0, 256, (80, 8, 8, 1), dtype=np.uint8)
 images = images[: int(sys.argv[3])]
 config = config.replace(normalization=sys.argv[4])
@@ -37,7 +37,7 @@ np.savez(folder / f"{count}.npz", *weights, loss=[row["val_loss"] for row in run
 
 ON_BACKEND = """
 from vae_keras.model import VAE
-from vae_keras.training import build_model
+from vae_keras.training.build import build_model
 model = build_model(config, (8, 8, 1))
 assert keras.backend.backend() == sys.argv[2]
 weights, images, noise = (np.load(folder / f"{name}.npz") for name in ("weights", "images", "noise"))
@@ -92,7 +92,7 @@ def test_more_devices_than_there_are_is_one_line(tmp_path):
 def losses_on_tensorflow(tmp_path_factory):
     """A folder with weights, images and noise, and the losses that TensorFlow has for them."""
     from vae_keras.config import make_config
-    from vae_keras.training import build_model
+    from vae_keras.training.build import build_model
 
     folder = tmp_path_factory.mktemp("backends")
     config = make_config(

@@ -8,7 +8,7 @@ from vae_keras.benchmark import __main__ as benchmark
 from vae_keras.benchmark.flops import flops_per_image
 from vae_keras.benchmark.workers import Worker
 from vae_keras.config import make_config
-from vae_keras.training import build_model
+from vae_keras.training.build import build_model
 
 
 def test_flops_of_the_digits_network_are_those_counted_by_hand():
@@ -40,7 +40,9 @@ def test_a_worker_times_blocks_of_steps(contestant):
 def short_benchmark(monkeypatch):
     tested = {"vae_keras": ("leaky_relu", "gelu"), "plain Keras": ("gelu",)}
     monkeypatch.setattr(benchmark, "TESTED", tested)
-    monkeypatch.setattr("sys.argv", ["benchmark", "--blocks", "2", "--steps", "1", "--batch-size", "4"])
+    monkeypatch.setattr(
+        "sys.argv", ["benchmark", "--blocks", "2", "--steps", "1", "--batch-size", "4"]
+    )
 
 
 def test_the_command_prints_a_row_for_every_contestant(short_benchmark, capsys):
@@ -49,7 +51,8 @@ def test_the_command_prints_a_row_for_every_contestant(short_benchmark, capsys):
     assert "batch 4, 89.1 MFLOP per image" in lines[0]
     rows = {tuple(line[:36].split()): line[36:].split() for line in lines if "%" in line}
     ours, gelu, plain = (
-        rows[name] for name in (("vae_keras", "leaky_relu"), ("vae_keras", "gelu"), ("plain", "Keras", "gelu"))
+        rows[name]
+        for name in (("vae_keras", "leaky_relu"), ("vae_keras", "gelu"), ("plain", "Keras", "gelu"))
     )
     assert ours[2] == "1.00" and float(gelu[2]) > 0 and float(plain[0]) > 0
     side_by_side = [line.split() for line in lines if line.startswith(("leaky_relu", "gelu"))]

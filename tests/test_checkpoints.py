@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
-
 from conftest import IMAGE_SHAPE
-from vae_keras.checkpoints import restore_checkpoint, save_checkpoint
-from vae_keras.errors import InputError
-from vae_keras.files import replacing
-from vae_keras.training import build_model
+
+from vae_keras.support.errors import InputError
+from vae_keras.support.files import replacing
+from vae_keras.training.build import build_model
+from vae_keras.training.checkpoints import restore_checkpoint, save_checkpoint
 
 
 @pytest.fixture

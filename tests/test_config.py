@@ -5,14 +5,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vae_keras.config import PRESETS, FitConfig, make_config
-from vae_keras.errors import InputError
+from vae_keras.support.errors import InputError
 
 
 def test_the_defaults_are_the_books_digits_network():
     config = make_config()
     assert config == FitConfig()
     assert (config.learning_rate, config.batch_size, config.latent_dim) == (5e-4, 32, 2)
-    assert (config.reconstruction, config.reconstruction_weight, config.kl_weight) == ("mse", 1000, 1)
+    assert (config.reconstruction, config.reconstruction_weight, config.kl_weight) == (
+        "mse",
+        1000,
+        1,
+    )
 
 
 @pytest.mark.parametrize(
@@ -84,7 +88,9 @@ def test_a_bad_setting_is_refused_with_what_to_do(settings, message):
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda children: st.lists(children, max_size=5) | st.dictionaries(st.text(), children, max_size=3),
+    lambda children: (
+        st.lists(children, max_size=5) | st.dictionaries(st.text(), children, max_size=3)
+    ),
     max_leaves=6,
 )
 NAMES = st.sampled_from(sorted(FitConfig().to_dict())) | st.text(max_size=10)

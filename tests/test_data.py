@@ -7,10 +7,12 @@ import urllib.request
 import numpy as np
 import pytest
 
-from vae_keras import tfds_sets
-from vae_keras.data import ImageData, load_data, ordered_batches, resolve_dataset, training_batches
-from vae_keras.errors import InputError
-from vae_keras.tfds_sets import cut_and_scale
+from vae_keras.data import tfds as tfds_sets
+from vae_keras.data.batches import ordered_batches, training_batches
+from vae_keras.data.images import ImageData
+from vae_keras.data.sources import load_data, resolve_dataset
+from vae_keras.data.tfds import cut_and_scale
+from vae_keras.support.errors import InputError
 
 
 def prepared(name):
@@ -158,7 +160,7 @@ def test_a_bad_name_is_refused(name, message, tmp_path):
 
 def test_resolving_does_not_import_tensorflow(tmp_path):
     script = "import sys; sys.argv[0], sys.orig_argv = '-m', ['vae_keras.fit']\n"
-    script += "from vae_keras.data import resolve_dataset\n"
+    script += "from vae_keras.data.images import resolve_dataset\n"
     script += f"resolve_dataset('auto', {str(tmp_path)!r}); print('tensorflow' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert result.stdout == "False\n", result.stderr
@@ -205,7 +207,7 @@ def test_labels_name_their_classes_unless_names_are_given():
 def test_twice_the_images_take_twice_the_memory_and_no_more():
     script = """
 import sys, numpy as np, tensorflow as tf
-from vae_keras.data import ordered_batches, training_batches
+from vae_keras.data.batches import ordered_batches, training_batches
 images = np.zeros((int(sys.argv[1]), 28, 28, 1), np.uint8)
 images += 1  # so that the system really hands out the memory
 for batch in training_batches(images, 32, seed=0).take(50):

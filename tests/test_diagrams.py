@@ -4,8 +4,8 @@ import shutil
 import keras
 import pytest
 
-from vae_keras.diagrams import save_diagram
-from vae_keras.training import build_model
+from vae_keras.plots.diagrams import save_diagram
+from vae_keras.training.build import build_model
 
 
 @pytest.fixture

@@ -12,13 +12,15 @@ import pytest
 from scipy.linalg import sqrtm
 from scipy.stats import entropy, multivariate_normal, norm
 
-from vae_keras import VAE, build_model, evaluation, inference, make_config, plots, train
-from vae_keras.data import ImageData, load_data
-from vae_keras.errors import InputError
+from vae_keras import VAE, build_model, evaluation, make_config, plots, train
+from vae_keras.data.images import ImageData
+from vae_keras.data.sources import load_data
 from vae_keras.evaluate import SECTIONS
 from vae_keras.evaluation import decoding, judge, likelihood
-from vae_keras.inference import decode_points, encode_images
-from vae_keras.runs import Run
+from vae_keras.latent import inference
+from vae_keras.latent.inference import decode_points, encode_images
+from vae_keras.support.errors import InputError
+from vae_keras.training.run import Run
 
 IMAGE_SHAPE = (2, 3, 1)
 PIXELS = 6
@@ -118,7 +120,7 @@ def test_no_more_draws_are_held_at_once_however_many_samples(linear, monkeypatch
 
 
 def test_bounds_do_not_depend_on_how_the_work_is_cut(runs, monkeypatch):
-    from vae_keras.loading import load_model
+    from vae_keras.export.loading import load_model
 
     model = load_model(runs[0].model_file)
     images = load_data("digits").test_images[:21]
@@ -188,7 +190,9 @@ def decoder_that_uses_a_layer_twice():
 
 
 def sequential_decoder():
-    return keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, "relu"), keras.layers.Dense(4)])
+    return keras.Sequential(
+        [keras.Input((2,)), keras.layers.Dense(2, "relu"), keras.layers.Dense(4)]
+    )
 
 
 @pytest.mark.parametrize(
@@ -266,7 +270,9 @@ def test_the_aggregate_posterior_is_a_mixture_in_many_dimensions():
     z = random.normal(size=(5, 30))
     densities = [norm(mean, np.exp(0.5 * log_var)).logpdf(point).sum(axis=1) for point in z]
     expected = [np.logaddexp.reduce(density) - math.log(4) for density in densities]
-    np.testing.assert_allclose(evaluation.log_aggregate_posterior(z, mean, log_var), expected, rtol=1e-9)
+    np.testing.assert_allclose(
+        evaluation.log_aggregate_posterior(z, mean, log_var), expected, rtol=1e-9
+    )
 
 
 def test_an_axis_is_active_if_the_mean_depends_on_the_image():
@@ -297,7 +303,9 @@ def test_the_hole_of_a_ring_is_a_gap():
         [True, False, False, True, True],
     )
     box = evaluation.box_draws(ring, 10_000)
-    assert evaluation.find_gaps(ring, box).mean() == pytest.approx(1 - 0.8 * np.pi / 2.4**2, abs=0.05)
+    assert evaluation.find_gaps(ring, box).mean() == pytest.approx(
+        1 - 0.8 * np.pi / 2.4**2, abs=0.05
+    )
 
 
 def test_labels_are_read_where_classes_lie_apart_and_not_where_they_are_permuted():
@@ -317,9 +325,13 @@ def test_labels_are_read_where_classes_lie_apart_and_not_where_they_are_permuted
 def test_labels_of_one_class_or_of_few_images_are_no_error():
     points = np.random.default_rng(0).normal(size=(4, 2))
     one_class = evaluation.label_accuracy(points[:3], np.zeros(3, int), points, np.zeros(4, int))
-    assert one_class == [{"train_images": 3, "nearest_neighbours": 1.0, "logistic_regression": None}]
+    assert one_class == [
+        {"train_images": 3, "nearest_neighbours": 1.0, "logistic_regression": None}
+    ]
     lonely = np.array([0, 0, 0, 1])
-    assert evaluation.label_accuracy(points, lonely, points, lonely)[0]["nearest_neighbours"] == 0.75
+    assert (
+        evaluation.label_accuracy(points, lonely, points, lonely)[0]["nearest_neighbours"] == 0.75
+    )
 
 
 def exact_gaussian(mean, covariance, count=1000):
@@ -343,7 +355,9 @@ def test_the_frechet_distance_of_two_gaussians():
     assert measured == pytest.approx(expected, rel=1e-6)
     assert evaluation.frechet_distance(roots[0], roots[0]) == pytest.approx(0, abs=1e-6)
     # One axis: (μ₁ − μ₂)² + (σ₁ − σ₂)².
-    one = evaluation.frechet_distance(exact_gaussian([1.0], [[4.0]]), exact_gaussian([0.0], [[9.0]]))
+    one = evaluation.frechet_distance(
+        exact_gaussian([1.0], [[4.0]]), exact_gaussian([0.0], [[9.0]])
+    )
     assert one == pytest.approx(1 + 1)
 
 
@@ -441,7 +455,9 @@ def runs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
     return [
         train(
-            make_config("digits", model=model, epochs=1, max_train_images=64, latent_dim=dimensions),
+            make_config(
+                "digits", model=model, epochs=1, max_train_images=64, latent_dim=dimensions
+            ),
             folder / model,
         )
         for model, dimensions in (("vae", 3), ("autoencoder", 2))
@@ -483,7 +499,7 @@ def test_gaps_do_not_count_axes_that_tell_nothing(monkeypatch, linear):
 
 
 def test_images_without_classes_are_evaluated_too(runs, cache):
-    from vae_keras.loading import load_model
+    from vae_keras.export.loading import load_model
 
     data = load_data("digits")
     unlabelled = ImageData("mine", data.train_images, data.test_images)

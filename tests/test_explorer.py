@@ -17,14 +17,16 @@ from PIL import Image
 
 from vae_keras import build_model, load_model, make_config
 from vae_keras.activations import ACTIVATIONS
-from vae_keras.data import load_data, scale
-from vae_keras.errors import InputError
+from vae_keras.data.batches import scale
+from vae_keras.data.sources import load_data
 from vae_keras.explorer import build_page, contents
 from vae_keras.explorer import page as page_module
 from vae_keras.explorer.network import count_multiplications, describe_network, encode_array
-from vae_keras.inference import decode_points, latent_points
-from vae_keras.latent_space import latent_plane
-from vae_keras.runs import Run, write_json
+from vae_keras.latent.inference import decode_points, latent_points
+from vae_keras.latent.space import latent_plane
+from vae_keras.support.errors import InputError
+from vae_keras.support.files import write_json
+from vae_keras.training.run import Run
 
 WEB = Path(page_module.__file__).parent / "web"
 ROUNDING = 0.51 / 255  # of a pixel on a canvas
@@ -64,7 +66,9 @@ def open_page(browser):
         own = (path.as_uri(), "data:", "blob:")
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda request: request.url.startswith(own) or complaints.append(request.url))
+        page.on(
+            "request", lambda request: request.url.startswith(own) or complaints.append(request.url)
+        )
         page.goto(path.as_uri())
         page.wait_for_selector("main[aria-busy=false]")
         return page
@@ -129,7 +133,9 @@ def check_networks(scripts, model):
     [("none", "after"), *itertools.product(("batch", "layer"), ("before", "after"))],
 )
 @pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
-def test_the_page_computes_what_the_model_does(scripts, tiny_config, activation, normalization, position):
+def test_the_page_computes_what_the_model_does(
+    scripts, tiny_config, activation, normalization, position
+):
     config = tiny_config.replace(
         activation=activation,
         normalization=normalization,
@@ -179,7 +185,9 @@ def test_every_half_float_is_read(scripts):
     read = scripts.evaluate(
         "(array) => [...decodeArray(array)].map(String)", encode_array(values, "float16")
     )
-    np.testing.assert_array_equal(np.float32([text.replace("Infinity", "inf") for text in read]), values)
+    np.testing.assert_array_equal(
+        np.float32([text.replace("Infinity", "inf") for text in read]), values
+    )
 
 
 def test_a_layer_that_the_page_does_not_know_is_refused():
@@ -194,7 +202,9 @@ def test_a_layer_that_the_page_does_not_know_is_refused():
             "'bare' has padding valid",
         ),
     ):
-        with pytest.raises(InputError, match=f"layer {reason}, which the explorer's page cannot run"):
+        with pytest.raises(
+            InputError, match=f"layer {reason}, which the explorer's page cannot run"
+        ):
             describe_network(keras.Model(z, output))
 
 
@@ -287,7 +297,9 @@ def move_to(page, limits, place, plane=0, click=False):
 
 def settle(page):
     """Waits until the page has drawn what it was told."""
-    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    page.evaluate(
+        "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+    )
 
 
 def test_the_page_is_small_and_says_what_it_shows(open_page, two_run_page):
@@ -330,7 +342,9 @@ def test_the_nearest_test_image_is_shown_and_rebuilt(open_page, two_run_page, tw
     for index, model in enumerate(models):  # linked: both show the same image
         np.testing.assert_allclose(canvas_image(page, ".original", index), scale(image)[0, ..., 0])
         rebuilt = np.asarray(model.reconstruct(scale(image)))[0, ..., 0]
-        np.testing.assert_allclose(canvas_image(page, ".rebuilt", index), rebuilt, atol=1e-2 + ROUNDING)
+        np.testing.assert_allclose(
+            canvas_image(page, ".rebuilt", index), rebuilt, atol=1e-2 + ROUNDING
+        )
     label = digits.class_names[digits.test_labels[chosen]]
     assert page.locator(".name").all_inner_texts() == [f"original: {label}"] * 2
 
@@ -430,8 +444,12 @@ def test_a_drawing_is_scaled_placed_and_rebuilt(open_page, two_run_page, two_run
             found = canvas_image(page, ".drawing-rebuilt", index)
             np.testing.assert_allclose(found, rebuilt, atol=1e-2 + ROUNDING)
             caption = page.locator("#drawing-results figcaption").nth(index + 1).inner_text()
-            numbers = [float(text.replace("−", "-")) for text in re.findall(r"[−\d.]+\d(?=,|$)", caption)]
-            np.testing.assert_allclose(numbers, np.asarray(model.encode(seen)["mean"])[0], atol=0.03)
+            numbers = [
+                float(text.replace("−", "-")) for text in re.findall(r"[−\d.]+\d(?=,|$)", caption)
+            ]
+            np.testing.assert_allclose(
+                numbers, np.asarray(model.encode(seen)["mean"])[0], atol=0.03
+            )
         assert np.any(canvas_image(page, ".plane") != before)
         page.locator("#drawing-clear").click()
         settle(page)
@@ -462,7 +480,9 @@ def test_the_frame_of_a_drawing_is_that_of_the_images():
     assert contents.drawing_frame(images) == {"side": 10.0, "center": pytest.approx([23, 9])}
 
 
-def test_more_dimensions_are_seen_on_a_plane_and_moved_by_sliders(open_page, write_page, make_run, digits):
+def test_more_dimensions_are_seen_on_a_plane_and_moved_by_sliders(
+    open_page, write_page, make_run, digits
+):
     run = make_run(latent_dim=12)
     model = load_model(run.model_file)
     path = write_page(run)
@@ -491,7 +511,9 @@ def test_more_dimensions_are_seen_on_a_plane_and_moved_by_sliders(open_page, wri
         np.testing.assert_allclose(canvas_image(page, ".decoded"), expected, atol=1e-2 + ROUNDING)
 
 
-def test_a_network_too_large_for_the_page_gets_an_atlas(open_page, write_page, make_run, monkeypatch):
+def test_a_network_too_large_for_the_page_gets_an_atlas(
+    open_page, write_page, make_run, monkeypatch
+):
     run = make_run(latent_dim=3, decoder_filters=(16,))  # a smaller encoder
     model = load_model(run.model_file)
     most = count_multiplications(describe_network(model.decoder)) - 1
@@ -509,7 +531,11 @@ def test_a_network_too_large_for_the_page_gets_an_atlas(open_page, write_page, m
     move_to(page, limits, corners[0])
     np.testing.assert_allclose(canvas_image(page, ".decoded"), images[0], atol=1e-2 + ROUNDING)
     weights = np.array([0.75 * 0.5, 0.75 * 0.5, 0.25 * 0.5, 0.25 * 0.5])
-    move_to(page, limits, corners[0] + 0.25 * (corners[2] - corners[0]) + 0.5 * (corners[1] - corners[0]))
+    move_to(
+        page,
+        limits,
+        corners[0] + 0.25 * (corners[2] - corners[0]) + 0.5 * (corners[1] - corners[0]),
+    )
     expected = np.tensordot(weights, images, 1)
     np.testing.assert_allclose(canvas_image(page, ".decoded"), expected, atol=1e-2 + ROUNDING)
     draw(page, [(0.3, 0.3), (0.7, 0.7)])
@@ -533,7 +559,9 @@ def test_an_autoencoder_without_labels_is_explored_too(open_page, make_run, digi
 
 
 @pytest.mark.parametrize("scheme, dark", [("light", False), ("dark", True)])
-def test_a_phone_is_wide_enough_and_colours_follow_the_system(open_page, two_run_page, scheme, dark):
+def test_a_phone_is_wide_enough_and_colours_follow_the_system(
+    open_page, two_run_page, scheme, dark
+):
     page = open_page(two_run_page, width=360, color_scheme=scheme, has_touch=True)
     assert page.evaluate("document.documentElement.scrollWidth") == 360
     assert (canvas_image(page, ".plane")[3, -3] < 0.5) == dark
@@ -556,7 +584,9 @@ def test_images_that_would_make_the_page_too_large_are_left_out(two_runs, digits
 
 def test_coloured_images_are_embedded_as_jpeg():
     random = np.random.default_rng(0)
-    images = np.repeat(random.integers(0, 256, (7, 1, 1, 3), np.uint8), 16, axis=1).repeat(16, axis=2)
+    images = np.repeat(random.integers(0, 256, (7, 1, 1, 3), np.uint8), 16, axis=1).repeat(
+        16, axis=2
+    )
     kind, text = contents.picture(images).split(";base64,")
     with Image.open(io.BytesIO(base64.b64decode(text))) as sheet:
         assert kind == "data:image/jpeg" and sheet.size == (48, 48)
@@ -572,7 +602,10 @@ def test_coloured_images_are_embedded_as_jpeg():
         (["{run}", "--output", "{run}"], "is a folder: name a file by --output"),
         (["{run}", "--output", "{run}/config.json"], "exists: replace it by --overwrite"),
         (["{run}", "--output", "{run}/none/page.html"], "is no folder that you may write to"),
-        (["{run}", "{other}"], "dataset is 'digits' in .* and 'mnist' in .*: name runs of one data set"),
+        (
+            ["{run}", "{other}"],
+            "dataset is 'digits' in .* and 'mnist' in .*: name runs of one data set",
+        ),
     ],
 )
 def test_bad_arguments_are_one_line(two_runs, tmp_path, arguments, message):

@@ -5,10 +5,10 @@ import sys
 
 import numpy as np
 import pytest
-
 from conftest import IMAGE_SHAPE
-from vae_keras.export import export_saved_model
-from vae_keras.training import build_model
+
+from vae_keras.export.saved_model import export_saved_model
+from vae_keras.training.build import build_model
 
 SCRIPT = """
 import sys, importlib.util, numpy as np, tensorflow as tf

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from vae_keras import fit
 from vae_keras.config import FitConfig
-from vae_keras.runs import Run
+from vae_keras.training.run import Run
 
 TINY = ["--dataset", "digits", "--max-train-images", "64", "--epochs", "1"]
 
@@ -201,7 +201,9 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
 VALUES = TEXTS | st.integers().map(str) | st.floats().map(str) | st.sampled_from(["held", "file/x"])
 
 
-@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.lists(st.tuples(st.sampled_from(OPTIONS), VALUES), max_size=3))
 def test_any_text_in_any_option_is_settings_or_a_one_line_error(folder, capsys, pairs):
     before = snapshot(folder)

@@ -12,18 +12,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-
 from test_fit import run_fit
 from test_resume import finished_epochs, small_disk, start, wait_until  # noqa: F401
 from test_training import assert_equal_runs
-from vae_keras import folders, storage
+
 from vae_keras.config import make_config
-from vae_keras.data import load_configured, load_data, resolve_dataset
-from vae_keras.errors import InputError
+from vae_keras.data import folder as folders
+from vae_keras.data import storage
+from vae_keras.data.folder import decode_image, list_files
+from vae_keras.data.sources import load_configured, load_data, resolve_dataset
 from vae_keras.evaluation import evaluate_run
-from vae_keras.folders import decode_image, list_files
-from vae_keras.runs import Run
-from vae_keras.training import train
+from vae_keras.support.errors import InputError
+from vae_keras.training.loop import train
+from vae_keras.training.run import Run
 
 ORANGE, GREY = (230, 120, 20), 90
 NAMES = ["a picture.png", "ünïcödé-日本.png", os.fsdecode(b"no-utf8-\xff.png"), "#1 (copy).jpg"]
@@ -188,10 +189,16 @@ def noise(path):
 
 BAD_FILES = {
     "empty": (lambda path: path.touch(), "is empty"),
-    "text.jpg": (lambda path: path.write_text("Dear diary"), "is no PNG, JPEG, BMP or WebP picture"),
+    "text.jpg": (
+        lambda path: path.write_text("Dear diary"),
+        "is no PNG, JPEG, BMP or WebP picture",
+    ),
     "cut.jpg": (lambda path: path.write_bytes(noise(path)[:2000]), "is damaged"),
     "cut.png": (lambda path: path.write_bytes(noise(path)[:2000]), "is damaged"),
-    "flipped.png": (lambda path: path.write_bytes(noise(path).replace(b"IEND", b"XEND")[:9000] + bytes(9000)), "is damaged"),
+    "flipped.png": (
+        lambda path: path.write_bytes(noise(path).replace(b"IEND", b"XEND")[:9000] + bytes(9000)),
+        "is damaged",
+    ),
     "drawing.gif": (lambda path: palette().save(path), "is no PNG, JPEG, BMP or WebP picture"),
     "dangling.png": (lambda path: path.symlink_to("nowhere"), "cannot be read: No such file"),
     "itself.png": (lambda path: path.symlink_to(path), "cannot be read: Too many levels"),
@@ -336,7 +343,9 @@ def test_unreadable_files_are_skipped_and_unreadable_folders_refused(as_nobody, 
         load_data(str(pictures), image_size=(8, 8))
 
 
-@pytest.mark.parametrize("error", [OSError(errno.EIO, os.strerror(errno.EIO)), MemoryError()], ids=["disk", "memory"])
+@pytest.mark.parametrize(
+    "error", [OSError(errno.EIO, os.strerror(errno.EIO)), MemoryError()], ids=["disk", "memory"]
+)
 def test_a_failure_that_may_pass_leaves_no_picture_out(error, tmp_path, monkeypatch):
     pictures, cache = save_pictures(tmp_path / "pictures", 40), str(tmp_path / "cache")
     decode = folders.decode_image
@@ -370,7 +379,7 @@ def test_any_name_will_do(tmp_path, folder_config):
 MEMORY = """
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from vae_keras.folders import decode_image
+from vae_keras.data.folder import decode_image
 def peak():
     (line,) = [line for line in open("/proc/self/status") if line.startswith("VmHWM")]
     return int(line.split()[1])
@@ -423,7 +432,9 @@ def test_a_cache_is_used_until_a_file_or_a_setting_changes(pictures, tmp_path, m
 
     def load(**settings):
         decoded.clear()
-        data = load_data(str(pictures), **{"image_size": (8, 8), **settings}, cache=str(tmp_path / "cache"))
+        data = load_data(
+            str(pictures), **{"image_size": (8, 8), **settings}, cache=str(tmp_path / "cache")
+        )
         return data.sha256(), len(decoded)
 
     first, count = load()
@@ -509,7 +520,9 @@ def test_a_run_whose_files_have_changed_says_so_and_stops(pictures, tmp_path, fo
         file.write(bytes(len(third) - file.tell()))
     with pytest.raises(InputError, match="are not those that"):
         train(run.read_config().replace(epochs=2), run.directory, resume=True)
-    assert before == {path: path.read_bytes() for path in run.directory.rglob("*") if path.is_file()}
+    assert before == {
+        path: path.read_bytes() for path in run.directory.rglob("*") if path.is_file()
+    }
 
 
 def test_the_face_network_of_the_first_edition_trains_on_a_folder(tmp_path):

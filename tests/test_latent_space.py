@@ -2,9 +2,8 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from vae_keras.errors import InputError
 from vae_keras.evaluation import log_aggregate_posterior
-from vae_keras.latent_space import (
+from vae_keras.latent.space import (
     aggregate_density,
     class_means,
     even_grid,
@@ -13,6 +12,7 @@ from vae_keras.latent_space import (
     manifold_points,
     spherical_path,
 )
+from vae_keras.support.errors import InputError
 
 
 @pytest.fixture
@@ -32,7 +32,8 @@ def test_manifold_points_are_finite_quantiles_with_the_top_row_first():
 
 def test_an_even_grid_is_in_the_same_order():
     np.testing.assert_allclose(
-        even_grid(3, 2), [[-2, 2], [0, 2], [2, 2], [-2, 0], [0, 0], [2, 0], [-2, -2], [0, -2], [2, -2]]
+        even_grid(3, 2),
+        [[-2, 2], [0, 2], [2, 2], [-2, 0], [0, 0], [2, 0], [-2, -2], [0, -2], [2, -2]],
     )
 
 
@@ -69,7 +70,9 @@ def test_covariances_on_the_plane_are_those_of_projected_draws(random):
     plane = latent_plane(random.normal(size=(50, 4)))
     log_var = np.array([[0.0, -1.0, 1.0, 0.5]])
     draws = random.normal(size=(200_000, 4)) * np.exp(0.5 * log_var)
-    np.testing.assert_allclose(plane.covariances(log_var)[0], np.cov(plane.project(draws).T), atol=0.03)
+    np.testing.assert_allclose(
+        plane.covariances(log_var)[0], np.cov(plane.project(draws).T), atol=0.03
+    )
 
 
 def test_a_plane_needs_two_dimensions():

@@ -1,11 +1,11 @@
 import keras
 import numpy as np
 import pytest
-
 from conftest import IMAGE_SHAPE
-from vae_keras.errors import InputError
-from vae_keras.loading import load_model
-from vae_keras.training import build_model
+
+from vae_keras.export.loading import load_model
+from vae_keras.support.errors import InputError
+from vae_keras.training.build import build_model
 
 
 @pytest.fixture
@@ -19,7 +19,9 @@ def saved(tiny_config, tmp_path):
 def test_a_model_is_loaded_from_its_file_or_its_folder(saved, images):
     model, path = saved
     for place in (path, path.parent):
-        np.testing.assert_array_equal(load_model(place).reconstruct(images), model.reconstruct(images))
+        np.testing.assert_array_equal(
+            load_model(place).reconstruct(images), model.reconstruct(images)
+        )
 
 
 def foreign_model(path):

@@ -5,13 +5,13 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-
 from conftest import IMAGE_SHAPE
+
 from vae_keras import losses
 from vae_keras.activations import ACTIVATIONS
 from vae_keras.config import NORMALIZATION_POSITIONS, NORMALIZATIONS
-from vae_keras.data import ordered_batches
-from vae_keras.training import build_model
+from vae_keras.data.batches import ordered_batches
+from vae_keras.training.build import build_model
 
 VARIANTS = [
     (activation, normalization, position)
@@ -64,7 +64,9 @@ def test_test_step_weighs_every_image_equally(vae, images):
 
 
 def test_test_step_samples_z_as_training_does(vae, images):
-    losses_seen = {vae.test_on_batch(images, return_dict=True)["reconstruction_loss"] for _ in range(3)}
+    losses_seen = {
+        vae.test_on_batch(images, return_dict=True)["reconstruction_loss"] for _ in range(3)
+    }
     assert len(losses_seen) == 3
 
 
@@ -136,7 +138,9 @@ def test_summary_shows_both_networks_and_the_total(vae):
     lines = []
     vae.summary(print_fn=lines.append)
     text = "\n".join(str(line) for line in lines)
-    assert all(word in text for word in ("encoder_conv_1", "decoder_output", f"{vae.count_params():,}"))
+    assert all(
+        word in text for word in ("encoder_conv_1", "decoder_output", f"{vae.count_params():,}")
+    )
 
 
 @pytest.fixture(scope="module")

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from vae_keras.config import PRESETS, make_config
-from vae_keras.errors import InputError
 from vae_keras.networks import build_decoder, build_encoder
-from vae_keras.training import build_model
+from vae_keras.support.errors import InputError
+from vae_keras.training.build import build_model
 
 BOOK_SHAPES = {
     "digits": (28, 28, 1),
@@ -80,10 +80,14 @@ def test_encoder_and_decoder_may_differ_in_activation():
 
 def test_weights_of_a_layer_depend_on_the_seed_and_its_name_alone():
     plain = build_model(make_config(), (28, 28, 1))
-    other = build_model(make_config(activation="gelu", dropout=0.2, normalization="batch"), (28, 28, 1))
+    other = build_model(
+        make_config(activation="gelu", dropout=0.2, normalization="batch"), (28, 28, 1)
+    )
     again = build_model(make_config(seed=1), (28, 28, 1))
     for name in ("encoder_conv_2", "mean"):
-        kernels = [np.asarray(model.encoder.get_layer(name).kernel) for model in (plain, other, again)]
+        kernels = [
+            np.asarray(model.encoder.get_layer(name).kernel) for model in (plain, other, again)
+        ]
         np.testing.assert_array_equal(kernels[0], kernels[1])
         assert not np.array_equal(kernels[0], kernels[2])
 

@@ -51,7 +51,9 @@ def noise(notebook):
 
 def figures(notebook):
     """How many figures there are: the drawing of a network depends on what is installed."""
-    return sum("<Figure" in output.get("data", {}).get("text/plain", "") for output in outputs(notebook))
+    return sum(
+        "<Figure" in output.get("data", {}).get("text/plain", "") for output in outputs(notebook)
+    )
 
 
 def test_there_are_six():
@@ -102,5 +104,7 @@ def test_a_notebook_defines_nothing(notebook):
     for cell in code_cells(notebook):
         lines = [line for line in cell.source.splitlines() if not line.startswith("%")]
         definitions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
-        found = [node for node in ast.walk(ast.parse("\n".join(lines))) if isinstance(node, definitions)]
+        found = [
+            node for node in ast.walk(ast.parse("\n".join(lines))) if isinstance(node, definitions)
+        ]
         assert not found, cell.source

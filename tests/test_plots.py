@@ -7,7 +7,7 @@ from matplotlib.colors import to_hex
 from scipy.stats import norm
 
 from vae_keras import plots
-from vae_keras.latent_space import even_grid, manifold_points
+from vae_keras.latent.space import even_grid, manifold_points
 from vae_keras.plots.images import tile
 
 ROWS = [
@@ -30,12 +30,16 @@ def test_losses_shows_each_term_for_training_and_test():
     train, test = figure.axes[0].lines
     np.testing.assert_allclose(train.get_ydata(), [60, 30, 20, 15])
     np.testing.assert_allclose(test.get_ydata(), [61, 30.5, 61 / 3, 15.25])
-    assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["training", "test"]
+    assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == [
+        "training",
+        "test",
+    ]
 
 
 def test_curves_over_decades_have_ticks_all_along():
     rows = [
-        {"epoch": n + 1, "loss": loss, "val_loss": loss / 9} for n, loss in enumerate((900, 30, 2.0))
+        {"epoch": n + 1, "loss": loss, "val_loss": loss / 9}
+        for n, loss in enumerate((900, 30, 2.0))
     ]
     axes = plots.plot_losses(rows).axes[0]
     low, high = axes.get_ylim()
@@ -187,7 +191,9 @@ def test_histograms_are_densities_beside_the_prior():
     assert len(shown) == 7
     bars = shown[3].patches
     assert sum(bar.get_height() * bar.get_width() for bar in bars) == pytest.approx(1)
-    counts, _ = np.histogram(z[:, 3], bins=40, range=(bars[0].get_x(), -bars[0].get_x()), density=True)
+    counts, _ = np.histogram(
+        z[:, 3], bins=40, range=(bars[0].get_x(), -bars[0].get_x()), density=True
+    )
     np.testing.assert_allclose([bar.get_height() for bar in bars], counts)
     (prior,) = shown[3].lines
     np.testing.assert_allclose(prior.get_ydata(), norm.pdf(prior.get_xdata()))
@@ -271,7 +277,9 @@ def test_frames_show_every_epoch(channels):
 
 def test_functions_keep_their_colours_from_panel_to_panel():
     x = np.linspace(-1, 1, 5)
-    left, right = plots.plot_functions(x, {"values": {"a": x, "b": x**2}, "slopes": {"b": 2 * x}}).axes
+    left, right = plots.plot_functions(
+        x, {"values": {"a": x, "b": x**2}, "slopes": {"b": 2 * x}}
+    ).axes
     assert [line.get_label() for line in left.lines[:2]] == ["a", "b"]
     np.testing.assert_array_equal(left.lines[1].get_ydata(), x**2)
     assert left.lines[1].get_color() == right.lines[0].get_color() != left.lines[0].get_color()
@@ -330,9 +338,13 @@ def test_curves_show_the_mean_over_seeds_and_a_band_of_all():
 
 def test_published_losses_are_points_beside_the_test_curves():
     colors = plots.variant_colors(CURVES)
-    figure = plots.plot_curves(CURVES, colors, {"low": [(10, 41.5), (20, 41.0)], "high": [], "far": [(1, 9)]})
+    figure = plots.plot_curves(
+        CURVES, colors, {"low": [(10, 41.5), (20, 41.0)], "high": [], "far": [(1, 9)]}
+    )
     (points,) = [line for axes in figure.axes for line in axes.lines if line.get_marker() == "D"]
-    assert points.axes.get_title() == "Loss, test" and to_hex(points.get_color()) == to_hex(colors["low"])
+    assert points.axes.get_title() == "Loss, test" and to_hex(points.get_color()) == to_hex(
+        colors["low"]
+    )
     np.testing.assert_array_equal(points.get_xydata(), [(10, 41.5), (20, 41.0)])
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
     assert legend == ["high", "low", "published"]

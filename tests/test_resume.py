@@ -7,18 +7,18 @@ import time
 
 import numpy as np
 import pytest
-
 from test_fit import TINY, run_fit
 from test_training import assert_equal_runs
-from vae_keras.errors import InputError
-from vae_keras.runs import Run
-from vae_keras.training import train
+
+from vae_keras.support.errors import InputError
+from vae_keras.training.loop import train
+from vae_keras.training.run import Run
 
 KILLS = 20
 
 # Forked from a process that has imported TensorFlow but not yet used it.
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["vae_keras.training"])
+PROCESSES.set_forkserver_preload(["vae_keras.training.loop"])
 
 
 def start(config, directory, data, resume):

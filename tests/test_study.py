@@ -13,17 +13,17 @@ import sys
 import time
 
 import pytest
-
 from test_training import assert_equal_runs
+
 from vae_keras.config import make_config
-from vae_keras.errors import InputError
 from vae_keras.evaluation import judge
-from vae_keras.runs import Run
 from vae_keras.study import runner
 from vae_keras.study.__main__ import main
 from vae_keras.study.job import STOPPED, run_job
 from vae_keras.study.table import read_table
 from vae_keras.study.variants import find_study
+from vae_keras.support.errors import InputError
+from vae_keras.training.run import Run
 
 EPOCHS = 40
 STUDY = """
@@ -171,7 +171,9 @@ def test_finished_runs_without_weights_are_kept_as_they_are(whole, study_file, t
     assert "no checkpoint to go on from" in result.stderr and result.stderr.count("\n") == 1
 
 
-def test_fewer_seeds_keep_the_runs_that_are_there_also_without_the_table(whole, study_file, tmp_path):
+def test_fewer_seeds_keep_the_runs_that_are_there_also_without_the_table(
+    whole, study_file, tmp_path
+):
     directory = tmp_path / "study"
     shutil.copytree(whole[0], directory)
     table = read_table(directory / "runs.csv")
@@ -199,7 +201,9 @@ def test_an_error_of_a_cluster_is_one_line(monkeypatch):
     monkeypatch.setattr("joblib.parallel_config", lambda *_, **__: contextlib.nullcontext())
     with runner._joblib_backend(1, "tcp://host:1") as run_all, pytest.raises(InputError) as error:
         run_all([("run",)])
-    assert str(error.value) == "the workers of tcp://host:1 failed: RuntimeError: killed by the system"
+    assert (
+        str(error.value) == "the workers of tcp://host:1 failed: RuntimeError: killed by the system"
+    )
 
 
 def test_a_training_has_one_thread_whatever_the_environment_says(tmp_path, monkeypatch):
@@ -317,7 +321,10 @@ BAD_ARGUMENTS = [
     ("gelu --dataset digits --directory mine", "holds thesis.tex and is no study"),
     ("gelu --dataset digits --directory file/study", "cannot be written"),
     ("gelu --dataset digits --directory other", "holds the study 'activations', not 'gelu'"),
-    ("gelu --dataset digits --directory wrong", "seed-0 was made with activation 'relu', the study"),
+    (
+        "gelu --dataset digits --directory wrong",
+        "seed-0 was made with activation 'relu', the study",
+    ),
     ("gelu --dataset digits --directory long", "was made with epochs 200, the study wants 100"),
     ("gelu --dataset digits --directory none --report-only", "holds no epoch of any run"),
     ("gelu --nonsense", "unrecognized arguments"),
@@ -359,7 +366,7 @@ def test_bad_arguments_are_one_line_and_touch_nothing(folder, capsys, arguments,
 def test_a_study_in_use_is_refused(folder, capsys):
     (folder / "none").mkdir()
     with Run("none").locked(), pytest.raises(SystemExit):
-        main("gelu --dataset digits --directory none".split())
+        main(["gelu", "--dataset", "digits", "--directory", "none"])
     assert "none is in use by another process" in capsys.readouterr().err
 
 

@@ -8,12 +8,12 @@ import sys
 import numpy as np
 import pytest
 
-from vae_keras.errors import InputError
 from vae_keras.study.claims import CLAIMS, judge
 from vae_keras.study.evaluations import write_evaluations
 from vae_keras.study.report import loss_table, write_report
 from vae_keras.study.table import RunTable, read_table, write_table
 from vae_keras.study.variants import STUDIES
+from vae_keras.support.errors import InputError
 
 # Test losses at the end, near those published.
 LOSSES = {
@@ -150,7 +150,11 @@ def test_scatter_as_large_as_the_differences_decides_nothing():
 
 @pytest.mark.parametrize(
     "relu, verdicts",
-    [(46.2, ["confirmed", "confirmed"]), (45.8, ["confirmed", "refuted"]), (47.2, ["refuted", "confirmed"])],
+    [
+        (46.2, ["confirmed", "confirmed"]),
+        (45.8, ["confirmed", "refuted"]),
+        (47.2, ["refuted", "confirmed"]),
+    ],
 )
 def test_claims_about_other_activations(relu, verdicts):
     table = make_table({"leaky_relu": 46.0, "relu": relu, "sigmoid": 47.0})
@@ -209,7 +213,11 @@ def test_published_losses_stand_beside_those_of_the_same_epoch():
     column = header.index("test loss, published")
     assert {row[0]: row[column] for row in rows}["gelu"] == "44.35 and 44.26"
     assert header[column + 1] == "test loss, here"
-    for other in (make_table(epochs=19), make_table(dataset="digits"), make_table(dataset="mnist[:64]")):
+    for other in (
+        make_table(epochs=19),
+        make_table(dataset="digits"),
+        make_table(dataset="mnist[:64]"),
+    ):
         assert "test loss, published" not in loss_table(other)[0]
 
 
@@ -221,7 +229,9 @@ def test_published_curves_stand_above_those_of_the_same_variant(tmp_path):
     assert "| test loss after epoch | 1 | 2 | 5 | 10 | 20 |\n" in text
     theirs, ours = text.split("| gelu_batchnorm_before | published | ")[1].splitlines()[:2]
     assert theirs == "53.32 | 52.61 | 49.00 | 46.85 | 44.77 |"
-    assert ours.endswith("| 49.55 to 49.55 | 47.05 to 47.05 | 45.55 to 51.00 | 45.05 to 45.05 | 44.80 to 44.80 |")
+    assert ours.endswith(
+        "| 49.55 to 49.55 | 47.05 to 47.05 | 45.55 to 51.00 | 45.05 to 45.05 | 44.80 to 44.80 |"
+    )
     write_report(make_table(dataset="digits"), tmp_path)
     assert "## Published curves" not in (tmp_path / "report.md").read_text()
 

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from vae_keras import training
 from vae_keras.config import FitConfig
-from vae_keras.errors import InputError
-from vae_keras.runs import run_name
 from vae_keras.study.variants import COMPARISONS, STUDIES, find_study
+from vae_keras.support.errors import InputError
+from vae_keras.training import loop as training
+from vae_keras.training.run import run_name
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -115,7 +115,9 @@ def test_the_same_seed_gives_variants_the_same_weights_order_and_noise(
             model.reset_noise(config.seed, split, epoch)
             for _ in range(2):  # dropout's draws must not move those of z
                 model(images, training=True)
-                noises[variant].append(np.asarray(model.sampling(np.zeros((8, 2)), np.zeros((8, 2)))))
+                noises[variant].append(
+                    np.asarray(model.sampling(np.zeros((8, 2)), np.zeros((8, 2))))
+                )
         with pytest.raises(Seen):
             training.train(config, tmp_path / variant, tiny_data)
     reference = weights["leaky_relu"]

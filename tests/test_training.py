@@ -9,13 +9,13 @@ from PIL import Image
 from tqdm import tqdm
 
 import vae_keras
-from vae_keras import training
-from vae_keras.callbacks import SAMPLES, Guard
-from vae_keras.data import ImageData
-from vae_keras.errors import DivergedError, InputError
-from vae_keras.runs import Run, create_run, run_name
-from vae_keras.seeds import derive_seed
-from vae_keras.training import steps_at_once, train
+from vae_keras.data.images import ImageData
+from vae_keras.support.errors import DivergedError, InputError
+from vae_keras.support.seeds import derive_seed
+from vae_keras.training import loop as training
+from vae_keras.training.callbacks import SAMPLES, Guard
+from vae_keras.training.loop import steps_at_once, train
+from vae_keras.training.run import Run, create_run, run_name
 
 COLUMNS = [
     "epoch", "loss", "reconstruction_loss", "kl_loss", "val_loss", "val_reconstruction_loss",
@@ -105,11 +105,15 @@ def test_samples_of_every_epoch_are_those_of_the_model_and_fewer_of_the_earlier_
 
 def test_damaged_samples_do_not_stop_a_run(finished, tiny_data):
     finished.samples_file.write_bytes(finished.samples_file.read_bytes()[:100])
-    run = train(finished.read_config().replace(epochs=3), finished.directory, tiny_data, resume=True)
+    run = train(
+        finished.read_config().replace(epochs=3), finished.directory, tiny_data, resume=True
+    )
     assert run.finished and list(run.read_samples()) == [3]
 
 
-def test_more_latent_dimensions_are_drawn_along_principal_components(tiny_config, tiny_data, tmp_path):
+def test_more_latent_dimensions_are_drawn_along_principal_components(
+    tiny_config, tiny_data, tmp_path
+):
     run = train(tiny_config.replace(latent_dim=4, epochs=1), tmp_path / "run", tiny_data)
     assert {path.name for path in run.figures.iterdir()} == {
         "losses.png", "reconstructions.png", "samples.png", "latent.png", "manifold.png",
@@ -257,7 +261,9 @@ def test_steps_at_once_share_an_epoch_evenly(steps_per_epoch, batch_size, image_
     assert steps_at_once(steps_per_epoch, batch_size, image_shape) == expected
 
 
-def test_steps_taken_at_once_are_those_taken_one_by_one(tiny_config, tiny_data, tmp_path, monkeypatch):
+def test_steps_taken_at_once_are_those_taken_one_by_one(
+    tiny_config, tiny_data, tmp_path, monkeypatch
+):
     looks = []
     monkeypatch.setattr(Guard, "on_train_batch_end", lambda self, batch, logs: looks.append(batch))
     config = tiny_config.replace(epochs=2, dropout=0.2)
@@ -277,7 +283,7 @@ def test_the_bar_counts_every_step(tiny_config, tiny_data, tmp_path, monkeypatch
             super().__init__(**{**options, "disable": False, "file": io.StringIO()})
             bars.append(self)
 
-    monkeypatch.setattr("vae_keras.callbacks.tqdm", ShownBar)
+    monkeypatch.setattr("vae_keras.training.callbacks.tqdm", ShownBar)
     train(tiny_config.replace(epochs=1), tmp_path / "run", tiny_data)
     train(tiny_config.replace(epochs=3), tmp_path / "run", tiny_data, resume=True)
     assert [(bar.initial, bar.n, bar.total) for bar in bars] == [(0, 9, 9), (9, 27, 27)]
@@ -285,7 +291,9 @@ def test_the_bar_counts_every_step(tiny_config, tiny_data, tmp_path, monkeypatch
 
 def test_a_loss_that_is_not_finite_stops_the_run(tiny_config, tiny_data, tmp_path):
     config = tiny_config.replace(epochs=4, lr_decay=1e6)  # the second epoch diverges
-    with pytest.raises(DivergedError, match=r"kl_loss is (nan|inf).* in epoch 2, steps 1 to 9: .*--learning-rate"):
+    with pytest.raises(
+        DivergedError, match=r"kl_loss is (nan|inf).* in epoch 2, steps 1 to 9: .*--learning-rate"
+    ):
         train(config, tmp_path / "run", tiny_data)
     run = Run(tmp_path / "run")
     assert not run.finished
@@ -297,7 +305,11 @@ def test_default_names_take_the_next_free_suffix(tiny_config, tmp_path, monkeypa
     monkeypatch.chdir(tmp_path)
     name = run_name(tiny_config.replace(activation="gelu", normalization="batch", dropout=0.1))
     assert name == "digits-gelu-batchnorm_after-dropout0.1"
-    assert [create_run(None, name).directory.name for _ in range(3)] == [name, f"{name}-2", f"{name}-3"]
+    assert [create_run(None, name).directory.name for _ in range(3)] == [
+        name,
+        f"{name}-2",
+        f"{name}-3",
+    ]
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tiny_config, tiny_data, tmp_path):

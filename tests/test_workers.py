@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from vae_keras import build_model
-from vae_keras.errors import InputError
-from vae_keras.workers import map_with_model
+from vae_keras.evaluation.workers import map_with_model
+from vae_keras.support.errors import InputError
 
 
 @pytest.fixture

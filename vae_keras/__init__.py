@@ -3,49 +3,32 @@
 import os
 import sys
 
-# `python -m vae_keras.fit` imports this file before it can look at its arguments;
-# Python marks that moment with sys.argv[0] == "-m", and processes that the command
-# starts with the command's own path. The names below would then cost seconds of
-# importing TensorFlow, only to answer --help.
-_command = sys.argv[0] if sys.argv else ""
-_serving_a_command = _command.startswith(os.path.dirname(__file__) + os.sep) or (
-    _command == "-m"
-    and any(argument.partition(".")[0] == "vae_keras" for argument in sys.orig_argv)
-)
+import lazy_loader
 
-if "ipykernel" in sys.modules:
-    # Its remarks while it starts would stand in red below a notebook's first cell.
-    from vae_keras.cli import import_tensorflow
+__version__ = "0.2.0"
 
-    import_tensorflow()
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
-if not _serving_a_command:
-    from vae_keras.config import PRESETS, FitConfig, make_config
-    from vae_keras.data import ImageData, load_data
-    from vae_keras.errors import DivergedError, InputError
-    from vae_keras.layers import Sampling, SmoothActivation
-    from vae_keras.loading import load_model
-    from vae_keras.model import VAE, Autoencoder
-    from vae_keras.networks import build_decoder, build_encoder
-    from vae_keras.runs import Run
-    from vae_keras.training import build_model, train
 
-    __all__ = [
-        "PRESETS",
-        "VAE",
-        "Autoencoder",
-        "DivergedError",
-        "FitConfig",
-        "ImageData",
-        "InputError",
-        "Run",
-        "Sampling",
-        "SmoothActivation",
-        "build_decoder",
-        "build_encoder",
-        "build_model",
-        "load_data",
-        "load_model",
-        "make_config",
-        "train",
-    ]
+def _runs_a_command() -> bool:
+    """Whether Python was started to run a command of this package.
+
+    Commands answer --help at once, and import TensorFlow when their arguments are valid.
+    """
+    program = sys.argv[0] if sys.argv else ""
+    if program == "-m":  # Python is still looking for the module that it is to run
+        module = sys.orig_argv[-len(sys.argv)].removeprefix("-m")
+        return module.partition(".")[0] == __name__
+    is_script = os.path.splitext(os.path.basename(program))[0] == "vae-keras"
+    return is_script or program.startswith(os.path.dirname(__file__) + os.sep)
+
+
+if not _runs_a_command():
+    if os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "3":
+        # TensorFlow itself does not apply it to its first lines.
+        from vae_keras.support.start import import_tensorflow
+
+        import_tensorflow()
+    # Keras finds the classes of a saved model only once they are registered.
+    import vae_keras.layers
+    import vae_keras.model  # noqa: F401

@@ -2,9 +2,10 @@
 
 import sys
 
-from vae_keras import cli
-from vae_keras.runs import Run
-from vae_keras.signals import deferred_signals
+from vae_keras.support import cli
+from vae_keras.support.reporting import report
+from vae_keras.support.start import load
+from vae_keras.training.run import Run
 
 
 def build_parser():
@@ -21,7 +22,9 @@ def build_parser():
         metavar="FILE",
         help="CSV file: the name of a picture's file, then its attributes; by default the run's",
     )
-    parser.add_argument("--data-dir", metavar="DIR", help="where tensorflow-datasets keeps its data")
+    parser.add_argument(
+        "--data-dir", metavar="DIR", help="where tensorflow-datasets keeps its data"
+    )
     return parser
 
 
@@ -35,18 +38,15 @@ def find(run, attribute, attributes=None, data_dir=None):
     run = Run(run)
     run.check_finished()
     run.check_unlocked()
-    with deferred_signals() as signals:  # an interrupted import fails in many ways
-        cli.import_tensorflow()
-        from vae_keras.attribute_vectors import attribute_of_run
-    signals.check()
+    attribute_of_run = load("vae_keras.latent.attribute_vectors").attribute_of_run
     folder, found = attribute_of_run(run, attribute, attributes, data_dir)
-    print(
+    report(
         f"{attribute}: {found['images_with']:,} training images with it, "
         f"{found['images_without']:,} without\nlength of the vector: {found['norm']:.3f}"
     )
     if found["last_change"] is not None:
-        print(f"changed by the last batch of images: {found['last_change']:.1%}")
-    print(f"written: {folder}")
+        report(f"changed by the last batch of images: {found['last_change']:.1%}")
+    report(f"written: {folder}")
 
 
 if __name__ == "__main__":

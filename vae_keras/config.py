@@ -1,195 +1,26 @@
 """Everything that decides a run, and the networks of the book as presets."""
 
+import argparse
 import dataclasses
+import inspect
 import math
-import types
-import typing
+from collections.abc import Callable, Sequence
+from typing import Any, Self
 
 from vae_keras.activations import ACTIVATIONS
-from vae_keras.errors import InputError, check_name
+from vae_keras.support.errors import InputError, check_name
+from vae_keras.support.settings import declarations, setting, validate
 
-MODELS = ("vae", "autoencoder")
-NORMALIZATIONS = ("none", "batch", "layer")
+# Choices that are classes or functions elsewhere, by the names they have there, so that a command
+# line can list them without importing Keras.
+MODELS = {"vae": "VAE", "autoencoder": "Autoencoder"}
+NORMALIZATIONS = {"none": None, "batch": "BatchNormalization", "layer": "LayerNormalization"}
 NORMALIZATION_POSITIONS = ("before", "after")
-RECONSTRUCTIONS = ("mse", "bce")
-OUTPUT_LAYERS = ("conv_transpose", "conv")
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class FitConfig:
-    """The settings of a training run; the defaults are the book's digits network.
-
-    Attributes:
-        dataset: Name of the data set or path of a folder of pictures, see
-            `vae_keras.data.load_data`.
-        data_dir: Where tensorflow-datasets keeps its data; None for its default place.
-        image_size: Tuple `(height, width)` that images are cut and scaled to; None for
-            the size they have.
-        channels: 1 for grey images, 3 for colour; None for what they have.
-        test_fraction: Share of a folder's pictures that is kept for the test.
-        cache: Folder that decoded images are kept in; None for memory.
-        attributes: CSV file with properties of a folder's pictures; or None.
-        max_train_images: Train on the first so many images only; None for all.
-        preset: Name of the preset that the settings started from.
-        model: `"vae"` or `"autoencoder"`.
-        activation: Activation of both networks, a name in `ACTIVATIONS`.
-        encoder_activation: Activation of the encoder where it differs.
-        decoder_activation: Activation of the decoder where it differs.
-        normalization: `"none"`, `"batch"` or `"layer"`.
-        normalization_position: `"before"` or `"after"` the activation.
-        dropout: Rate in [0, 1).
-        latent_dim: Size of the latent space.
-        encoder_filters, encoder_strides: One number for each convolution.
-        decoder_filters: One number for each transposed convolution but the last,
-            whose filters are the image's channels.
-        decoder_strides: One number for each transposed convolution, the last included.
-        decoder_dense_activation: Whether the decoder's dense layer is normalised and activated.
-        decoder_output_layer: `"conv_transpose"` or `"conv"`.
-        kernel_size: Side of every kernel.
-        reconstruction: `"mse"` or `"bce"`.
-        reconstruction_weight: Factor of the reconstruction error averaged over pixels.
-        kl_weight: Factor of the KL divergence; None (for a VAE: 1).
-        learning_rate: Adam's step in the first epoch.
-        lr_decay: What the learning rate is multiplied by after every epoch.
-        batch_size: Images in a training step.
-        epochs: Passes over the training images.
-        seed: Integer that decides initial weights, order of images and noise.
-
-    Raises:
-        InputError: If a value is of the wrong type, out of range, unknown, or
-            contradicts another.
-    """
-
-    dataset: str = "digits"
-    data_dir: str | None = None
-    image_size: tuple[int, ...] | None = None
-    channels: int | None = None
-    test_fraction: float = 0.1
-    cache: str | None = None
-    attributes: str | None = None
-    max_train_images: int | None = None
-    preset: str = "digits"
-    model: str = "vae"
-    activation: str = "leaky_relu"
-    encoder_activation: str | None = None
-    decoder_activation: str | None = None
-    normalization: str = "none"
-    normalization_position: str = "after"
-    dropout: float = 0.0
-    latent_dim: int = 2
-    encoder_filters: tuple[int, ...] = (32, 64, 64, 64)
-    encoder_strides: tuple[int, ...] = (1, 2, 2, 1)
-    decoder_filters: tuple[int, ...] = (64, 64, 32)
-    decoder_strides: tuple[int, ...] = (1, 2, 2, 1)
-    decoder_dense_activation: bool = False
-    decoder_output_layer: str = "conv_transpose"
-    kernel_size: int = 3
-    reconstruction: str = "mse"
-    reconstruction_weight: float = 1000.0
-    kl_weight: float | None = None
-    learning_rate: float = 5e-4
-    lr_decay: float = 1.0
-    batch_size: int = 32
-    epochs: int = 100
-    seed: int = 0
-
-    def __post_init__(self):
-        for field in dataclasses.fields(self):
-            value = _check_type(field, getattr(self, field.name))
-            object.__setattr__(self, field.name, value)
-        if self.model == "vae" and self.kl_weight is None:
-            object.__setattr__(self, "kl_weight", 1.0)
-        self._check_names()
-        self._check_numbers()
-        self._check_layers()
-        if self.model == "autoencoder" and self.kl_weight is not None:
-            raise InputError(
-                f"kl_weight {self.kl_weight} given with model 'autoencoder', which has no KL "
-                "divergence: leave it out, or choose model 'vae'"
-            )
-
-    def _check_names(self):
-        check_name("preset", self.preset, PRESETS)
-        check_name("model", self.model, MODELS)
-        for name in ("activation", "encoder_activation", "decoder_activation"):
-            if getattr(self, name) is not None:
-                check_name(name.replace("_", " "), getattr(self, name), ACTIVATIONS)
-        check_name("normalization", self.normalization, NORMALIZATIONS)
-        check_name(
-            "normalization position", self.normalization_position, NORMALIZATION_POSITIONS
-        )
-        check_name("reconstruction loss", self.reconstruction, RECONSTRUCTIONS)
-        check_name("output layer", self.decoder_output_layer, OUTPUT_LAYERS)
-        if self.dataset in ("", "auto"):
-            raise InputError(
-                f"dataset must name one data set, received {self.dataset!r}: "
-                "vae_keras.data.resolve_dataset chooses one for 'auto'"
-            )
-
-    def _check_numbers(self):
-        for name in ("latent_dim", "kernel_size", "batch_size", "epochs", "max_train_images"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise InputError(f"{name} must be at least 1, received {value}")
-        for name in ("learning_rate", "lr_decay", "reconstruction_weight"):
-            if getattr(self, name) <= 0:
-                raise InputError(f"{name} must be positive, received {getattr(self, name)}")
-        if self.kl_weight is not None and self.kl_weight < 0:
-            raise InputError(f"kl_weight must not be negative, received {self.kl_weight}")
-        if self.image_size is not None and (len(self.image_size) != 2 or min(self.image_size) < 1):
-            raise InputError(f"image_size must be a height and a width, received {self.image_size}")
-        if self.channels not in (None, 1, 3):
-            raise InputError(f"channels must be 1 or 3, received {self.channels}")
-        if not 0 < self.test_fraction < 1:
-            raise InputError(f"test_fraction must be between 0 and 1, received {self.test_fraction}")
-        if not 0 <= self.dropout < 1:
-            raise InputError(f"dropout must be at least 0 and below 1, received {self.dropout}")
-        if not 0 <= self.seed < 2**31:
-            raise InputError(f"seed must be at least 0 and below 2**31, received {self.seed}")
-
-    def _check_layers(self):
-        for name in ("encoder_filters", "encoder_strides", "decoder_filters", "decoder_strides"):
-            if not getattr(self, name) or min(getattr(self, name)) < 1:
-                raise InputError(f"{name} must be numbers of at least 1: {getattr(self, name)}")
-        if len(self.encoder_filters) != len(self.encoder_strides):
-            raise InputError(
-                "encoder_filters and encoder_strides must have the same length, received "
-                f"{self.encoder_filters} and {self.encoder_strides}"
-            )
-        if len(self.decoder_filters) + 1 != len(self.decoder_strides):
-            raise InputError(
-                "decoder_strides must have one number more than decoder_filters, received "
-                f"{self.decoder_strides} and {self.decoder_filters}"
-            )
-        if math.prod(self.encoder_strides) != math.prod(self.decoder_strides):
-            raise InputError(
-                f"decoder_strides {self.decoder_strides} must undo encoder_strides "
-                f"{self.encoder_strides}: their products differ"
-            )
-        if self.image_size is not None:
-            check_strides(self.image_size, self.encoder_strides)
-
-    def replace(self, **changes):
-        """A copy with some settings changed, checked again."""
-        return dataclasses.replace(self, **changes)
-
-    def to_dict(self):
-        """The settings as plain values for JSON."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_dict(cls, values):
-        """The settings that `to_dict` wrote; an unknown field is an `InputError`."""
-        if not isinstance(values, dict):
-            raise InputError(f"settings must be a dictionary, received {type(values).__name__}")
-        names = [field.name for field in dataclasses.fields(cls)]
-        for name in values:
-            check_name("setting", name, names)
-        return cls(**values)
-
+RECONSTRUCTIONS = {"mse": "mean_squared_error", "bce": "binary_crossentropy"}
+OUTPUT_LAYERS = {"conv_transpose": "Conv2DTranspose", "conv": "Conv2D"}
 
 # What each preset changes in the defaults of FitConfig.
-PRESETS = {
+PRESETS: dict[str, dict[str, Any]] = {
     # First edition's digits, and the vae-gelu study.
     "digits": {},
     # Second edition's Fashion-MNIST.
@@ -242,17 +73,252 @@ DATASET_PRESETS = {
 }
 LARGE_DATASET_EPOCHS = 20  # for all but the 1,437 training images of "digits"
 
+DATA, MODEL, LOSS, TRAINING = "data", "model", "loss", "training"
 
-def make_config(dataset="digits", preset=None, **settings):
+
+def _image_size(text: str) -> tuple[int, ...]:
+    sides = text.split("x")
+    if len(sides) > 2 or not all(side.isdecimal() for side in sides):
+        raise argparse.ArgumentTypeError(f"must be N or HEIGHTxWIDTH, received {text!r}")
+    return tuple(int(side) for side in sides * (3 - len(sides)))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DataSettings:
+    """Which images, and what becomes of them before training.
+
+    Raises:
+        InputError: If a value has the wrong type, is out of range or unknown.
+    """
+
+    dataset: str = setting(
+        "digits",
+        "digits, mnist, fashion_mnist, tfds:NAME, the path of an image folder, or auto: MNIST if "
+        "it is available, otherwise digits",
+        DATA,
+    )
+    data_dir: str | None = setting(
+        None, "where tensorflow-datasets keeps its data", DATA, metavar="DIR", identity=False
+    )
+    image_size: tuple[int, ...] | None = setting(
+        None,
+        "crop and resize images to a square of N pixels, or to HEIGHTxWIDTH",
+        DATA,
+        metavar="SIZE",
+        parse=_image_size,
+    )
+    channels: int | None = setting(
+        None, "1 for grey, 3 for colour; an image folder defaults to 3", DATA
+    )
+    test_fraction: float = setting(
+        0.1, "share of an image folder that is held out for the test (0.1)", DATA, above=0, below=1
+    )
+    cache: str | None = setting(
+        None,
+        "keep decoded images in this folder instead of memory",
+        DATA,
+        metavar="DIR",
+        identity=False,
+        is_path=True,
+    )
+    attributes: str | None = setting(
+        None,
+        "CSV file with attributes of the images in a folder",
+        DATA,
+        metavar="FILE",
+        identity=False,
+        is_path=True,
+    )
+
+    def __post_init__(self) -> None:
+        validate(self)
+        if self.image_size is not None and (len(self.image_size) != 2 or min(self.image_size) < 1):
+            raise InputError(
+                f"⟨image_size⟩ must be a height and a width, received {self.image_size}"
+            )
+        if self.channels not in (None, 1, 3):
+            raise InputError(f"⟨channels⟩ must be 1 or 3, received {self.channels}")
+
+    def replace(self, **changes: Any) -> Self:
+        """A copy with some settings changed, validated again."""
+        return dataclasses.replace(self, **changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The settings as plain values for JSON."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Settings from a dictionary; absent ones have their default, unknown ones are refused."""
+        if not isinstance(values, dict):
+            raise InputError(f"settings must be a dictionary, received {type(values).__name__}")
+        names = [field.name for field in dataclasses.fields(cls)]
+        for name in values:
+            check_name("setting", name, names)
+        return cls(**values)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FitConfig(DataSettings):
+    """The settings of a training run. The defaults are the book's digits network.
+
+    Raises:
+        InputError: If a value has the wrong type, is out of range or unknown, or contradicts
+            another.
+    """
+
+    max_train_images: int | None = setting(None, "train on the first N images only", DATA, least=1)
+    preset: str = setting("digits", "network of the book", MODEL, choices=PRESETS)
+    model: str = setting("vae", "kind of model", MODEL, choices=MODELS)
+    activation: str = setting(
+        "leaky_relu", "activation of both networks", MODEL, choices=ACTIVATIONS
+    )
+    encoder_activation: str | None = setting(
+        None, "override ⟨activation⟩ for the encoder", MODEL, choices=ACTIVATIONS
+    )
+    decoder_activation: str | None = setting(
+        None, "override ⟨activation⟩ for the decoder", MODEL, choices=ACTIVATIONS
+    )
+    normalization: str = setting(
+        "none", "normalization after each convolution", MODEL, choices=NORMALIZATIONS
+    )
+    normalization_position: str = setting(
+        "after",
+        "position of the normalization relative to the activation",
+        MODEL,
+        choices=NORMALIZATION_POSITIONS,
+    )
+    dropout: float = setting(
+        0.0, "dropout rate, at least 0 and below 1", MODEL, metavar="RATE", least=0, below=1
+    )
+    latent_dim: int = setting(2, "size of the latent space", MODEL, least=1)
+    encoder_filters: tuple[int, ...] = setting(
+        (32, 64, 64, 64), "filters of each convolution of the encoder", MODEL, least=1
+    )
+    encoder_strides: tuple[int, ...] = setting(
+        (1, 2, 2, 1), "stride of each convolution of the encoder", MODEL, least=1
+    )
+    decoder_filters: tuple[int, ...] = setting(
+        (64, 64, 32),
+        "filters of each transposed convolution of the decoder except the output layer",
+        MODEL,
+        least=1,
+    )
+    decoder_strides: tuple[int, ...] = setting(
+        (1, 2, 2, 1),
+        "stride of each transposed convolution of the decoder, output layer included",
+        MODEL,
+        least=1,
+    )
+    decoder_dense_activation: bool = setting(
+        False, "normalize and activate the dense layer of the decoder", MODEL
+    )
+    decoder_output_layer: str = setting(
+        "conv_transpose", "output layer of the decoder", MODEL, choices=OUTPUT_LAYERS
+    )
+    kernel_size: int = setting(3, "side of every kernel", MODEL, least=1)
+    reconstruction: str = setting("mse", "reconstruction loss", LOSS, choices=RECONSTRUCTIONS)
+    reconstruction_weight: float = setting(
+        1000.0,
+        "weight of the reconstruction loss, which is a mean over pixels",
+        LOSS,
+        metavar="W",
+        above=0,
+    )
+    kl_weight: float | None = setting(
+        None, "weight of the KL divergence in the loss of a VAE (1)", LOSS, metavar="W", least=0
+    )
+    learning_rate: float = setting(5e-4, "learning rate of Adam", TRAINING, metavar="RATE", above=0)
+    lr_decay: float = setting(
+        1.0, "factor of the learning rate after each epoch", TRAINING, metavar="FACTOR", above=0
+    )
+    batch_size: int = setting(32, "images in a training step", TRAINING, least=1)
+    epochs: int = setting(
+        100,
+        "epochs; 100 for digits, otherwise 20 or the preset's",
+        TRAINING,
+        least=1,
+        identity=False,
+    )
+    seed: int = setting(
+        0,
+        "decides initial weights, order of images and noise",
+        TRAINING,
+        least=0,
+        below=2**31,
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.dataset in ("", "auto"):
+            raise InputError(
+                f"⟨dataset⟩ must name one data set, received {self.dataset!r}: "
+                "vae_keras.data.resolve_dataset chooses one for 'auto'"
+            )
+        if self.model == "vae" and self.kl_weight is None:
+            object.__setattr__(self, "kl_weight", 1.0)
+        if self.model == "autoencoder" and self.kl_weight is not None:
+            raise InputError(
+                f"⟨kl_weight⟩ {self.kl_weight} was given with model 'autoencoder', which has no KL "
+                "divergence: leave it out, or choose model 'vae'"
+            )
+        self._check_layers()
+
+    def _check_layers(self) -> None:
+        if len(self.encoder_filters) != len(self.encoder_strides):
+            raise InputError(
+                "⟨encoder_filters⟩ and ⟨encoder_strides⟩ must have the same length, received "
+                f"{self.encoder_filters} and {self.encoder_strides}"
+            )
+        if len(self.decoder_filters) + 1 != len(self.decoder_strides):
+            raise InputError(
+                "⟨decoder_strides⟩ must have one number more than ⟨decoder_filters⟩, received "
+                f"{self.decoder_strides} and {self.decoder_filters}"
+            )
+        if math.prod(self.encoder_strides) != math.prod(self.decoder_strides):
+            raise InputError(
+                f"⟨decoder_strides⟩ {self.decoder_strides} must undo ⟨encoder_strides⟩ "
+                f"{self.encoder_strides}: their products differ"
+            )
+        if self.image_size is not None:
+            check_strides(self.image_size, self.encoder_strides)
+
+    def arguments_of(self, function: Callable, prefix: str = "") -> dict[str, Any]:
+        """The settings that are parameters of a function or class, by their names there.
+
+        Args:
+            function: Such as `build_encoder`.
+            prefix: A parameter takes the setting with this prefix (`encoder_activation`) if there
+                is one and it is not None, otherwise the one without (`activation`).
+        """
+        settings = {name: value for name, value in vars(self).items()}
+        given = {}
+        for name in inspect.signature(function).parameters:
+            for key in (name, f"{prefix}{name}"):
+                if settings.get(key) is not None:
+                    given[name] = settings[key]
+        return given
+
+    def differences(self, other: "FitConfig") -> dict[str, tuple[Any, Any]]:
+        """The settings that make two runs different ones, each with both values.
+
+        Epochs and locations do not count: a run can be resumed with other ones.
+        """
+        pairs = {
+            field.name: (getattr(self, field.name), getattr(other, field.name))
+            for field, declared in declarations(FitConfig)
+            if declared.identity
+        }
+        return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def make_config(dataset: str = "digits", preset: str | None = None, **settings: Any) -> FitConfig:
     """Settings for a data set: the preset's, with some changed.
 
     Args:
-        dataset: Name of the data set. It chooses the preset where none is named.
+        dataset: Name of the data set. It chooses the preset if none is given.
         preset: A name in `PRESETS`.
         **settings: Fields of `FitConfig` that differ from the preset.
-
-    Returns:
-        `FitConfig`.
 
     Raises:
         InputError: If a name is unknown or a value cannot be used.
@@ -266,15 +332,13 @@ def make_config(dataset="digits", preset=None, **settings):
     return FitConfig.from_dict({"dataset": dataset, "preset": preset, **values})
 
 
-def check_strides(image_shape, strides):
-    """Return the product of `strides`; raise `InputError` if the image cannot be mirrored.
+def check_strides(image_shape: Sequence[int], strides: Sequence[int]) -> int:
+    """Return the product of `strides`; raise `InputError` if images of this shape do not fit.
 
-    The decoder multiplies what the encoder divided, so both sides of an image
-    must be multiples of the product.
+    The decoder multiplies what the encoder divided, so both sides of an image must be multiples of
+    the product.
     """
-    scale = 1
-    for stride in strides:
-        scale *= stride
+    scale = math.prod(strides)
     height, width = image_shape[:2]
     if height % scale or width % scale:
         smaller, nearest, larger = (
@@ -283,30 +347,7 @@ def check_strides(image_shape, strides):
         )
         sizes = " or ".join(dict.fromkeys((smaller, nearest, larger)))
         raise InputError(
-            f"images of {height}x{width} cannot be rebuilt by strides {tuple(strides)}: both "
-            f"sides must be multiples of {scale}; the nearest sizes are {sizes} (--image-size)"
+            f"images of {height}x{width} do not fit the strides {tuple(strides)}: both sides must "
+            f"be multiples of {scale}; the nearest sizes are {sizes} (⟨image_size⟩)"
         )
     return scale
-
-
-def _check_type(field, value):
-    """Return `value` as the field's type; JSON knows no tuples and no difference of 1 and 1.0."""
-    expected = field.type
-    if isinstance(expected, types.UnionType):
-        if value is None:
-            return None
-        expected = expected.__args__[0]
-    if typing.get_origin(expected) is tuple:
-        if isinstance(value, (list, tuple)) and all(type(item) is int for item in value):
-            return tuple(value)
-        raise InputError(
-            f"{field.name} must be a list of whole numbers, received {value!r}"
-        )
-    if expected is float and type(value) is int:
-        return float(value)
-    if type(value) is not expected:
-        words = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
-        raise InputError(f"{field.name} must be {words[expected]}, received {value!r}")
-    if expected is float and not math.isfinite(value):
-        raise InputError(f"{field.name} must be finite, received {value}")
-    return value

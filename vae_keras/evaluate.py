@@ -2,10 +2,11 @@
 
 import sys
 
-from vae_keras import cli
-from vae_keras.errors import InputError
-from vae_keras.runs import Run, run_titles
-from vae_keras.signals import deferred_signals
+from vae_keras.support import cli
+from vae_keras.support.errors import InputError
+from vae_keras.support.reporting import report
+from vae_keras.support.start import load
+from vae_keras.training.run import Run, run_titles
 
 
 def build_parser():
@@ -29,7 +30,9 @@ def build_parser():
     parser.add_argument(
         "--jobs", type=int, metavar="N", help="processes that share the work (the cores)"
     )
-    parser.add_argument("--data-dir", metavar="DIR", help="where tensorflow-datasets keeps its data")
+    parser.add_argument(
+        "--data-dir", metavar="DIR", help="where tensorflow-datasets keeps its data"
+    )
     parser.add_argument(
         "--overwrite", action="store_true", help="replace evaluations of other images or samples"
     )
@@ -53,26 +56,22 @@ def evaluate_all(
         ("jobs", jobs, 1),
         ("seed", seed, 0),
     ):
-        if value is not None and value < least:
-            raise InputError(f"{name} must be at least {least}, received {value}")
+        cli.check_least(name, value, least)
     for run in runs:  # before the first minute of work
         run.check_finished()
         run.check_unlocked()
         if not overwrite:
             _check_replaceable(run, images, importance_samples)
-    with deferred_signals() as signals:  # an interrupted import fails in many ways
-        cli.import_tensorflow()
-        import joblib
+    evaluate_run = load("vae_keras.evaluation").evaluate_run
+    import joblib
 
-        from vae_keras.evaluation import evaluate_run
-    signals.check()
     processes = jobs or joblib.cpu_count()
     results = []
     for run in runs:
-        print(f"evaluating {run.directory}", flush=True)
+        report(f"evaluating {run.directory}")
         results.append(evaluate_run(run, importance_samples, images, seed, data_dir, processes))
-        print(f"written: {run.evaluation_file}, {run.evaluation_figure}")
-    print(describe(runs, results))
+        report(f"written: {run.evaluation_file}, {run.evaluation_figure}")
+    report(describe(runs, results))
 
 
 def _check_replaceable(run, images, importance_samples):

@@ -4,11 +4,12 @@ import os
 import sys
 from pathlib import Path
 
-from vae_keras import cli
-from vae_keras.errors import InputError
-from vae_keras.files import replacing
-from vae_keras.runs import Run
-from vae_keras.signals import deferred_signals
+from vae_keras.support import cli
+from vae_keras.support.errors import InputError
+from vae_keras.support.files import replacing
+from vae_keras.support.reporting import report
+from vae_keras.support.start import load
+from vae_keras.training.run import Run
 
 
 def build_parser():
@@ -30,7 +31,9 @@ def build_parser():
         metavar="N",
         help="test images to show at most, chosen at random (2000)",
     )
-    parser.add_argument("--data-dir", metavar="DIR", help="where tensorflow-datasets keeps its data")
+    parser.add_argument(
+        "--data-dir", metavar="DIR", help="where tensorflow-datasets keeps its data"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace the file")
     return parser
 
@@ -43,22 +46,18 @@ def main(arguments=None):
 def explore(runs, output, images, data_dir=None, overwrite=False):
     """Write the page for some runs, and say where it is."""
     runs, output = [Run(directory) for directory in runs], Path(output)
-    if images < 1:
-        raise InputError(f"images must be at least 1, received {images}")
+    cli.check_least("images", images, 1)
     for run in runs:
         run.check_finished()
     _check_same_data(runs)
     _check_output(output, overwrite)
-    with deferred_signals() as signals:  # an interrupted import fails in many ways
-        cli.import_tensorflow()
-        from vae_keras.explorer import build_page
-    signals.check()
+    build_page = load("vae_keras.explorer").build_page
     data = runs[0].load_data(data_dir=data_dir or runs[0].read_config().data_dir, attributes=None)
     page, shown = build_page(runs, data, images)
     with replacing(output) as aside:
         aside.write_text(page, encoding="utf-8")
     size = output.stat().st_size / 2**20
-    print(f"written: {output} ({size:.1f} MiB, {shown:,} test images); open it in a browser")
+    report(f"written: {output} ({size:.1f} MiB, {shown:,} test images); open it in a browser")
 
 
 def _check_same_data(runs):

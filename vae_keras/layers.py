@@ -1,11 +1,12 @@
 """The layers that Keras does not have: `Sampling` and the smooth activations."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
-from vae_keras.devices import share_of_batch
-from vae_keras.errors import check_name
-from vae_keras.smooth import FOR_INFERENCE, FOR_TRAINING
+from vae_keras.backend.smooth import FOR_INFERENCE, FOR_TRAINING
+from vae_keras.support.errors import check_name
 
 
 @keras.saving.register_keras_serializable(package="vae_keras")
@@ -26,22 +27,19 @@ class Sampling(keras.layers.Layer):
         Kingma & Welling 2014, https://arxiv.org/abs/1312.6114, section 2.4.
     """
 
-    def __init__(self, seed=None, **kwargs):
+    def __init__(self, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
-    def call(self, mean, log_var):
-        count, latent_dim = ops.shape(mean)
-        start, total = share_of_batch(count)
-        # The noise of the whole batch, so that it is the same on any number of devices.
-        noise = keras.random.normal((total, latent_dim), dtype=mean.dtype, seed=self.seed_generator)
-        return mean + ops.exp(0.5 * log_var) * noise[start : start + count]
+    def call(self, mean: Any, log_var: Any) -> Any:
+        noise = keras.random.normal(ops.shape(mean), dtype=mean.dtype, seed=self.seed_generator)
+        return mean + ops.exp(0.5 * log_var) * noise
 
-    def compute_output_shape(self, mean_shape, log_var_shape):
+    def compute_output_shape(self, mean_shape: tuple, log_var_shape: tuple) -> tuple:
         return mean_shape
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "seed": self.seed}
 
 
@@ -49,22 +47,22 @@ class Sampling(keras.layers.Layer):
 class SmoothActivation(keras.layers.Layer):
     """A smooth activation, applied element by element.
 
-    Training runs a fused kernel (see `vae_keras.smooth`), exported models ordinary
+    Training runs a fused kernel (see `vae_keras.backend.smooth`), exported models ordinary
     operations; both agree to rounding.
 
     Args:
         function: `"gelu"`, `"gelu_tanh"`, `"mish"` or `"silu"`.
     """
 
-    def __init__(self, function, **kwargs):
+    def __init__(self, function: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.function = check_name("smooth activation", function, FOR_INFERENCE)
 
-    def call(self, x, training=False):
+    def call(self, x: Any, training: bool = False) -> Any:
         return (FOR_TRAINING if training else FOR_INFERENCE)[self.function](x)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         return input_shape
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "function": self.function}

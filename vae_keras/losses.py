@@ -1,11 +1,16 @@
 """The terms of the loss, one value per image, and what they mean in nats."""
 
 import math
+from typing import Any
 
 from keras import ops
 
+from vae_keras.config import RECONSTRUCTIONS
 
-def mean_squared_error(images, reconstructions):
+Tensor = Any
+
+
+def mean_squared_error(images: Tensor, reconstructions: Tensor) -> Tensor:
     """Squared error averaged over pixels and channels.
 
     Args:
@@ -18,7 +23,7 @@ def mean_squared_error(images, reconstructions):
     return ops.mean(ops.square(images - reconstructions), axis=(1, 2, 3))
 
 
-def binary_crossentropy(images, reconstructions):
+def binary_crossentropy(images: Tensor, reconstructions: Tensor) -> Tensor:
     """Binary cross-entropy averaged over pixels and channels, in nats per pixel.
 
     For grey images this is no likelihood of the pixels (a Bernoulli variable is
@@ -34,7 +39,7 @@ def binary_crossentropy(images, reconstructions):
     return ops.mean(ops.binary_crossentropy(images, reconstructions), axis=(1, 2, 3))
 
 
-def kl_divergence(mean, log_var):
+def kl_divergence(mean: Tensor, log_var: Tensor) -> Tensor:
     """KL divergence from N(mean, exp(log_var)) to N(0, I), summed over dimensions, in nats.
 
     Args:
@@ -50,10 +55,10 @@ def kl_divergence(mean, log_var):
     return 0.5 * ops.sum(ops.square(mean) + ops.exp(log_var) - 1.0 - log_var, axis=-1)
 
 
-RECONSTRUCTION_LOSSES = {"bce": binary_crossentropy, "mse": mean_squared_error}
+RECONSTRUCTION_LOSSES = {name: globals()[function] for name, function in RECONSTRUCTIONS.items()}
 
 
-def implied_variance(reconstruction_weight, pixels):
+def implied_variance(reconstruction_weight: float, pixels: int) -> float:
     """Variance of the Gaussian decoder that a weighted mean squared error stands for.
 
     W·mean((x − x̂)²) over D values equals Σ(x − x̂)² / 2σ² when σ² = D / 2W.
@@ -71,7 +76,13 @@ def implied_variance(reconstruction_weight, pixels):
     return pixels / (2.0 * reconstruction_weight)
 
 
-def elbo(reconstruction, reconstruction_loss, kl_loss, reconstruction_weight, pixels):
+def elbo(
+    reconstruction: str,
+    reconstruction_loss: Any,
+    kl_loss: Any,
+    reconstruction_weight: float,
+    pixels: int,
+) -> Any:
     """Evidence lower bound in nats per image, from the two terms of the loss.
 
     With `"mse"` the decoder is a Gaussian of the implied variance σ², so that

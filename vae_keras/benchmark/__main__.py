@@ -4,9 +4,13 @@ import importlib.util
 import os
 import platform
 import statistics
+import sys
+from collections.abc import Sequence
 
-from vae_keras import cli
 from vae_keras.activations import ACTIVATIONS
+from vae_keras.support import cli
+from vae_keras.support.reporting import progress_bar, report
+from vae_keras.support.start import load
 
 REFERENCE = ("vae_keras", "leaky_relu")
 TESTED = {
@@ -17,7 +21,7 @@ TESTED = {
 }
 
 
-def main():
+def main(arguments: Sequence[str] | None = None) -> None:
     """Time every contestant in alternating blocks and print the tables."""
     parser = cli.Parser(
         prog="python -m vae_keras.benchmark",
@@ -26,29 +30,31 @@ def main():
     )
     parser.add_argument("--batch-size", type=int, default=32, metavar="N", help="32")
     parser.add_argument("--blocks", type=int, default=15, metavar="N", help="rounds of blocks (15)")
-    parser.add_argument("--steps", type=int, default=30, metavar="N", help="in a block, at least (30)")
-    options = parser.parse_args()
+    parser.add_argument(
+        "--steps", type=int, default=30, metavar="N", help="in a block, at least (30)"
+    )
+    options = parser.parse_args(arguments)
     for name, least in (("batch_size", 1), ("blocks", 2), ("steps", 1)):
         if getattr(options, name) < least:
             parser.error(f"{name} must be at least {least}, received {getattr(options, name)}")
-    cli.import_tensorflow()
     cli.run_command(lambda: benchmark(**vars(options)))
 
 
 def benchmark(batch_size, blocks, steps):
     """Print how long steps take, one training at a time and two side by side."""
+    load("tensorflow")
     import keras
     import tensorflow as tf
 
     from vae_keras.benchmark.flops import flops_per_image
     from vae_keras.config import make_config
-    from vae_keras.data import load_data
-    from vae_keras.training import build_model
+    from vae_keras.data.sources import load_data
+    from vae_keras.training.build import build_model
 
     images = load_data("digits").train_images
     flops = flops_per_image(build_model(make_config(), images.shape[1:])) * batch_size
     cores = os.cpu_count()
-    print(
+    report(
         f"{_processor()}, {cores} cores; Python {platform.python_version()}, TensorFlow "
         f"{tf.__version__}, Keras {keras.__version__}; batch {batch_size}, "
         f"{flops / batch_size / 1e6:.1f} MFLOP per image and step; medians and quartiles of "
@@ -59,11 +65,11 @@ def benchmark(batch_size, blocks, steps):
 
 
 def _one_at_a_time(images, batch_size, blocks, steps, flops, threads):
-    from tqdm import tqdm
-
     from vae_keras.benchmark.workers import MATMUL_FLOPS, Worker
 
-    rows = [(name, activation) for name, activations in TESTED.items() for activation in activations]
+    rows = [
+        (name, activation) for name, activations in TESTED.items() for activation in activations
+    ]
     of_torch = [row for row in rows if row[0] == "plain PyTorch"]
     tensorflow_rows = [row for row in rows if row not in of_torch]
     tensorflow_worker = Worker(threads, images, batch_size, tensorflow_rows)
@@ -71,9 +77,9 @@ def _one_at_a_time(images, batch_size, blocks, steps, flops, threads):
     if importlib.util.find_spec("torch"):
         workers |= dict.fromkeys(of_torch, Worker(threads, images, batch_size, of_torch))
     else:
-        print("PyTorch is not installed and left out: pip install torch")
+        report("PyTorch is not installed and left out: pip install torch")
     seconds = {row: [] for row in workers}
-    for block in tqdm(range(-1, blocks), desc="one at a time", unit="block", leave=False, disable=None):
+    for block in progress_bar(range(-1, blocks), desc="one at a time", unit="block"):
         for row, worker in workers.items():
             count = 3 if row == "matmul" else steps
             taken = worker.time(row, count)
@@ -83,12 +89,14 @@ def _one_at_a_time(images, batch_size, blocks, steps, flops, threads):
         worker.close()
 
     ceiling = MATMUL_FLOPS / statistics.median(seconds.pop("matmul"))
-    print(f"\nOne training, {threads} threads; matrix product {ceiling / 1e9:.0f} GFLOP/s")
-    print(f"{'':<24}{'':<12}{'ms/step':>9}{'quartiles':>15}{'to leaky_relu':>15}{'of ceiling':>12}")
+    report(f"\nOne training, {threads} threads; matrix product {ceiling / 1e9:.0f} GFLOP/s")
+    report(
+        f"{'':<24}{'':<12}{'ms/step':>9}{'quartiles':>15}{'to leaky_relu':>15}{'of ceiling':>12}"
+    )
     for row, values in seconds.items():
         ratio = statistics.median(a / b for a, b in zip(values, seconds[REFERENCE]))
         low, middle, high = statistics.quantiles(values, n=4)
-        print(
+        report(
             f"{row[0]:<24}{row[1]:<12}{middle * 1e3:>9.1f}"
             f"{f'{low * 1e3:.1f}–{high * 1e3:.1f}':>15}{ratio:>15.2f}{flops / middle / ceiling:>12.0%}"
         )
@@ -97,8 +105,8 @@ def _one_at_a_time(images, batch_size, blocks, steps, flops, threads):
 def _side_by_side(images, batch_size, blocks, steps, flops, cores):
     from vae_keras.benchmark.workers import MATMUL_FLOPS, Worker
 
-    print(f"\n{cores} trainings side by side, one thread each")
-    print(f"{'':<12}{'images/s':>10}{'matrix product':>18}{'of ceiling':>12}")
+    report(f"\n{cores} trainings side by side, one thread each")
+    report(f"{'':<12}{'images/s':>10}{'matrix product':>18}{'of ceiling':>12}")
     for activation in ("leaky_relu", "gelu"):
         row = ("vae_keras", activation)
         workers = [Worker(1, images, batch_size, [row]) for _ in range(cores)]
@@ -118,7 +126,7 @@ def _side_by_side(images, batch_size, blocks, steps, flops, cores):
         share = statistics.median(
             rate * flops / batch_size / ceiling for rate, ceiling in zip(rates, ceilings)
         )
-        print(
+        report(
             f"{activation:<12}{statistics.median(rates):>10,.0f}"
             f"{f'{statistics.median(ceilings) / 1e9:.0f} GFLOP/s':>18}{share:>12.0%}"
         )
@@ -127,10 +135,12 @@ def _side_by_side(images, batch_size, blocks, steps, flops, cores):
 def _processor():
     try:
         with open("/proc/cpuinfo") as file:
-            return next(line.split(":")[1].strip() for line in file if line.startswith("model name"))
+            return next(
+                line.split(":")[1].strip() for line in file if line.startswith("model name")
+            )
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -13,7 +13,7 @@ LATENT_DIM, RECONSTRUCTION_WEIGHT, LEARNING_RATE = 2, 1000.0, 5e-4
 
 def this_package(images, batch_size, activation):
     """This package: its model, its step, its input pipeline."""
-    from vae_keras.data import training_batches
+    from vae_keras.data.batches import training_batches
 
     return _this_model(images, batch_size, activation, training_batches(images, batch_size, seed=0))
 
@@ -29,7 +29,8 @@ def this_package_without_pipeline(images, batch_size, activation):
 
 def _this_model(images, batch_size, activation, batches):
     from vae_keras.config import make_config
-    from vae_keras.training import build_model, steps_at_once
+    from vae_keras.training.build import build_model
+    from vae_keras.training.loop import steps_at_once
 
     model = build_model(make_config(activation=activation), images.shape[1:])
     steps_per_epoch = -(-len(images) // batch_size)

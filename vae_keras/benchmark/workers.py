@@ -4,8 +4,8 @@ import multiprocessing
 import sys
 import time
 
-from vae_keras import cli
 from vae_keras.benchmark.contestants import CONTESTANTS
+from vae_keras.support.start import load
 
 
 class Worker:
@@ -56,7 +56,7 @@ def _work(connection, threads, images, batch_size, contestants):
         torch.set_num_threads(threads)
         trainings = {}
     else:
-        cli.import_tensorflow()
+        load("tensorflow")
         import tensorflow as tf
 
         tf.config.threading.set_intra_op_parallelism_threads(threads)

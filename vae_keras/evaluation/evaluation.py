@@ -6,23 +6,19 @@ import numpy as np
 from scipy.stats import entropy
 
 from vae_keras import plots
-from vae_keras.errors import InputError
 from vae_keras.evaluation import latent, likelihood
 from vae_keras.evaluation.judge import Judge, frechet_distance, judge_samples
-from vae_keras.files import replacing
-from vae_keras.inference import decode_points, encode_images, latent_points
-from vae_keras.loading import load_model
+from vae_keras.export.loading import load_model
+from vae_keras.latent.inference import decode_points, encode_images, latent_points
 from vae_keras.losses import elbo
-from vae_keras.model import VAE
-from vae_keras.runs import write_json
-from vae_keras.seeds import derive_seed
+from vae_keras.support.errors import InputError
+from vae_keras.support.files import replacing, write_json
+from vae_keras.support.seeds import derive_seed
 
 SAMPLES = 10_000  # drawn for the gaps of the latent space and for the judge
 
 
-def evaluate_run(
-    run, importance_samples=500, images=None, seed=0, data_dir=None, processes=1
-):
+def evaluate_run(run, importance_samples=500, images=None, seed=0, data_dir=None, processes=1):
     """Evaluate a finished run; write `evaluation.json` and `figures/evaluation.png` into it.
 
     Args:
@@ -47,9 +43,7 @@ def evaluate_run(
         whole = run.load_data(data_dir=data_dir or config.data_dir, attributes=None)
         data = whole.head(config.max_train_images)
         judge = Judge(whole) if whole.has_labels else None
-        results, figure = evaluate(
-            model, data, importance_samples, images, seed, judge, processes
-        )
+        results, figure = evaluate(model, data, importance_samples, images, seed, judge, processes)
         run.figures.mkdir(exist_ok=True)
         with replacing(run.evaluation_figure) as path:
             figure.savefig(path, dpi=150)
@@ -57,9 +51,7 @@ def evaluate_run(
     return results
 
 
-def evaluate(
-    model, data, importance_samples=500, images=None, seed=0, judge=None, processes=1
-):
+def evaluate(model, data, importance_samples=500, images=None, seed=0, judge=None, processes=1):
     """Every figure of merit of a model on test images.
 
     Args:
@@ -93,7 +85,7 @@ def evaluate(
         "settings": {"images": count, "seed": seed},
         "loss": {"through_the_mean": likelihood.losses_through_the_mean(model, images, encoded)},
     }
-    if isinstance(model, VAE):
+    if model.has_prior:
         results["settings"]["importance_samples"] = importance_samples
         results["loss"]["draws"] = likelihood.losses_over_draws(
             model, images, **encoded, seed=derive_seed(seed, "draws")

@@ -9,10 +9,10 @@ import keras
 import numpy as np
 from keras import layers
 from scipy.stats import entropy
-from tqdm import tqdm
 
-from vae_keras.errors import InputError
-from vae_keras.files import replacing
+from vae_keras.support.errors import InputError
+from vae_keras.support.files import replacing
+from vae_keras.support.reporting import progress_bar, report
 
 FEATURES = 64
 BATCH_SIZE, STEPS = 128, 3000
@@ -80,7 +80,9 @@ def judge_samples(judge, samples):
         classes are equally frequent; `confidence`, the mean of the largest probability.
     """
     probabilities = judge.look_at(samples)["probabilities"]
-    shares = np.bincount(probabilities.argmax(axis=1), minlength=probabilities.shape[1]) / len(samples)
+    shares = np.bincount(probabilities.argmax(axis=1), minlength=probabilities.shape[1]) / len(
+        samples
+    )
     return {
         "class_shares": shares,
         "class_entropy": float(entropy(shares, base=2)),
@@ -104,7 +106,9 @@ def frechet_distance(features, other_features):
         https://arxiv.org/abs/1706.08500.
     """
     features, other_features = np.float64(features), np.float64(other_features)
-    covariances = [np.atleast_2d(np.cov(values, rowvar=False)) for values in (features, other_features)]
+    covariances = [
+        np.atleast_2d(np.cov(values, rowvar=False)) for values in (features, other_features)
+    ]
     offset = features.mean(axis=0) - other_features.mean(axis=0)
     # The trace of (Σ₁Σ₂)^½ through the symmetric Σ₁^½ Σ₂ Σ₁^½, whose eigenvalues are the same.
     values, vectors = np.linalg.eigh(covariances[0])
@@ -121,7 +125,7 @@ def _load_or_train(file, data):
     file.parent.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(file.with_suffix(".lock")):
         if (classifier := _load(file)) is None:
-            print(f"training a small classifier that judges samples of {data.name}, once", flush=True)
+            report(f"training a small classifier that judges samples of {data.name}, once")
             classifier = _train(data)
             with replacing(file) as path:
                 classifier.save(path)
@@ -161,15 +165,20 @@ def _train(data):
     classifier = keras.Model(images, outputs, name="judge")
     classifier.compile("adam", loss={"probabilities": "sparse_categorical_crossentropy"})
     batches = (
-        tf.data.Dataset.from_tensor_slices((data.train_images, {"probabilities": data.train_labels}))
+        tf.data.Dataset.from_tensor_slices(
+            (data.train_images, {"probabilities": data.train_labels})
+        )
         .shuffle(len(data.train_images), seed=0)
         .repeat()
         .batch(BATCH_SIZE)
         .prefetch(tf.data.AUTOTUNE)
     )
-    with tqdm(total=STEPS, desc="training the judge, once for this data set", unit="step",
-              leave=False, disable=None) as bar:  # fmt: skip
-        progress = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: bar.update())
+    with progress_bar(
+        total=STEPS, desc="training the judge, once for this data set", unit="step"
+    ) as bar:
+        progress = keras.callbacks.LambdaCallback(
+            on_train_batch_end=lambda batch, logs: bar.update()
+        )
         classifier.fit(
             batches, steps_per_epoch=STEPS, epochs=1, callbacks=[progress], shuffle=False, verbose=0
         )

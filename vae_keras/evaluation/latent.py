@@ -129,7 +129,9 @@ def geometry(points):
     """
     points = np.float64(points)
     deviation = points.std(axis=0)
-    offset = np.divide(points.mean(axis=0), deviation, out=np.zeros_like(deviation), where=deviation > 0)
+    offset = np.divide(
+        points.mean(axis=0), deviation, out=np.zeros_like(deviation), where=deviation > 0
+    )
     return {
         "offset": offset,
         "share_positive": np.mean(points > 0, axis=0),
@@ -232,8 +234,12 @@ def label_accuracy(train_points, train_labels, test_points, test_labels, sizes=(
         results.append(
             {
                 "train_images": size,
-                "nearest_neighbours": _accuracy(neighbours, points, labels, test_points, test_labels),
-                "logistic_regression": _accuracy(regression, points, labels, test_points, test_labels)
+                "nearest_neighbours": _accuracy(
+                    neighbours, points, labels, test_points, test_labels
+                ),
+                "logistic_regression": _accuracy(
+                    regression, points, labels, test_points, test_labels
+                )
                 if of_many_classes
                 else None,
             }

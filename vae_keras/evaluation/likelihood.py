@@ -5,13 +5,13 @@ import math
 
 import keras
 import numpy as np
-from tqdm import tqdm
 
-from vae_keras.data import scale
+from vae_keras.data.batches import scale
 from vae_keras.evaluation.decoding import rearrange
-from vae_keras.inference import batch_size, predict
+from vae_keras.evaluation.workers import map_with_model
+from vae_keras.latent.inference import batch_size, predict
 from vae_keras.losses import elbo, kl_divergence
-from vae_keras.workers import map_with_model
+from vae_keras.support.reporting import progress_bar
 
 DECODED_IN_TASK = 10_000
 DECODED_IN_PROCESS = 100_000  # in the time that a process takes to start
@@ -113,13 +113,12 @@ def importance_weighted_bounds(model, images, mean, log_var, samples=500, seed=0
     """
     at_once = max(1, DECODED_IN_TASK // samples)
     parts = [slice(start, start + at_once) for start in range(0, len(images), at_once)]
-    tasks = [
-        (images[part], mean[part], log_var[part], samples, seed, part.start) for part in parts
-    ]
+    tasks = [(images[part], mean[part], log_var[part], samples, seed, part.start) for part in parts]
     processes = max(1, min(processes, len(images) * samples // DECODED_IN_PROCESS))
     bounds = []
-    with tqdm(total=len(images) * samples, desc="importance samples", unit="decode", unit_scale=True,
-              leave=False, disable=None) as bar:  # fmt: skip
+    with progress_bar(
+        total=len(images) * samples, desc="importance samples", unit="decode", unit_scale=True
+    ) as bar:
         for found in map_with_model(_bounds, model, tasks, processes):
             bounds.append(found)
             bar.update(len(found) * samples)
@@ -188,7 +187,9 @@ def _log_weights(scorer, images, mean, log_var, noise):
     # Of p(z) / q(z|x), what both have in common, (2π)^(−d/2), is left out.
     log_prior = -0.5 * np.sum(np.square(z), axis=-1, dtype=np.float64)
     log_posterior = -0.5 * np.sum(np.square(noise) + log_var, axis=-1, dtype=np.float64)
-    repeated = np.broadcast_to(scale(images), (len(z), *images.shape)).reshape(-1, *images.shape[1:])
+    repeated = np.broadcast_to(scale(images), (len(z), *images.shape)).reshape(
+        -1, *images.shape[1:]
+    )
     inputs = {"z": z.reshape(-1, z.shape[-1]), "images": repeated}
     losses = np.float64(predict(scorer, inputs, scorer.batch_size))
     model = scorer.model

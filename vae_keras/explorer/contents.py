@@ -17,14 +17,14 @@ from vae_keras.explorer.network import (
     describe_network,
     encode_array,
 )
-from vae_keras.inference import decode_points, encode_images
-from vae_keras.latent_space import LatentPlane, latent_plane
-from vae_keras.loading import load_model
-from vae_keras.model import VAE, Autoencoder
+from vae_keras.export.loading import load_model
+from vae_keras.latent.inference import decode_points, encode_images
+from vae_keras.latent.space import LatentPlane, latent_plane
+from vae_keras.model import Autoencoder
 from vae_keras.plots.colors import class_colors
 from vae_keras.plots.images import tile
-from vae_keras.runs import Run, run_titles
-from vae_keras.seeds import derive_seed
+from vae_keras.support.seeds import derive_seed
+from vae_keras.training.run import Run, run_titles
 
 # Networks beyond either of these do not run in the page.
 MOST_MULTIPLICATIONS = 25_000_000  # some 30 ms in a browser
@@ -80,8 +80,8 @@ def load_runs(runs, data):
         run.check_data(data.head(run.read_config().max_train_images))
         model = load_model(run.model_file)
         encoded = encode_images(model, data.test_images)
-        points = encoded.get("mean", encoded.get("z"))
-        importance = kl_per_dimension(**encoded) if "mean" in encoded else points.var(axis=0)
+        points = encoded[model.point_name]
+        importance = kl_per_dimension(**encoded) if model.has_prior else points.var(axis=0)
         decoder = describe_network(model.decoder)
         found.append(
             TrainedRun(
@@ -153,7 +153,7 @@ def describe_run(trained, limits):
     has_atlas = trained.decoder is None
     encoder = describe_network(
         model.encoder,
-        "mean" if isinstance(model, VAE) else "z",
+        model.point_name,
         plane.directions if has_atlas else None,
     )
     return {
@@ -177,7 +177,9 @@ def describe_losses(run):
     if run.evaluation_file.exists():
         found = run.read_evaluation()
         draws = found["loss"].get("draws", {})
-        losses = {name: value["mean"] for name, value in draws.items()} or found["loss"]["through_the_mean"]
+        losses = {name: value["mean"] for name, value in draws.items()} or found["loss"][
+            "through_the_mean"
+        ]
         losses["elbo"] = found.get("likelihood", {}).get("elbo")
     else:
         losses = run.read_metrics()["test"]
@@ -196,7 +198,7 @@ def describe_losses(run):
 
 def describe_sliders(trained):
     """The dimensions that tell most of an image, the first of them first."""
-    unit = "KL {:.2f} nats" if isinstance(trained.model, VAE) else "variance {:.2f}"
+    unit = "KL {:.2f} nats" if trained.model.has_prior else "variance {:.2f}"
     most = np.argsort(-trained.importance)[:SLIDERS]
     return [
         {"dimension": int(dimension), "note": unit.format(trained.importance[dimension])}

@@ -7,8 +7,8 @@ import keras
 import numpy as np
 from keras import layers
 
-from vae_keras.errors import InputError
 from vae_keras.layers import SmoothActivation
+from vae_keras.support.errors import InputError
 
 KERAS_FUNCTIONS = {
     keras.activations.elu: "elu",
@@ -106,7 +106,12 @@ def _describe_dense(layer, projection=None):
 
 def _describe_convolution(layer):
     transposed = isinstance(layer, layers.Conv2DTranspose)
-    usual = {"padding": "same", "data_format": "channels_last", "dilation_rate": (1, 1), "groups": 1}
+    usual = {
+        "padding": "same",
+        "data_format": "channels_last",
+        "dilation_rate": (1, 1),
+        "groups": 1,
+    }
     for name, value in usual.items():
         # A transposed convolution has no groups.
         if (received := getattr(layer, name, value)) != value:

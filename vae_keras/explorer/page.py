@@ -5,8 +5,8 @@ import json
 import math
 import re
 
-from vae_keras.errors import InputError
 from vae_keras.explorer.contents import SHEET_VALUES, describe_images, describe_page, load_runs
+from vae_keras.support.errors import InputError
 
 PAGE_LIMIT = 5 * 2**20  # bytes
 FEWEST_IMAGES = 50

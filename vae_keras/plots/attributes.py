@@ -21,7 +21,12 @@ def plot_convergence(rows):
     later = rows[1:]  # the first has nothing to be compared with
     for axes, shown, values, title in (
         (panels[0], rows, [row["norm"] for row in rows], "Length of the vector"),
-        (panels[1], later, [row["change"] / row["norm"] for row in later], "Changed by the last batch"),
+        (
+            panels[1],
+            later,
+            [row["change"] / row["norm"] for row in later],
+            "Changed by the last batch",
+        ),
     ):
         images = [row["images"] for row in shown]
         axes.plot(images, values, color=TRAIN_COLOR, marker=marker, markersize=4)

@@ -20,7 +20,9 @@ def plot_functions(x, panels):
     names = list(dict.fromkeys(name for curves in panels.values() for name in curves))
     colors = variant_colors(names)
     figure = Figure(figsize=(3.9 * len(panels), 3.4), layout="constrained")
-    for axes, (title, curves) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items()):
+    for axes, (title, curves) in zip(
+        figure.subplots(1, len(panels), squeeze=False)[0], panels.items()
+    ):
         for name, values in curves.items():
             style = ("-", "--", "-.", ":")[names.index(name) % 4]
             axes.plot(x, values, style, color=colors[name], label=name)

@@ -60,7 +60,9 @@ def plot_loss_comparison(histories, terms=tuple(TERM_TITLES)):
             marker = "o" if len(rows) == 1 else None
             for column, label, alpha in ((term, name, 1), (f"val_{term}", f"{name}, test", 0.45)):
                 values = [row[column] for row in rows]
-                axes.plot(epochs, values, color=colors[name], alpha=alpha, label=label, marker=marker)
+                axes.plot(
+                    epochs, values, color=colors[name], alpha=alpha, label=label, marker=marker
+                )
         axes.set(title=TERM_TITLES[term], xlabel="epoch", yscale="log")
         tidy_axes(axes)
         axes.set_ylim(*_limits([line.get_ydata() for line in axes.lines]))

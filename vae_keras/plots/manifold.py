@@ -30,7 +30,9 @@ def plot_manifold(images, side, axis_names=AXIS_NAMES):
     axes.imshow(grid, cmap="gray", vmin=0, vmax=limit, interpolation="none")
     quantiles = (np.arange(side) + 0.5) / side
     shown = np.linspace(0, side - 1, min(side, 7)).round().astype(int)
-    names = [f"{value:.1f}".replace("-", "−") for value in norm.ppf(quantiles[shown]).round(1) + 0.0]
+    names = [
+        f"{value:.1f}".replace("-", "−") for value in norm.ppf(quantiles[shown]).round(1) + 0.0
+    ]
     axes.set_xticks(shown * (width + GAP) + (width - 1) / 2, names)
     axes.set_yticks((side - 1 - shown) * (height + GAP) + (height - 1) / 2, names)
     axes.set(
@@ -61,7 +63,10 @@ def plot_lattice(points, places, labels=None, class_names=(), axis_names=AXIS_NA
         (right, norm.cdf(points), norm.cdf(places)),
     ):
         scatter_classes(axes, cloud, labels, class_names)
-        for lines in (lattice.reshape(side, side, 2), lattice.reshape(side, side, 2).swapaxes(0, 1)):
+        for lines in (
+            lattice.reshape(side, side, 2),
+            lattice.reshape(side, side, 2).swapaxes(0, 1),
+        ):
             axes.plot(*lines.transpose(2, 1, 0), color="black", linewidth=0.6, zorder=3)
     label_planes(left, right, axis_names)
     return figure

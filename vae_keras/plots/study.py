@@ -99,9 +99,7 @@ def _plot_band(axes, values, color, style, label):
     """The mean over the rows of an array, and a band from the least to the greatest."""
     epochs = np.arange(1, values.shape[1] + 1)
     marker = "o" if len(epochs) == 1 else None
-    axes.plot(
-        epochs, values.mean(axis=0), linestyle=style, color=color, label=label, marker=marker
-    )
+    axes.plot(epochs, values.mean(axis=0), linestyle=style, color=color, label=label, marker=marker)
     if len(values) > 1:
         axes.fill_between(
             epochs, values.min(axis=0), values.max(axis=0), color=color, alpha=0.2, linewidth=0

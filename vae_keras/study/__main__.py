@@ -4,12 +4,14 @@ import shlex
 import sys
 from pathlib import Path
 
-from vae_keras import cli
-from vae_keras.data import check_dataset_name, resolve_dataset
-from vae_keras.errors import InputError, check_name
-from vae_keras.signals import Interrupted, deferred_signals
+from vae_keras.data.sources import check_dataset, resolve_dataset
 from vae_keras.study import runner
 from vae_keras.study.variants import STUDIES, find_study
+from vae_keras.support import cli
+from vae_keras.support.errors import InputError, check_name
+from vae_keras.support.reporting import report
+from vae_keras.support.signals import Interrupted
+from vae_keras.support.start import load
 
 BACKENDS = ("local", "dask")
 # Given to every run as they are.
@@ -31,14 +33,23 @@ def build_parser():
     parser.add_argument(
         "--dataset", metavar="NAME", help="as for vae_keras.fit; auto, unless the file says another"
     )
-    parser.add_argument("--data-dir", metavar="DIR", help="where tensorflow-datasets keeps its data")
-    parser.add_argument("--max-train-images", type=int, metavar="N", help="train on the first N only")
+    parser.add_argument(
+        "--data-dir", metavar="DIR", help="where tensorflow-datasets keeps its data"
+    )
+    parser.add_argument(
+        "--max-train-images", type=int, metavar="N", help="train on the first N only"
+    )
     parser.add_argument(
         "--epochs", type=int, metavar="N", help="digits 100, mnist 20; more extend what is there"
     )
-    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="3; more extend what is there")
     parser.add_argument(
-        "--jobs", type=int, metavar="N", help="runs at a time, one thread each (the number of cores)"
+        "--seeds", type=int, default=3, metavar="N", help="3; more extend what is there"
+    )
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        metavar="N",
+        help="runs at a time, one thread each (the number of cores)",
     )
     parser.add_argument(
         "--directory", metavar="DIR", help="folder of the study (saved_models/NAME-study)"
@@ -49,7 +60,9 @@ def build_parser():
     parser.add_argument(
         "--evaluate", action="store_true", help="also evaluate the runs that are finished"
     )
-    parser.add_argument("--backend", default="local", metavar="NAME", help="local (default) or dask")
+    parser.add_argument(
+        "--backend", default="local", metavar="NAME", help="local (default) or dask"
+    )
     parser.add_argument("--scheduler", metavar="ADDRESS", help="of Dask, such as tcp://HOST:PORT")
     return parser
 
@@ -67,31 +80,35 @@ def parse(arguments):
     options = vars(build_parser().parse_args(arguments))
     study = find_study(options["study"])
     for name in ("seeds", "jobs"):
-        if options.get(name, 1) < 1:
-            raise InputError(f"{name} must be at least 1, received {options[name]}")
+        cli.check_least(name, options.get(name), 1)
     check_name("backend", options["backend"], BACKENDS)
     if (options["backend"] == "dask") != ("scheduler" in options):
-        raise InputError("--backend dask and --scheduler tcp://HOST:PORT belong together: give both")
+        raise InputError(
+            "--backend dask and --scheduler tcp://HOST:PORT belong together: give both"
+        )
     if options["backend"] == "dask":
         if "jobs" in options:
-            raise InputError("--jobs is for this machine; the threads of Dask's workers decide there")
+            raise InputError(
+                "--jobs is for this machine; the threads of Dask's workers decide there"
+            )
         runner.check_dask(options["scheduler"])
     directory = options.get("directory", f"saved_models/{study.name}-study")
     if not directory:
         raise InputError("--directory is empty: name a folder")
     settings = {name: options[name] for name in RUN_SETTINGS if name in options}
     dataset = options.get("dataset", study.settings.get("dataset", "auto"))
-    check_dataset_name(dataset)
+    check_dataset(dataset)
     study.configs("digits" if dataset == "auto" else dataset, seed=0, **settings)
     runner.check_directory(study, directory)
     # Last, because it may have to wait for the network.
     remark = None
     if not options.get("report_only") or dataset == "auto":
-        dataset, remark = resolve_dataset(dataset, options.get("data_dir"))
+        source, remark = resolve_dataset(dataset, options.get("data_dir"))
+        dataset = source.name
     planned = runner.plan_runs(study, directory, dataset, options["seeds"], **settings)
     runner.check_runs(planned, training=not options.get("report_only"))
     if remark:
-        print(remark)
+        report(remark)
     training = {
         "jobs": options.get("jobs", -1),  # all cores
         "scheduler": options.get("scheduler"),
@@ -130,7 +147,7 @@ def run_study(arguments):
         raise InputError(f"{error.filename} cannot be used: {error.strerror}") from None
     failures = {}
     if training is not None:
-        print(
+        report(
             f"{study.name}: {len(planned)} runs of {planned[0].config.epochs} epochs on "
             f"{planned[0].config.dataset}\nstudy folder: {directory}"
         )
@@ -151,7 +168,7 @@ def run_study(arguments):
         raise InputError(f"{directory} holds no epoch of any run")
     if failures:
         for name, reason in failures.items():
-            print(f"failed: {name}: {reason}")
+            report(f"failed: {name}: {reason}")
         first = next(iter(failures))
         cli.fail(
             f"{len(failures)} of {len(planned)} runs failed, the first {first}: {failures[first]}; the "
@@ -165,9 +182,7 @@ def _evaluate(planned, directory, wanted):
     from vae_keras.study.evaluations import collect_evaluations, evaluate_runs, write_evaluations
 
     if wanted:
-        with deferred_signals() as signals:  # an interrupted import fails in many ways
-            cli.import_tensorflow()
-        signals.check()
+        load("tensorflow")
         evaluate_runs(planned)
     if rows := collect_evaluations(planned):
         write_evaluations(rows, directory / "evaluations.csv")
@@ -177,7 +192,7 @@ def _report(directory):
     from vae_keras.study.report import write_report
     from vae_keras.study.table import read_table
 
-    print(write_report(read_table(directory / "runs.csv"), directory))
+    report(write_report(read_table(directory / "runs.csv"), directory))
 
 
 if __name__ == "__main__":

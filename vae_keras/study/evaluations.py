@@ -2,8 +2,9 @@
 
 import csv
 
-from vae_keras.errors import InputError
-from vae_keras.files import replacing
+from vae_keras.support.errors import InputError
+from vae_keras.support.files import replacing
+from vae_keras.support.reporting import progress_bar
 
 IMPORTANCE_SAMPLES = 50  # a study compares many models, which needs no tight bound
 # Column: its title, the number of its decimals, and where evaluation.json has it.
@@ -23,7 +24,6 @@ def evaluate_runs(planned):
         planned: List of `PlannedRun`.
     """
     import joblib
-    from tqdm import tqdm
 
     from vae_keras.evaluation import evaluate_run
 
@@ -32,7 +32,7 @@ def evaluate_runs(planned):
         for item in planned
         if item.finished and item.run.model_file.exists() and not _is_evaluated(item)
     ]
-    for item in tqdm(todo, desc="evaluated", unit="run", leave=False, disable=None):
+    for item in progress_bar(todo, desc="evaluated", unit="run"):
         evaluate_run(item.run, IMPORTANCE_SAMPLES, processes=joblib.cpu_count())
 
 

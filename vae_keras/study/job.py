@@ -10,12 +10,11 @@ import threading
 import time
 from pathlib import Path
 
-from vae_keras import cli
 from vae_keras.config import FitConfig
-from vae_keras.errors import InputError
-from vae_keras.runs import Run, differing_settings
-from vae_keras.signals import deferred_signals
-from vae_keras.workers import THREADS
+from vae_keras.support import cli
+from vae_keras.support.errors import InputError
+from vae_keras.support.start import THREADS, load
+from vae_keras.training.run import Run
 
 ATTEMPTS = 3
 POLL = 0.2  # seconds
@@ -28,7 +27,7 @@ def is_finished(run, config):
     if not run.finished:
         return False
     stored = run.read_config()
-    return stored.epochs == config.epochs and not differing_settings(stored, config)
+    return stored.epochs == config.epochs and not stored.differences(config)
 
 
 def run_job(directory, settings, marker, token):
@@ -144,11 +143,8 @@ def main():
         os.kill(os.getpid(), signal.SIGTERM)
 
     def train_job():
-        with deferred_signals() as signals:  # an interrupted import fails in many ways
-            threading.Thread(target=stop_with_owner, daemon=True).start()
-            cli.import_tensorflow()
-            from vae_keras.training import train
-        signals.check()
+        threading.Thread(target=stop_with_owner, daemon=True).start()
+        train = load("vae_keras.training.loop").train
         run = Run(job["directory"])
         train(FitConfig.from_dict(job["settings"]), run.directory, resume=run.exists)
 

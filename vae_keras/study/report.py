@@ -4,16 +4,24 @@ import csv
 import itertools
 
 from vae_keras import plots
-from vae_keras.files import replacing
 from vae_keras.study import published
 from vae_keras.study.claims import CLAIMS, TEST, TRAIN, judge
 from vae_keras.study.evaluations import FIGURES, IMPORTANCE_SAMPLES, read_evaluations
 from vae_keras.study.formatting import (
-    NOT_AVAILABLE, count, interval, markdown, number, p_value, plain, plus_minus, signed,
+    NOT_AVAILABLE,
+    count,
+    interval,
+    markdown,
+    number,
+    p_value,
+    plain,
+    plus_minus,
+    signed,
 )  # fmt: skip
 from vae_keras.study.statistics import WILCOXON_SEEDS, holm, mean_interval
 from vae_keras.study.table import LAST_EPOCHS
 from vae_keras.study.variants import COMPARISONS, STUDIES
+from vae_keras.support.files import replacing
 
 WINDOWS = (1, LAST_EPOCHS)
 TERMS = {"loss": "loss", "reconstruction_loss": "reconstruction", "kl_loss": "KL (nats)"}
@@ -157,7 +165,9 @@ def _write_summary(table, differences, path):
 
 def _introduction(table):
     seeds = sorted({seed for runs in table.runs.values() for seed in runs})
-    unfinished = [f"no runs of {name}" for name in STUDIES.get(table.study, ()) if name not in table.runs]
+    unfinished = [
+        f"no runs of {name}" for name in STUDIES.get(table.study, ()) if name not in table.runs
+    ]
     unfinished += [
         f"{name} with seed {seed} has {count(len(table.runs[name].get(seed, [])), 'epoch')}"
         for name in variants_of(table)
@@ -266,7 +276,12 @@ def _difference_section(table, differences):
                 header += ["Wilcoxon p", "Wilcoxon p (Holm)"]
             rows = [header + ["detectable"]]
             for name, (found, p, wilcoxon) in differences[column, window].items():
-                row = [name, str(found.seeds), str(found.epoch or NOT_AVAILABLE), signed(found.mean)]
+                row = [
+                    name,
+                    str(found.seeds),
+                    str(found.epoch or NOT_AVAILABLE),
+                    signed(found.mean),
+                ]
                 row += [interval(found.mean, found.half_width), p_value(found.p), p_value(p)]
                 if with_wilcoxon:
                     row += [p_value(found.wilcoxon), p_value(wilcoxon)]
@@ -293,8 +308,7 @@ def _claim_section(table):
         "refuted if one is significant in the other, and else not decided by these runs. Differences "
         f"are paired, of the mean over the last {LAST_EPOCHS} epochs; significant is p < 0.05 in the "
         "paired t-test, two-sided, after Holm's correction over the distinct differences of all "
-        "claims.\n\n"
-        + markdown(rows)
+        "claims.\n\n" + markdown(rows)
     )
 
 

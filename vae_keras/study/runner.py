@@ -10,11 +10,12 @@ import uuid
 from pathlib import Path
 
 from vae_keras.config import FitConfig
-from vae_keras.errors import InputError
-from vae_keras.runs import Run, create_run, differing_settings
-from vae_keras.signals import deferred_signals
 from vae_keras.study.job import STOPPED, is_finished, run_job
 from vae_keras.study.variants import OUTPUTS
+from vae_keras.support.errors import InputError
+from vae_keras.support.reporting import progress_bar, report
+from vae_keras.support.signals import deferred_signals
+from vae_keras.training.run import Run, create_run
 
 POLL = 0.5  # seconds
 SCHEDULER_TIMEOUT = 10  # seconds
@@ -105,7 +106,7 @@ def check_runs(planned, training=True):
                 run.check_startable()
             continue
         stored = run.read_config()
-        for name, (value, wanted) in differing_settings(stored, config).items():
+        for name, (value, wanted) in stored.differences(config).items():
             raise InputError(
                 f"{run.directory} was made with {name} {value!r}, the study wants {wanted!r}: "
                 "choose another --directory"
@@ -190,7 +191,9 @@ def _joblib_backend(jobs, scheduler):
 
     def run_all(arguments):
         try:
-            return joblib.Parallel(batch_size=1)(joblib.delayed(run_job)(*each) for each in arguments)
+            return joblib.Parallel(batch_size=1)(
+                joblib.delayed(run_job)(*each) for each in arguments
+            )
         except TimeoutError:
             raise InputError(
                 f"no worker at the scheduler {scheduler}: start one with dask worker {scheduler}"
@@ -254,17 +257,13 @@ class _Progress:
         self._ended = threading.Event()
 
     def __enter__(self):
-        from tqdm import tqdm
-
         self._finished = {item.name for item in self._planned if item.finished}
         self._epochs = {item.name: item.epochs for item in self._planned if item.run.exists}
-        self._bar = tqdm(
+        self._bar = progress_bar(
             total=sum(item.config.epochs for item in self._planned),
             initial=sum(self._epochs.values()),
             unit="epoch",
             smoothing=0,  # of epochs that end together, the mean says more than the last
-            leave=False,
-            disable=None,  # off where stderr is not a terminal
         )
         self._describe()
         self._thread = threading.Thread(target=self._watch, daemon=True)
@@ -281,7 +280,7 @@ class _Progress:
         while not self._ended.wait(POLL):
             if self._signals.number is not None and self._marker.exists():
                 self._marker.unlink(missing_ok=True)
-                self._bar.write("stopping: every training finishes its steps under way")
+                report("stopping: every training finishes its steps under way")
             self._look()
 
     def _look(self):
@@ -292,7 +291,7 @@ class _Progress:
                 self._epochs[item.name] = item.epochs
                 if item.finished:
                     self._finished.add(item.name)
-                    self._bar.write(self._line(item))
+                    report(self._line(item))
         self._bar.n = sum(self._epochs.values())
         self._describe()
 

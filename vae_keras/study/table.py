@@ -7,9 +7,9 @@ import math
 
 import numpy as np
 
-from vae_keras.errors import InputError
-from vae_keras.files import replacing
 from vae_keras.study.statistics import compare, mean_interval
+from vae_keras.support.errors import InputError
+from vae_keras.support.files import replacing
 
 KEYS = ("study", "dataset", "reference", "variant", "seed", "epoch")
 LAST_EPOCHS = 5  # curves jitter, so their end is also judged by a mean
@@ -124,7 +124,8 @@ class RunTable:
         if not seeds:
             return compare([])
         return compare(
-            self.ends(*first, seeds, epoch, window) - self.ends(*second, seeds, epoch, window), epoch
+            self.ends(*first, seeds, epoch, window) - self.ends(*second, seeds, epoch, window),
+            epoch,
         )
 
 

@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 
 from vae_keras.config import FitConfig, make_config
-from vae_keras.errors import InputError, check_name
+from vae_keras.support.errors import InputError, check_name
 
 # Named changes to the settings of a run. The first variant is the reference of the differences.
 STUDIES = {

@@ -1,0 +1,1 @@
+"""What the science need not show: fused kernels and several devices."""

@@ -1,0 +1,116 @@
+"""Smooth activations and their derivatives, and the fast way to train through them."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import ops
+
+Tensor = Any
+Function = Callable[..., Any]
+
+# Each function maps x to its value and its derivative there, from shared parts.
+
+
+def gelu(x: Tensor) -> tuple[Tensor, Tensor]:
+    """x·Φ(x), Φ the distribution function of N(0, 1): the exact form.
+
+    Reference:
+        Hendrycks & Gimpel 2016, https://arxiv.org/abs/1606.08415.
+    """
+    cdf = 0.5 * (1.0 + ops.erf(x * math.sqrt(0.5)))
+    density = ops.exp(-0.5 * x * x) * (1.0 / math.sqrt(2.0 * math.pi))
+    return x * cdf, cdf + x * density
+
+
+def gelu_tanh(x: Tensor) -> tuple[Tensor, Tensor]:
+    """½x·(1 + tanh(√(2/π)·(x + 0.044715x³))), the approximation of GELU in the same paper."""
+    scale, cubic = math.sqrt(2.0 / math.pi), 0.044715
+    t = ops.tanh(scale * (x + cubic * x * x * x))
+    slope = scale * (1.0 + 3.0 * cubic * x * x)
+    return 0.5 * x * (1.0 + t), 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * slope
+
+
+def silu(x: Tensor) -> tuple[Tensor, Tensor]:
+    """x·σ(x), σ the logistic function: SiLU, or swish.
+
+    Reference:
+        Elfwing, Uchibe & Doya 2017, https://arxiv.org/abs/1702.03118.
+    """
+    s = ops.sigmoid(x)
+    return x * s, s * (1.0 + x * (1.0 - s))
+
+
+def mish(x: Tensor) -> tuple[Tensor, Tensor]:
+    """x·tanh(log(1 + eˣ)), written with s = σ(x) and q = 1 − s, which cannot overflow.
+
+    Reference:
+        Misra 2019, https://arxiv.org/abs/1908.08681.
+    """
+    s = ops.sigmoid(x)
+    q = 1.0 - s
+    r = 1.0 / (1.0 + q * q)
+    t = s * (1.0 + q) * r  # tanh(log(1 + eˣ))
+    return x * t, t + x * s * (1.0 + t) * (2.0 * q * q * r)
+
+
+SMOOTH_FUNCTIONS = {"gelu": gelu, "gelu_tanh": gelu_tanh, "mish": mish, "silu": silu}
+
+
+def _fused(function: Function) -> Function:
+    """The function for training with TensorFlow: one kernel forward, one backward.
+
+    Written out, a smooth activation is many operations, each of which reads and writes
+    the whole tensor, forward and backward. XLA compiles those of either direction into one
+    pass. To compute the shared parts again in the backward pass takes less time than to keep
+    the derivative: with two outputs XLA makes several passes.
+    """
+    import tensorflow as tf
+
+    forward = _compile(lambda x: function(x)[0])
+    backward = _compile(lambda x, upstream: upstream * function(x)[1])
+
+    @tf.custom_gradient
+    def fused(x):
+        return forward(x), lambda upstream: backward(x, upstream)
+
+    return fused
+
+
+def _value(function: Function) -> Function:
+    """The function for inference, in ordinary operations."""
+    return lambda x: function(x)[0]
+
+
+def _fused_where_shapes_are_fixed(value: Function) -> Function:
+    """The function for inference with TensorFlow.
+
+    XLA compiles for one shape. That pays in a graph whose shapes are all known, such as the
+    evaluation's thousands of equal batches. Single calls and exported models, whose batches vary,
+    keep ordinary operations.
+    """
+    import tensorflow as tf
+
+    kernel = _compile(value)
+
+    def choose(x):
+        fixed = not tf.executing_eagerly() and x.shape.is_fully_defined()
+        return kernel(x) if fixed else value(x)
+
+    return choose
+
+
+def _compile(function: Function) -> Function:
+    """The function compiled by XLA, anew for every shape of its arguments."""
+    import tensorflow as tf
+
+    return tf.function(function, jit_compile=True)
+
+
+VALUES = {name: _value(function) for name, function in SMOOTH_FUNCTIONS.items()}
+if keras.backend.backend() == "tensorflow":
+    FOR_TRAINING = {name: _fused(function) for name, function in SMOOTH_FUNCTIONS.items()}
+    FOR_INFERENCE = {name: _fused_where_shapes_are_fixed(value) for name, value in VALUES.items()}
+else:
+    FOR_TRAINING = FOR_INFERENCE = VALUES  # JAX compiles its whole step; torch has its own way

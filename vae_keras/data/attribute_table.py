@@ -1,0 +1,158 @@
+"""Properties of pictures in a CSV file, such as CelebA's list: who smiles, who wears glasses."""
+
+import csv
+import dataclasses
+import io
+import math
+import unicodedata
+
+import numpy as np
+
+from vae_keras.support.errors import InputError
+from vae_keras.support.reporting import warn
+
+
+@dataclasses.dataclass(frozen=True)
+class AttributeTable:
+    """What a file says of pictures.
+
+    Attributes:
+        path: The file.
+        names: Names of the attributes.
+        rows: Dictionary from the name of a picture's file to a list of numbers.
+    """
+
+    path: str
+    names: tuple[str, ...]
+    rows: dict[str, list[float]]
+
+
+def read_attributes(path):
+    """Read a table: a header, then a row for each picture, its file's name first, then numbers.
+
+    Args:
+        path: A CSV file, with commas, semicolons or tabs; or CelebA's own `list_attr_celeba.txt`,
+            with blanks. Numbers may be 0 and 1, −1 and 1, or any others; an empty cell is not known.
+
+    Returns:
+        `AttributeTable`.
+
+    Raises:
+        InputError: If the file cannot be read or is no such table.
+    """
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            lines = [cells for cells in _split(file.read()) if any(map(str.strip, cells))]
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path} is no CSV file in UTF-8: {error}") from None
+    if len(lines) < 2 or len(lines[0]) < 2:
+        raise InputError(
+            f"{path} must have a header and rows: the name of a picture's file, then its attributes"
+        )
+    header, *body = lines
+    names = tuple(name.strip() for name in header[1:])
+    if len(set(names)) < len(names) or "" in names:
+        raise InputError(
+            f"{path}: every attribute needs a name of its own, received {', '.join(names)}"
+        )
+    rows = {}
+    for number, (name, *cells) in enumerate(body, start=2):
+        if len(cells) != len(names):
+            raise InputError(
+                f"{path}, row {number}: {len(names)} attributes expected, received {len(cells)}"
+            )
+        if _normal(name) in rows:
+            raise InputError(f"{path}, row {number}: {name!r} has a row already")
+        rows[_normal(name)] = [
+            _number(cell, f"{path}, row {number}, {column}") for column, cell in zip(names, cells)
+        ]
+    return AttributeTable(path, names, rows)
+
+
+def rows_of(table, names):
+    """The attributes of pictures, found by their path in the folder or by the file's name alone.
+
+    How many pictures have no row is said on stderr.
+
+    Args:
+        table: `AttributeTable`.
+        names: Paths of the files in their folder.
+
+    Returns:
+        float32 array `(pictures, attributes)`; not a number where nothing is known.
+
+    Raises:
+        InputError: If the table has a row for none of them.
+    """
+    rows = [
+        table.rows.get(name) or table.rows.get(name.rpartition("/")[2])
+        for name in map(_normal, names)
+    ]
+    missing = [name for name, row in zip(names, rows) if row is None]
+    if len(missing) == len(names):
+        raise InputError(
+            f"{table.path} has no row for any of the {len(names):,} pictures, such as {names[0]}: its "
+            "first column must be the names of their files"
+        )
+    if missing:
+        warn(
+            f"{table.path} has no row for {len(missing):,} of {len(names):,} pictures, such as "
+            f"{missing[0]}"
+        )
+    unknown = [math.nan] * len(table.names)
+    return np.array([row or unknown for row in rows], np.float32)
+
+
+def split_by(values, name):
+    """Which images have an attribute.
+
+    Args:
+        values: Float array `(images,)`, not a number where nothing is known.
+        name: Name of the attribute.
+
+    Returns:
+        Two boolean arrays `(images,)`: where the attribute is known, and where it is present: the
+        larger of two values, or of more values those above the median.
+
+    Raises:
+        InputError: If all images are alike.
+    """
+    known = ~np.isnan(values)
+    distinct = np.unique(values[known])
+    if len(distinct) < 2:
+        raise InputError(
+            f"attribute {name!r} has the same value in all images: it has no direction"
+        )
+    # Where the median is the largest value, as of many ones and a few zeros, those below it differ.
+    threshold = min(np.median(values[known]), distinct[-2]) if len(distinct) > 2 else distinct[0]
+    return known, values > threshold
+
+
+def _split(text):
+    """The cells of each line."""
+    first, _, rest = text.partition("\n")
+    if (
+        first.strip().isdecimal()
+    ):  # CelebA's list: the number of pictures, then a header without "file"
+        header, *rows = rest.splitlines() or [""]
+        return [["file", *header.split()], *map(str.split, rows)]
+    return csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count))
+
+
+def _number(text, place):
+    if not text.strip():
+        return math.nan
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise InputError(f"{place}: {text!r} is no number")
+    return value
+
+
+def _normal(name):
+    # The same letters may be stored in two ways, and some systems change one into the other.
+    return unicodedata.normalize("NFC", name.strip())

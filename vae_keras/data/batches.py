@@ -1,0 +1,82 @@
+"""The pipelines that feed images to a model."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vae_keras.support.seeds import derive_seed
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+def training_batches(
+    images: np.ndarray, batch_size: int, seed: int, first_epoch: int = 0
+) -> "tf.data.Dataset":
+    """Batches for training, epoch after epoch without end.
+
+    The order of an epoch is a permutation that depends on `seed` and the epoch's
+    number alone, so that training can go on from any epoch.
+
+    Args:
+        images: uint8 array `(images, height, width, channels)`.
+        batch_size: Images in a batch; the last one of an epoch may be smaller.
+        seed: Integer.
+        first_epoch: The epoch to start with.
+
+    Returns:
+        `tf.data.Dataset` of float32 tensors `(batch, height, width, channels)` in [0, 1].
+    """
+    import tensorflow as tf
+
+    start = derive_seed(seed, "order")
+
+    def order_of_epoch(epoch):
+        # As int32: half the memory of int64, for up to two thousand million images.
+        order = tf.random.experimental.stateless_shuffle(
+            tf.range(len(images), dtype=tf.int32),
+            seed=tf.stack([tf.constant(start, tf.int64), epoch]),
+        )
+        return tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
+
+    return _gather(images, tf.data.Dataset.counter(first_epoch).flat_map(order_of_epoch))
+
+
+def ordered_batches(images: np.ndarray, batch_size: int) -> "tf.data.Dataset":
+    """Batches in the order of the array, once: for evaluation.
+
+    Args:
+        images: uint8 array `(images, height, width, channels)`.
+        batch_size: Images in a batch; the last one may be smaller.
+
+    Returns:
+        `tf.data.Dataset` of float32 tensors `(batch, height, width, channels)` in [0, 1].
+    """
+    import tensorflow as tf
+
+    return _gather(images, tf.data.Dataset.range(len(images)).batch(batch_size))
+
+
+def scale(images: np.ndarray) -> np.ndarray:
+    """uint8 images as float32 in [0, 1]."""
+    return images.astype(np.float32) / np.float32(255)
+
+
+def _gather(images: np.ndarray, indices: "tf.data.Dataset") -> "tf.data.Dataset":
+    """A dataset of batches of indices as one of float32 images in [0, 1].
+
+    NumPy picks the images, because a TensorFlow tensor of them would be a second copy of
+    the largest thing in the process.
+    """
+    import tensorflow as tf
+
+    def pick(chosen):
+        batch = tf.numpy_function(lambda chosen: images[chosen], [chosen], tf.uint8, stateful=False)
+        batch = tf.ensure_shape(batch, (None, *images.shape[1:]))
+        return tf.cast(batch, tf.float32) / 255.0
+
+    # There is nothing to tune, and a process would wait for the tuner's next look, after up to a
+    # minute, before it can end.
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return indices.map(pick).prefetch(2).with_options(options)

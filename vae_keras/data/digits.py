@@ -1,0 +1,35 @@
+"""The digits that scikit-learn carries."""
+
+import numpy as np
+
+from vae_keras.config import DataSettings
+from vae_keras.data.images import ImageData
+from vae_keras.data.resize import crop_and_resize
+from vae_keras.data.source import Files, Source
+
+
+class Digits(Source):
+    """The digits of scikit-learn: 1,797 grey images, enlarged to 28×28."""
+
+    names = ("digits",)
+    options = frozenset({"image_size", "channels"})
+
+    @classmethod
+    def matches(cls, name: str) -> bool:
+        return name == "digits"
+
+    def load(self, settings: DataSettings, expected_files: Files | None = None) -> ImageData:
+        from PIL import Image
+        from sklearn.datasets import load_digits
+        from sklearn.model_selection import train_test_split
+
+        digits = load_digits()
+        grey = np.round(digits.images * (255 / 16)).astype(np.uint8)  # 17 levels, 0 to 16
+        size = settings.image_size or (28, 28)
+        resized = [np.asarray(crop_and_resize(Image.fromarray(image), size)) for image in grey]
+        images = np.stack(resized)[..., None].repeat(settings.channels or 1, axis=-1)
+        train_images, test_images, train_labels, test_labels = train_test_split(
+            images, digits.target, test_size=360, random_state=0, stratify=digits.target
+        )
+        names = tuple(str(name) for name in digits.target_names)
+        return ImageData("digits", train_images, test_images, train_labels, test_labels, names)

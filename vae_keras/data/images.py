@@ -1,0 +1,126 @@
+"""Images in memory, split into training and test."""
+
+import dataclasses
+import hashlib
+
+import numpy as np
+
+from vae_keras.support.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageData:
+    """Images and labels, split into training and test.
+
+    Attributes:
+        name: Name of the data set.
+        train_images, test_images: uint8 arrays `(images, height, width, channels)`.
+        train_labels, test_labels: Integer arrays `(images,)`, or None without classes.
+        class_names: One text for each label; by default its number.
+        train_attributes, test_attributes: float32 arrays `(images, attributes)`, not a number
+            where nothing is known; or None.
+        attribute_names: One text for each attribute.
+        files: Of a folder of pictures a tuple `(name, bytes, split)` for each file; split is
+            `"train"`, `"test"` or `"skipped"`.
+    """
+
+    name: str
+    train_images: np.ndarray
+    test_images: np.ndarray
+    train_labels: np.ndarray | None = None
+    test_labels: np.ndarray | None = None
+    class_names: tuple[str, ...] = ()
+    train_attributes: np.ndarray | None = None
+    test_attributes: np.ndarray | None = None
+    attribute_names: tuple[str, ...] = ()
+    files: tuple[tuple[str, int, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("train_images", "test_images"):
+            check_images(getattr(self, name), name)
+        if self.train_images.shape[1:] != self.test_images.shape[1:]:
+            raise InputError(
+                f"training images of {self.train_images.shape[1:]} and test images of "
+                f"{self.test_images.shape[1:]} must have the same shape"
+            )
+        all_labels = [
+            labels for labels in (self.train_labels, self.test_labels) if labels is not None
+        ]
+        if all_labels and not all(
+            np.issubdtype(labels.dtype, np.integer) and labels.min() >= 0 for labels in all_labels
+        ):
+            raise InputError("labels must be whole numbers from 0")
+        classes = max((int(labels.max()) + 1 for labels in all_labels), default=0)
+        if not self.class_names:
+            object.__setattr__(self, "class_names", tuple(map(str, range(classes))))
+        elif len(self.class_names) < classes:
+            raise InputError(f"{classes} classes need as many class_names: {self.class_names}")
+        for split in ("train", "test"):
+            images, labels = getattr(self, f"{split}_images"), getattr(self, f"{split}_labels")
+            attributes = getattr(self, f"{split}_attributes")
+            if attributes is not None and attributes.shape != (
+                len(images),
+                len(self.attribute_names),
+            ):
+                raise InputError(
+                    f"{split}_attributes must have a row for each image and a column for each of "
+                    f"{len(self.attribute_names)} attribute_names, received {attributes.shape}"
+                )
+            if labels is not None and len(labels) != len(images):
+                raise InputError(
+                    f"{split}_labels must have one label for each image, received "
+                    f"{len(labels)} labels for {len(images)} images"
+                )
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """Tuple `(height, width, channels)`."""
+        return self.train_images.shape[1:]
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether training and test images both have labels."""
+        return self.train_labels is not None and self.test_labels is not None
+
+    def sha256(self) -> str:
+        """Digest of all images, training before test, as hexadecimal text."""
+        digest = hashlib.sha256()
+        for images in (self.train_images, self.test_images):
+            digest.update(repr(images.shape).encode())
+            digest.update(np.ascontiguousarray(images))
+        return digest.hexdigest()
+
+    def head(self, max_train_images: int | None) -> "ImageData":
+        """The same data with the first so many training images; None for all."""
+        if max_train_images is None:
+            return self
+        fields = {
+            name: getattr(self, f"train_{name}") for name in ("images", "labels", "attributes")
+        }
+        return dataclasses.replace(
+            self,
+            **{
+                f"train_{name}": None if values is None else values[:max_train_images]
+                for name, values in fields.items()
+            },
+        )
+
+
+def check_images(images: np.ndarray, name: str = "images") -> None:
+    """Raise `InputError` unless `images` is a uint8 array `(images, height, width, channels)`."""
+    if not isinstance(images, np.ndarray) or images.ndim != 4 or images.shape[-1] not in (1, 3):
+        received = getattr(images, "shape", type(images).__name__)
+        raise InputError(
+            f"{name} must be an array of shape (images, height, width, 1 or 3), received {received}"
+        )
+    if not len(images):
+        raise InputError(f"{name} must hold at least one image, received none")
+    if images.dtype != np.uint8:
+        if images.dtype.kind not in "biuf":
+            raise InputError(f"{name} must be uint8 in 0..255, received {images.dtype}")
+        if not np.isfinite(images).all():
+            raise InputError(f"{name} must be uint8 in 0..255, received values that are not finite")
+        raise InputError(
+            f"{name} must be uint8 in 0..255, received {images.dtype} from {images.min()} to "
+            f"{images.max()}: scale and round them first"
+        )

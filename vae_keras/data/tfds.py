@@ -1,0 +1,234 @@
+"""Data sets of tensorflow-datasets: whether they can be had, and their images as arrays."""
+
+import difflib
+import functools
+import os
+import re
+import threading
+import urllib.error
+import urllib.request
+
+import numpy as np
+from PIL import Image
+
+from vae_keras.config import DataSettings
+from vae_keras.data.images import ImageData
+from vae_keras.data.resize import crop_and_resize
+from vae_keras.data.source import Files, Source, Unavailable
+from vae_keras.data.storage import DEFAULT_IMAGE_SIZE, stored_images
+from vae_keras.support.errors import InputError
+from vae_keras.support.reporting import progress_bar
+
+DOWNLOAD_TIMEOUT = 5.0  # seconds until a download must have started
+
+
+class TensorflowDatasets(Source):
+    """Sets of tensorflow-datasets: images with or without labels and attributes."""
+
+    names = ("mnist", "fashion_mnist", "tfds:NAME")
+    options = frozenset({"data_dir", "image_size", "channels", "cache"})
+
+    def __init__(self, name: str) -> None:
+        if name.startswith("tfds:") and (name == "tfds:NAME" or not re.match(r"tfds:\w", name)):
+            raise InputError(
+                "tfds: must be followed by a data set of tensorflow-datasets, such as tfds:kmnist"
+            )
+        super().__init__(name)
+
+    @classmethod
+    def matches(cls, name: str) -> bool:
+        return name in ("mnist", "fashion_mnist") or name.startswith("tfds:")
+
+    def prepare(self, data_dir: str | None = None) -> str | None:
+        builder = find_builder(self.name, data_dir)
+        check_features(self.name, builder.info.features)
+        if builder.is_prepared():
+            return None
+        problem = download_problem(builder)
+        if problem is None:
+            return f"downloading once, into {builder.data_dir}"
+        raise Unavailable(
+            f"data set {self.name!r} is not in {builder.data_dir} and cannot be downloaded "
+            f"({problem}): name its folder with ⟨data_dir⟩, or choose the data set digits",
+            str(builder.data_dir),
+        )
+
+    def load(self, settings: DataSettings, expected_files: Files | None = None) -> ImageData:
+        fields = read_tfds(
+            self.name, settings.data_dir, settings.image_size, settings.channels, settings.cache
+        )
+        if tfds_name(self.name) == "fashion_mnist" and settings.image_size is None:
+            border = ((0, 0), (2, 2), (2, 2), (0, 0))
+            for split in ("train_images", "test_images"):
+                fields[split] = np.pad(fields[split], border)
+        return ImageData(self.name, **fields)
+
+
+def tfds_name(name: str) -> str:
+    """The name without its prefix."""
+    return name.removeprefix("tfds:")
+
+
+def find_builder(name, data_dir):
+    """The builder of a data set; `InputError` if there is none. Does not import TensorFlow."""
+    import absl.logging
+    import tensorflow_datasets as tfds
+
+    absl.logging.set_verbosity(absl.logging.ERROR)  # it warns of every folder that is missing
+    own_name = tfds_name(name)
+    base = own_name.split("/")[0].split(":")[0]
+    folder = os.path.join(data_dir or os.environ.get("TFDS_DATA_DIR", ""), base)
+    known = tfds.list_builders(with_community_datasets=False)
+    # Asked for a name it does not know, tensorflow-datasets would look for it on the network.
+    if base not in known and not os.path.isdir(folder):
+        nearest = difflib.get_close_matches(base, known, n=1)
+        hint = f"did you mean 'tfds:{nearest[0]}'?" if nearest else "see tfds.list_builders()"
+        raise InputError(f"tensorflow-datasets has no data set {base!r}: {hint}")
+    try:
+        return tfds.builder(own_name, data_dir=data_dir)
+    except Exception as error:  # for versions and configurations that do not exist, of many kinds
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise InputError(f"data set {name!r} cannot be used: {reason[0]}") from error
+
+
+def download_problem(builder):
+    """Why the builder's files cannot be downloaded, or None if a download starts in time.
+
+    tensorflow-datasets itself tries again for minutes before it gives up. The
+    request runs in a thread of its own, because looking up a host name can hang
+    for longer than any timeout that urllib knows.
+    """
+    urls = list(builder.url_infos) or ["https://storage.googleapis.com/tfds-data/"]
+    problem = [f"no answer within {DOWNLOAD_TIMEOUT:.0f} seconds"]
+
+    def try_first():
+        try:
+            with urllib.request.urlopen(urls[0], timeout=DOWNLOAD_TIMEOUT):
+                problem[0] = None
+        except (OSError, ValueError) as error:
+            problem[0] = str(getattr(error, "reason", error))
+
+    thread = threading.Thread(target=try_first, daemon=True)
+    thread.start()
+    thread.join(DOWNLOAD_TIMEOUT)
+    return problem[0]
+
+
+def check_features(name, features):
+    """Raise `InputError` unless a data set has images that can be used."""
+    if "image" not in features:
+        raise InputError(f"data set {name!r} has no images: its features are {', '.join(features)}")
+    shape, dtype = features["image"].shape, features["image"].np_dtype
+    if len(shape) != 3 or shape[-1] not in (1, 3) or dtype != np.uint8:
+        raise InputError(
+            f"the images of data set {name!r} must be uint8 of shape (height, width, 1 or 3), received "
+            f"{shape} of {dtype}"
+        )
+
+
+def read_tfds(name, data_dir, image_size, channels, cache):
+    """Load a data set, all its images of one size.
+
+    Args:
+        name, data_dir, image_size, channels, cache: As for `vae_keras.data.images.load_data`.
+
+    Returns:
+        Dictionary with fields of `ImageData`.
+    """
+    import tensorflow_datasets as tfds
+
+    builder = find_builder(name, data_dir)
+    features = builder.info.features
+    if image_size is None and None in features["image"].shape:
+        image_size = DEFAULT_IMAGE_SIZE
+    height, width, had_channels = features["image"].shape
+    shape = (*(image_size or (height, width)), channels or had_channels)
+    builder.download_and_prepare()
+    splits = _splits(builder.info.splits)
+    loaded = tfds.load(tfds_name(name), split=splits, data_dir=data_dir, shuffle_files=False)
+    has_labels = "label" in features and isinstance(features["label"], tfds.features.ClassLabel)
+    attribute_names = _attribute_names(features)
+    fields = {"attribute_names": attribute_names}
+    if has_labels:
+        fields["class_names"] = tuple(features["label"].names)
+    for split, examples in loaded.items():
+        examples = _prepared(examples, image_size, channels, has_labels, attribute_names)
+        images, notes = stored_images(
+            (len(examples), *shape),
+            functools.partial(_fill, examples=examples, title=f"{name}, {split}"),
+            (builder.info.full_name, splits[split]),
+            cache,
+        )
+        fields[f"{split}_images"] = images
+        if (
+            has_labels and notes["label"].min() >= 0
+        ):  # -1 stands for what a competition keeps secret
+            fields[f"{split}_labels"] = notes["label"]
+        if attribute_names:
+            fields[f"{split}_attributes"] = notes["attributes"]
+    return fields
+
+
+def _attribute_names(features):
+    """Names of the numbers under `attributes`, where CelebA has them, in an order that stays."""
+    attributes = features["attributes"] if "attributes" in features else None
+    if not hasattr(attributes, "items"):
+        return ()
+    return tuple(sorted(name for name, feature in attributes.items() if feature.shape == ()))
+
+
+def _prepared(examples, image_size, channels, has_labels, attribute_names):
+    """Examples as dictionaries with an image as it is wanted and, if they have them, label and attributes."""
+    import tensorflow as tf
+
+    def prepare(example):
+        image = example["image"]
+        if image_size is not None:
+            resize = functools.partial(_resize, size=image_size)
+            channel_count = image.shape[-1]
+            image = tf.numpy_function(resize, [image], tf.uint8, stateful=False)
+            image = tf.ensure_shape(image, (*image_size, channel_count))
+        if channels == 1 and image.shape[-1] == 3:
+            image = tf.image.rgb_to_grayscale(image)
+        if channels == 3 and image.shape[-1] == 1:
+            image = tf.image.grayscale_to_rgb(image)
+        chosen = {"image": image}
+        if has_labels:
+            chosen["label"] = example["label"]
+        if attribute_names:
+            values = [tf.cast(example["attributes"][name], tf.float32) for name in attribute_names]
+            chosen["attributes"] = tf.stack(values)
+        return chosen
+
+    return examples.map(prepare, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+def _resize(image, size):
+    """One image, uint8 `(height, width, channels)`, cropped and resized."""
+    channels = image.shape[-1]
+    resized = crop_and_resize(Image.fromarray(image[..., 0] if channels == 1 else image), size)
+    return np.asarray(resized).reshape(*size, channels)
+
+
+def _fill(images, examples, title):
+    """Write the images of all examples into an array; return what else they have as arrays."""
+    import tensorflow as tf
+
+    parts, start = [], 0
+    with progress_bar(total=len(examples), desc=title, unit="image") as bar:
+        for batch in examples.batch(256).prefetch(tf.data.AUTOTUNE).as_numpy_iterator():
+            decoded = batch.pop("image")
+            images[start : start + len(decoded)] = decoded
+            parts.append(batch)
+            start += len(decoded)
+            bar.update(len(decoded))
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _splits(splits):
+    """Which examples are for training and for test; a tenth where there is no test split."""
+    for test in ("test", "validation"):
+        if "train" in splits and test in splits:
+            return {"train": "train", "test": test}
+    only = "train" if "train" in splits else next(iter(splits))
+    return {"train": f"{only}[:90%]", "test": f"{only}[90%:]"}

@@ -1,0 +1,45 @@
+"""Saved models, read with care."""
+
+from pathlib import Path
+
+import keras
+
+from vae_keras.model import Autoencoder
+from vae_keras.support.errors import InputError
+
+
+def load_model(path):
+    """Load a model that `train` saved.
+
+    `keras.saving.load_model` does the same; this function turns what can be wrong with a
+    file into one line. No code in the file is run.
+
+    Args:
+        path: A `model.keras` file, or the folder of a run.
+
+    Returns:
+        `VAE` or `Autoencoder`.
+
+    Raises:
+        InputError: If the file is missing, damaged, or holds another kind of model.
+    """
+    path = Path(path)
+    if path.is_dir():
+        path = path / "model.keras"
+    if not path.exists():
+        raise InputError(
+            f"{path} does not exist: name a model.keras, or the folder of a finished run"
+        )
+    try:
+        model = keras.saving.load_model(path)
+    except Exception as error:  # Keras, zipfile, h5py and json raise errors of many kinds
+        reason = str(error).strip().splitlines()
+        raise InputError(
+            f"{path} cannot be loaded ({reason[0][:120] if reason else type(error).__name__}): it is "
+            "damaged, or not a model of vae_keras"
+        ) from error
+    if not isinstance(model, Autoencoder):
+        raise InputError(
+            f"{path} holds a {type(model).__name__}, expected a VAE or Autoencoder of vae_keras"
+        )
+    return model

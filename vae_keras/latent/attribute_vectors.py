@@ -1,0 +1,180 @@
+"""Directions in the latent space that stand for attributes of the images."""
+
+import hashlib
+import os
+import re
+
+import numpy as np
+
+from vae_keras import plots
+from vae_keras.data.attribute_table import read_attributes, split_by
+from vae_keras.data.sources import check_options, find_source
+from vae_keras.export.loading import load_model
+from vae_keras.latent.inference import decode_points, latent_points
+from vae_keras.latent.space import attribute_vector, linear_path, vector_convergence
+from vae_keras.support.errors import InputError, check_name
+from vae_keras.support.files import replacing, write_csv, write_json
+from vae_keras.support.reporting import progress_bar
+
+BATCH = 500  # images between two looks at the vector
+LEAST_LOOKS = 10
+FACTORS = range(-4, 5)
+STRIPS = 5
+MORPH_STEPS = 10
+
+
+def attribute_of_run(run, attribute, attributes=None, data_dir=None):
+    """Find the vector of an attribute; write it, with figures, into the folder of a run.
+
+    Args:
+        run: `Run`, finished.
+        attribute: Name of the attribute.
+        attributes: CSV file, see `vae_keras.data.attribute_table`; None for that of the run.
+        data_dir: Where tensorflow-datasets keeps its data; None for where it was in training.
+
+    Returns:
+        Tuple of the folder that was written, and the dictionary in its `vector.json`.
+
+    Raises:
+        InputError: If the run is not finished, or its images have no such attribute.
+    """
+    run.check_finished()
+    config = run.read_config()
+    places = {"data_dir": data_dir or config.data_dir, "attributes": config.attributes}
+    if attributes is not None:
+        check_options(find_source(config.dataset), ["attributes"])
+        places["attributes"] = os.path.abspath(attributes)
+    if places["attributes"]:  # before a folder of pictures is decoded
+        check_name("attribute", attribute, read_attributes(places["attributes"]).names)
+    with run.locked():
+        model = load_model(run.model_file)
+        data = run.load_data(**places).head(config.max_train_images)
+        vector, rows, counts = find_vector(model, data, attribute)
+        norm = float(np.linalg.norm(vector))
+        if not norm:
+            raise InputError(f"attribute {attribute!r} makes no difference to the latent points")
+        found = {
+            "attribute": attribute,
+            **counts,
+            "norm": norm,
+            "last_change": None if len(rows) == 1 else rows[-1]["change"] / norm,
+            "direction": (vector / norm).tolist(),
+        }
+        run.attributes.mkdir(exist_ok=True)
+        folder = run.attributes / file_name(attribute)
+        with replacing(folder) as path:
+            path.mkdir()
+            write_json(path / "vector.json", found)
+            write_csv(path / "convergence.csv", rows, list(rows[0]))
+            for name, figure in {
+                "convergence": plots.plot_convergence(rows),
+                "strips": draw_strips(model, data.test_images[:STRIPS], vector / norm, attribute),
+                "morph": draw_morph(model, *choose_pair(data, attribute)),
+            }.items():
+                figure.savefig(path / f"{name}.png", dpi=150)
+    return folder, found
+
+
+def find_vector(model, data, attribute):
+    """The difference of the means of training images with and without an attribute.
+
+    Args:
+        model: `VAE` or `Autoencoder`.
+        data: `ImageData` with attributes.
+        attribute: Name of the attribute.
+
+    Returns:
+        Tuple of a float64 array `(latent_dim,)`, the rows of `vector_convergence`, and a dictionary
+        with the numbers of images, `images_with` and `images_without`.
+
+    Raises:
+        InputError: If the data has no such attribute, or all images are alike in it.
+    """
+    known, present = _split(data, attribute)["train"]
+    chosen = np.flatnonzero(known)
+    if present[chosen].all() or not present[chosen].any():
+        raise InputError(f"attribute {attribute!r} is the same in all training images")
+    batch = min(BATCH, -(-len(chosen) // LEAST_LOOKS))
+    parts = []
+    for start in progress_bar(range(0, len(chosen), BATCH), unit="batch"):
+        parts.append(latent_points(model, data.train_images[chosen[start : start + BATCH]]))
+    points, present = np.concatenate(parts), present[chosen]
+    rows = vector_convergence(points, present, batch)
+    counts = {"images_with": int(present.sum()), "images_without": int((~present).sum())}
+    return attribute_vector(points, present), rows, counts
+
+
+def draw_strips(model, images, direction, name):
+    """Images with a direction of length 1 added to their latent points, times −4 to 4.
+
+    Args:
+        model: `VAE` or `Autoencoder`.
+        images: uint8 array `(count, height, width, channels)`.
+        direction: Array `(latent_dim,)`.
+        name: What the direction stands for.
+
+    Returns:
+        Figure.
+    """
+    factors = np.array(FACTORS)
+    points = latent_points(model, images)[:, None] + factors[:, None] * direction
+    decoded = decode_points(model, points.reshape(-1, model.latent_dim))
+    rows = decoded.reshape(len(images), len(factors), *model.image_shape)
+    return plots.plot_arithmetic(rows, factors, f"“{name}”", images)
+
+
+def draw_morph(model, start, end):
+    """One image turning into another, along the straight line between their latent points.
+
+    Args:
+        model: `VAE` or `Autoencoder`.
+        start, end: uint8 arrays `(height, width, channels)`.
+
+    Returns:
+        Figure, with the images themselves at both ends.
+    """
+    path = linear_path(*latent_points(model, np.stack([start, end])), MORPH_STEPS)
+    shares = np.linspace(0, 1, MORPH_STEPS)
+    return plots.plot_images(
+        np.stack([start, *decode_points(model, path), end]),
+        columns=MORPH_STEPS + 2,
+        captions=["image", *(f"{share:.0%}" for share in shares), "image"],
+    )
+
+
+def choose_pair(data, attribute):
+    """The first image without an attribute and the first with it; test images where there are such."""
+    splits, pair = _split(data, attribute), []
+    for wanted in (False, True):
+        for split in ("test", "train"):
+            known, present = splits[split]
+            found = np.flatnonzero(known & (present == wanted))
+            if len(found):
+                pair.append(getattr(data, f"{split}_images")[found[0]])
+                break
+    return pair
+
+
+def file_name(attribute):
+    """A name for the folder of an attribute, another one for each attribute."""
+    name = re.sub(r"[^\w-]+", "_", attribute).strip("_")[:60]
+    return (
+        name
+        if name == attribute
+        else f"{name}-{hashlib.sha256(attribute.encode()).hexdigest()[:6]}"
+    )
+
+
+def _split(data, attribute):
+    """Dictionary from split to two boolean arrays, see `split_by`."""
+    if not data.attribute_names:
+        raise InputError(
+            f"the images of {data.name} have no attributes: for a folder of pictures name a CSV file "
+            "with --attributes"
+        )
+    check_name("attribute", attribute, data.attribute_names)
+    column = data.attribute_names.index(attribute)
+    values = np.concatenate([data.train_attributes[:, column], data.test_attributes[:, column]])
+    known, present = split_by(values, attribute)
+    count = len(data.train_images)
+    return {"train": (known[:count], present[:count]), "test": (known[count:], present[count:])}

@@ -1,0 +1,79 @@
+"""Whole arrays through a model, in batches: NumPy in, NumPy out."""
+
+import math
+
+import keras
+import numpy as np
+
+from vae_keras.data.batches import scale
+
+VALUES_AT_ONCE = 1000 * 28 * 28  # of pixels; larger batches are no faster on a CPU
+
+
+def encode_images(model, images):
+    """What the encoder says of every image.
+
+    Args:
+        model: `VAE` or `Autoencoder`.
+        images: uint8 array `(count, height, width, channels)`.
+
+    Returns:
+        Dictionary of float32 arrays `(count, latent_dim)`: `mean` and `log_var`, or `z` for
+        a plain autoencoder.
+    """
+    size = batch_size(model)
+    parts = [
+        predict(model.encoder, scale(images[start : start + size]), size)
+        for start in range(0, len(images), size)
+    ]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def latent_points(model, images):
+    """Where the encoder puts images: the mean, or the point of a plain autoencoder.
+
+    Args:
+        model: `VAE` or `Autoencoder`.
+        images: uint8 array `(count, height, width, channels)`.
+
+    Returns:
+        float32 array `(count, latent_dim)`.
+    """
+    return encode_images(model, images)[model.point_name]
+
+
+def decode_points(model, z):
+    """The image at every latent point.
+
+    Args:
+        model: `VAE` or `Autoencoder`.
+        z: Float array `(count, latent_dim)`.
+
+    Returns:
+        uint8 array `(count, height, width, channels)`, rounded as an image file would be.
+    """
+    size = batch_size(model)
+    images = np.empty((len(z), *model.image_shape), np.uint8)
+    for start in range(0, len(z), size):
+        decoded = predict(model.decoder, np.float32(z[start : start + size]), size)
+        images[start : start + size] = np.round(255 * np.clip(decoded, 0, 1))
+    return images
+
+
+def batch_size(model):
+    """How many of the model's images are worth computing at once."""
+    return max(1, VALUES_AT_ONCE // math.prod(model.image_shape))
+
+
+def predict(network, inputs, size):
+    """What a network returns for at most `size` inputs, as NumPy arrays.
+
+    Every batch is filled up to `size`, because TensorFlow compiles anew for every shape.
+    """
+    count = len(keras.tree.flatten(inputs)[0])
+
+    def fill_up(values):
+        return np.concatenate([values, np.repeat(values[-1:], size - count, axis=0)])
+
+    outputs = network.predict_on_batch(keras.tree.map_structure(fill_up, inputs))
+    return keras.tree.map_structure(lambda values: values[:count], outputs)

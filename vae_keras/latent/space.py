@@ -1,0 +1,231 @@
+"""Places in the latent space: a plane to look at it, grids, paths and directions. NumPy only."""
+
+import dataclasses
+
+import numpy as np
+from scipy.stats import norm
+from sklearn.decomposition import PCA
+
+from vae_keras.support.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class LatentPlane:
+    """Two orthogonal directions through the origin of the latent space.
+
+    Because the directions are orthonormal and nothing is shifted, the prior N(0, I) of the
+    whole space is N(0, I) on the plane too.
+
+    Attributes:
+        directions: float64 array `(2, latent_dim)` with orthonormal rows.
+        names: What to write on the axes of a figure.
+    """
+
+    directions: np.ndarray
+    names: tuple[str, str]
+
+    def project(self, points):
+        """The part of points `(count, latent_dim)` that lies in the plane, `(count, 2)`."""
+        return np.float64(points) @ self.directions.T
+
+    def lift(self, places):
+        """The latent points, float32 `(count, latent_dim)`, at places `(count, 2)` of the plane."""
+        return np.float32(np.float64(places) @ self.directions)
+
+    def covariances(self, log_var):
+        """Covariances `(count, 2, 2)`, in the plane, of Gaussians of diagonal exp(log_var)."""
+        return np.einsum(
+            "ad,nd,bd->nab", self.directions, np.exp(np.float64(log_var)), self.directions
+        )
+
+
+def latent_plane(points):
+    """The plane in which to look at latent points.
+
+    With two latent dimensions it is the latent space itself; with more, it is spanned by the
+    first two principal components, which hold the largest share of the points' variance.
+
+    Args:
+        points: Array `(count, latent_dim)`.
+
+    Returns:
+        `LatentPlane`.
+
+    Raises:
+        InputError: If there is only one latent dimension.
+    """
+    latent_dim = points.shape[1]
+    if latent_dim < 2:
+        raise InputError(f"a plane needs at least two latent dimensions, received {latent_dim}")
+    if latent_dim == 2:
+        return LatentPlane(np.eye(2), ("$z_1$", "$z_2$"))
+    pca = PCA(n_components=2).fit(np.float64(points))
+    names = (
+        f"principal component {number} of {latent_dim} ({share:.0%} of the variance)"
+        for number, share in enumerate(pca.explained_variance_ratio_, start=1)
+    )
+    return LatentPlane(pca.components_, tuple(names))
+
+
+def manifold_points(side):
+    """A grid of points at evenly spaced quantiles of the prior N(0, I), for `plots.plot_manifold`.
+
+    Quantiles are taken at the middle of each cell, (i + ½) / side, so that none is infinite.
+
+    Args:
+        side: Points along each axis.
+
+    Returns:
+        float32 array `(side * side, 2)`, row by row from the top: z₂ falls down the
+        rows, z₁ grows along them, as in a scatter plot.
+    """
+    quantiles = norm.ppf((np.arange(side) + 0.5) / side)
+    return _grid(quantiles, quantiles).astype(np.float32)
+
+
+def even_grid(side, limit):
+    """A grid of evenly spaced points from −limit to limit, in the order of `manifold_points`.
+
+    Returns:
+        float64 array `(side * side, 2)`.
+    """
+    values = np.linspace(-limit, limit, side)
+    return _grid(values, values)
+
+
+def linear_path(start, end, steps):
+    """Points on the straight line between two, both included.
+
+    Args:
+        start, end: Arrays `(latent_dim,)`.
+        steps: How many points, at least 2.
+
+    Returns:
+        float32 array `(steps, latent_dim)`.
+    """
+    t = np.linspace(0, 1, steps)[:, None]
+    return np.float32((1 - t) * start + t * end)
+
+
+def spherical_path(start, end, steps):
+    """Points on the arc around the origin between two, both included.
+
+    The direction turns at a constant rate, and the distance from the origin goes evenly from
+    that of `start` to that of `end`. In many dimensions draws from N(0, I) lie near a
+    sphere of radius √latent_dim, through whose empty inside a straight line would cut.
+
+    Args:
+        start, end: Arrays `(latent_dim,)`, neither of them zero nor opposite to each other.
+        steps: How many points, at least 2.
+
+    Returns:
+        float32 array `(steps, latent_dim)`.
+
+    Reference:
+        Shoemake 1985, Animating rotation with quaternion curves, SIGGRAPH; White 2016,
+        https://arxiv.org/abs/1609.04468.
+    """
+    start, end = np.float64(start), np.float64(end)
+    radii = np.linalg.norm(start), np.linalg.norm(end)
+    if not all(radii):
+        raise InputError("an arc around the origin cannot start or end there")
+    first, last = start / radii[0], end / radii[1]
+    angle = np.arccos(np.clip(first @ last, -1, 1))
+    if np.pi - angle < 1e-6:
+        raise InputError("no arc between opposite directions is shorter than all others")
+    t = np.linspace(0, 1, steps)[:, None]
+    if angle < 1e-6:  # the same direction, in which sin(angle) says nothing
+        direction = (1 - t) * first + t * last
+    else:
+        direction = (np.sin((1 - t) * angle) * first + np.sin(t * angle) * last) / np.sin(angle)
+    return np.float32(direction * ((1 - t) * radii[0] + t * radii[1]))
+
+
+def class_means(points, labels):
+    """The middle of each class.
+
+    Args:
+        points: Array `(count, latent_dim)`.
+        labels: Integer array `(count,)`.
+
+    Returns:
+        float64 array `(classes, latent_dim)`; not a number where a class has no point.
+    """
+    sums = np.zeros((labels.max() + 1, points.shape[1]))
+    np.add.at(sums, labels, points)
+    counts = np.bincount(labels)[:, None]
+    return np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
+
+
+def attribute_vector(points, present):
+    """From the middle of the images without an attribute to the middle of those with it.
+
+    Args:
+        points: Array `(count, latent_dim)`.
+        present: Boolean array `(count,)`, neither all true nor all false.
+
+    Returns:
+        float64 array `(latent_dim,)`.
+    """
+    without, with_it = class_means(points, present.astype(int))
+    return with_it - without
+
+
+def vector_convergence(points, present, batch_size):
+    """How the attribute vector settles while more and more images are looked at.
+
+    Args:
+        points, present: As for `attribute_vector`.
+        batch_size: Images between two rows.
+
+    Returns:
+        List of dictionaries: `images` so far; `norm` of the vector that they give; `change`, the
+        length of its difference from the row before (of the first row None); `cosine` of its angle
+        to the last one. It begins as soon as there are images of both kinds.
+    """
+    ends = [*range(batch_size, len(points), batch_size), len(points)]
+    vectors = {
+        end: attribute_vector(points[:end], present[:end])
+        for end in ends
+        if present[:end].any() and not present[:end].all()
+    }
+    last = vectors[ends[-1]]
+    rows, before = [], None
+    for end, vector in vectors.items():
+        norm = np.linalg.norm(vector)
+        rows.append(
+            {
+                "images": end,
+                "norm": float(norm),
+                "change": None if before is None else float(np.linalg.norm(vector - before)),
+                "cosine": float(vector @ last / (norm * np.linalg.norm(last))),
+            }
+        )
+        before = vector
+    return rows
+
+
+def aggregate_density(places, means, covariances):
+    """Density of the mixture of Gaussians with equal weights: the aggregate posterior q(z).
+
+    Args:
+        places: Array `(count, 2)`.
+        means: Array `(images, 2)`.
+        covariances: Array `(images, 2, 2)`.
+
+    Returns:
+        float64 array `(count,)`.
+    """
+    precisions = np.linalg.inv(covariances)
+    heights = 1 / (2 * np.pi * np.sqrt(np.linalg.det(covariances)) * len(means))
+    density = np.zeros(len(places))
+    for mean, precision, height in zip(means, precisions, heights):
+        offset = places - mean
+        density += height * np.exp(-0.5 * np.einsum("na,ab,nb->n", offset, precision, offset))
+    return density
+
+
+def _grid(x, y):
+    """All pairs of values as `(count, 2)`, row by row, the largest y first."""
+    columns, rows = np.meshgrid(x, y[::-1])
+    return np.stack([columns.ravel(), rows.ravel()], axis=1)

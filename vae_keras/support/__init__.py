@@ -1,0 +1,1 @@
+"""What is not about variational autoencoders: errors, files, seeds, signals, command lines."""

@@ -1,0 +1,77 @@
+"""What the command lines share: one line on stderr for what goes wrong, and its exit status."""
+
+import argparse
+import errno
+import os
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, NoReturn
+
+from vae_keras.support.errors import DivergedError, InputError, UserError
+from vae_keras.support.reporting import showing
+from vae_keras.support.signals import Interrupted
+
+EXIT_FAILED, EXIT_USAGE = 1, 2
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line; an omitted option is absent from the result."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(allow_abbrev=False, argument_default=argparse.SUPPRESS, **kwargs)
+
+    def error(self, message: str) -> NoReturn:
+        fail(message, EXIT_USAGE)
+
+
+def fail(message: object, status: int) -> NoReturn:
+    """Say in one line what went wrong, and end the program."""
+    print("error:", " ".join(str(message).split()), file=sys.stderr)
+    sys.exit(status)
+
+
+def run_command(command: Callable[[], Any], verbose: int = 1) -> Any:
+    """Call `command()` and show what it reports; turn an error that a user can fix into one line.
+
+    Returns:
+        What `command` returns. Exit status 2 for input that cannot be used, 1 for a diverged
+        training and a full disk, 128 + signal for an interruption.
+    """
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        with showing(verbose):
+            return command()
+    except UserError as error:
+        status = EXIT_FAILED if isinstance(error, DivergedError) else EXIT_USAGE
+        fail(error.for_command_line(), status)
+    except KeyboardInterrupt as error:
+        number = getattr(error, "signal_number", signal.SIGINT)
+        fail(_with_notes(f"stopped by {signal.Signals(number).name}", error), 128 + number)
+    except Exception as error:  # a full disk comes as errors of many kinds; others go on
+        if not _is_disk_full(error):
+            raise
+        fail(_with_notes("the disk is full: make room", error), EXIT_FAILED)
+
+
+def check_least(name: str, value: int | None, least: int) -> None:
+    """Raise `InputError` if a number is below the least that an option allows."""
+    if value is not None and value < least:
+        raise InputError(f"⟨{name}⟩ must be at least {least}, received {value}")
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    raise Interrupted(number)
+
+
+def _with_notes(message: str, error: BaseException) -> str:
+    return "; ".join([message, *getattr(error, "__notes__", [])])
+
+
+def _is_disk_full(error: Exception) -> bool:
+    # TensorFlow and HDF5 wrap the operating system's error in one of their own.
+    full = (errno.ENOSPC, errno.EDQUOT)
+    return getattr(error, "errno", None) in full or any(
+        os.strerror(number) in str(error) for number in full
+    )

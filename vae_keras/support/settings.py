@@ -1,0 +1,189 @@
+"""Settings declared once: type, default, range, choices and help stand in the dataclass field.
+
+Validation, command-line options, JSON and the reference table all come from that declaration.
+"""
+
+import argparse
+import dataclasses
+import math
+import numbers
+import os
+import types
+import typing
+from collections.abc import Callable, Collection, Iterator
+
+from vae_keras.support.errors import InputError, check_name, with_names, with_options
+
+TYPE_NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """What a field's declaration says besides its type and default.
+
+    Attributes:
+        help: One phrase for `--help` and the reference table.
+        group: Heading under which `--help` lists the option.
+        choices: Names that are allowed; None for any value.
+        least: Smallest value, included; of a tuple, of each of its numbers.
+        above: Lower limit, excluded.
+        below: Upper limit, excluded.
+        metavar: Placeholder of the value in `--help`.
+        parse: Turns the text of the option into a value, where the type alone does not.
+        identity: Whether two runs that differ in it are different runs.
+        is_path: Whether it is a path, which is stored as an absolute one.
+    """
+
+    help: str
+    group: str
+    choices: Collection[str] | None = None
+    least: float | None = None
+    above: float | None = None
+    below: float | None = None
+    metavar: str | None = None
+    parse: Callable[[str], object] | None = None
+    identity: bool = True
+    is_path: bool = False
+
+
+def setting(default: object, help: str, group: str, **options: typing.Any) -> typing.Any:
+    """A dataclass field that is a setting; `options` are further fields of `Setting`."""
+    return dataclasses.field(default=default, metadata={"setting": Setting(help, group, **options)})
+
+
+def declarations(cls: type) -> Iterator[tuple[dataclasses.Field, Setting]]:
+    """The fields of a settings class with their declarations, in order."""
+    for field in dataclasses.fields(cls):
+        yield field, field.metadata["setting"]
+
+
+def validate(settings: object) -> None:
+    """Convert and check every field of a frozen dataclass of settings.
+
+    Raises:
+        InputError: If a value has the wrong type, is out of range or unknown.
+    """
+    for field, declared in declarations(type(settings)):
+        value = _convert(field, getattr(settings, field.name))
+        object.__setattr__(settings, field.name, value)
+        if value is None:
+            continue
+        if declared.choices is not None:
+            check_name(field.name.replace("_", " "), value, declared.choices)
+        _check_range(field.name, value, declared)
+
+
+def add_options(parser: argparse.ArgumentParser, cls: type) -> None:
+    """Add one option for each setting, in the groups that the declarations name."""
+    groups: dict[str, argparse._ArgumentGroup] = {}
+    for field, declared in declarations(cls):
+        if declared.group not in groups:
+            groups[declared.group] = parser.add_argument_group(declared.group)
+        kind, _ = _value_type(field)
+        help_text = with_options(describe(declared)).replace("%", "%%")
+        options: dict[str, typing.Any] = {"help": help_text}
+        if kind is bool:
+            options["action"] = argparse.BooleanOptionalAction
+        else:
+            options["metavar"] = declared.metavar or _METAVARS.get(kind, "N,N,…")
+            options["type"] = declared.parse or _PARSERS.get(kind, _parse_numbers)
+        groups[declared.group].add_argument(option(field.name), **options)
+
+
+def option(name: str) -> str:
+    """The command-line option of a setting."""
+    return f"--{name.replace('_', '-')}"
+
+
+def describe(declared: Setting) -> str:
+    """The help of a setting with its choices."""
+    if declared.choices is None:
+        return declared.help
+    return f"{declared.help}: {', '.join(sorted(declared.choices))}"
+
+
+def reference_table(cls: type) -> str:
+    """All settings as a Markdown table: name, option, type, default and meaning."""
+    rows = ["| setting | option | type | default | meaning |", "|---|---|---|---|---|"]
+    for field, declared in declarations(cls):
+        kind, optional = _value_type(field)
+        name = {tuple: "whole numbers"}.get(kind, kind.__name__)
+        default = "" if field.default is None else f"`{field.default}`"
+        cells = (
+            f"`{field.name}`",
+            f"`{option(field.name)}`",
+            name,
+            default,
+            with_names(describe(declared)),
+        )
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def _value_type(field: dataclasses.Field) -> tuple[type, bool]:
+    """The type of a field's values (tuple for any tuple), and whether None is allowed."""
+    kind, optional = field.type, False
+    if isinstance(kind, types.UnionType):
+        kind, optional = kind.__args__[0], True
+    return typing.get_origin(kind) or typing.cast(type, kind), optional
+
+
+def _convert(field: dataclasses.Field, value: typing.Any) -> typing.Any:
+    """A value as the field's type: JSON has no tuples, NumPy has numbers of its own."""
+    kind, optional = _value_type(field)
+    if value is None and optional:
+        return None
+    if kind is tuple:
+        if isinstance(value, (list, tuple)) and all(map(_is_whole, value)):
+            return tuple(map(int, value))
+        raise InputError(f"⟨{field.name}⟩ must be a list of whole numbers, received {value!r}")
+    if kind is str and isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if kind is int and _is_whole(value):
+        return int(value)
+    if kind is float and is_number:
+        if not math.isfinite(value):
+            raise InputError(f"⟨{field.name}⟩ must be finite, received {value}")
+        return float(value)
+    if type(value) is not kind:
+        raise InputError(f"⟨{field.name}⟩ must be {TYPE_NAMES[kind]}, received {value!r}")
+    return value
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+def _check_range(name: str, value: typing.Any, declared: Setting) -> None:
+    least, above, below = declared.least, declared.above, declared.below
+    values = value if isinstance(value, tuple) else (value,)
+    fits = all(
+        (least is None or each >= least)
+        and (above is None or each > above)
+        and (below is None or each < below)
+        for each in values
+    )
+    if fits and (values or least is None):
+        return
+    if isinstance(value, tuple):
+        raise InputError(f"⟨{name}⟩ must be numbers of at least {least}, received {value}")
+    limits = [
+        f"{words} {limit}"
+        for words, limit in (("at least", least), ("above", above), ("below", below))
+        if limit is not None
+    ]
+    raise InputError(f"⟨{name}⟩ must be {' and '.join(limits)}, received {value}")
+
+
+def _parse_numbers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(number) for number in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"must be whole numbers separated by commas, such as 32,64, received {text!r}"
+        ) from None
+
+
+_METAVARS = {int: "N", float: "X", str: "NAME"}
+_PARSERS: dict[type, Callable[[str], object]] = {int: int, float: float, str: str}

@@ -1,0 +1,56 @@
+"""How commands start TensorFlow: quietly, without being torn apart by Ctrl-C."""
+
+import importlib
+import importlib.metadata
+import os
+import sys
+import tempfile
+from types import ModuleType
+
+from vae_keras.support.signals import deferred_signals
+
+WIDE_VECTORS = "--xla_cpu_prefer_vector_width=512"
+THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+
+
+def load(module: str) -> ModuleType:
+    """Import a module that needs TensorFlow; a signal takes effect once that is done."""
+    use_wide_vectors()
+    with deferred_signals() as signals:  # an interrupted import fails in many ways
+        import_tensorflow()
+        loaded = importlib.import_module(module)
+    signals.check()
+    return loaded
+
+
+def import_tensorflow() -> None:
+    """Import TensorFlow without the remarks that it writes to stderr while it starts.
+
+    Its log level, which the user may have set, does not govern the first of them.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    with tempfile.TemporaryFile() as remarks:
+        os.dup2(remarks.fileno(), 2)
+        try:
+            import tensorflow  # noqa: F401
+        except BaseException:
+            remarks.seek(0)
+            os.write(terminal, remarks.read())
+            raise
+        finally:
+            os.dup2(terminal, 2)
+            os.close(terminal)
+
+
+def use_wide_vectors() -> None:
+    """Let XLA use vectors of 512 bits, where the processor has them.
+
+    By default it keeps to 256 bits. XLA reads its flags when it first compiles, and ends the
+    process if it does not know one: hence the check of the version.
+    """
+    given = os.environ.get("XLA_FLAGS", "")
+    known = importlib.metadata.version("tensorflow").startswith("2.21.")
+    if known and WIDE_VECTORS.partition("=")[0] not in given:
+        os.environ["XLA_FLAGS"] = f"{given} {WIDE_VECTORS}".strip()

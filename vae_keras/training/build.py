@@ -1,0 +1,45 @@
+"""From settings to a compiled model."""
+
+from collections.abc import Sequence
+
+import keras
+
+from vae_keras import model as models
+from vae_keras.config import MODELS, FitConfig
+from vae_keras.networks import build_decoder, build_encoder
+
+
+def build_model(
+    config: FitConfig, image_shape: Sequence[int], several_devices: bool = False
+) -> models.Autoencoder:
+    """The model that the settings describe, compiled with Adam.
+
+    Args:
+        config: `FitConfig`.
+        image_shape: Tuple `(height, width, channels)`.
+        several_devices: Whether devices share each batch.
+
+    Returns:
+        `VAE` or `Autoencoder`. Its initial weights follow from `config.seed`.
+
+    Raises:
+        InputError: If the strides cannot reconstruct images of this shape.
+    """
+    model_class = getattr(models, MODELS[config.model])
+    outputs = ("mean", "log_var") if model_class.has_prior else ("z",)
+    encoder = build_encoder(
+        image_shape, outputs=outputs, **config.arguments_of(build_encoder, "encoder_")
+    )
+    decoder = build_decoder(
+        image_shape,
+        first_filters=config.encoder_filters[-1],
+        **config.arguments_of(build_decoder, "decoder_"),
+    )
+    arguments = config.arguments_of(model_class)
+    if several_devices:
+        from vae_keras.backend.devices import shared
+
+        model_class = shared(model_class)
+    model = model_class(encoder, decoder, name=config.model, **arguments)
+    model.compile(optimizer=keras.optimizers.Adam(config.learning_rate))
+    return model

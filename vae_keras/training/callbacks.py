@@ -1,0 +1,185 @@
+"""What happens around the steps of training."""
+
+import math
+import time
+from typing import Any
+
+import keras
+import numpy as np
+from tqdm import tqdm
+
+from vae_keras.support.errors import DivergedError
+from vae_keras.support.reporting import progress_bar, report
+from vae_keras.support.seeds import derive_seed
+from vae_keras.support.terms import loss_columns, title
+from vae_keras.training.checkpoints import save_checkpoint
+
+SAMPLES = 12  # images that are decoded after every epoch
+
+
+class EpochNoise(keras.callbacks.Callback):
+    """Makes the noise of an epoch depend on the seed and the epoch's number alone."""
+
+    def __init__(self, seed):
+        super().__init__()
+        self.seed = seed
+        self.epoch = 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+        self.model.reset_noise(self.seed, "train", epoch)
+
+    def on_test_begin(self, logs=None):
+        self.model.reset_noise(self.seed, "test", self.epoch)
+
+
+class Guard(keras.callbacks.Callback):
+    """Stops training at a signal, or when a loss is no longer finite.
+
+    It looks whenever TensorFlow comes back from the steps that it takes at once.
+    """
+
+    def __init__(self, pending_signal):
+        super().__init__()
+        self.pending_signal = pending_signal
+        self.epoch = 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._check_finite(logs, self._describe_steps(batch + 1))
+        self.pending_signal.check()
+
+    def on_test_batch_end(self, batch, logs=None):
+        self._check_finite(logs, "test")
+        self.pending_signal.check()
+
+    def _describe_steps(self, last):
+        first = last - self.model.steps_per_execution + 1
+        return f"step {last}" if first == last else f"steps {first} to {last}"
+
+    def _check_finite(self, logs, steps):
+        diverged = [name for name in logs if not math.isfinite(logs[name])]
+        if diverged:
+            terms = [name for name in diverged if name != "loss"] or diverged  # not their sum
+            values = " and ".join(f"{name} is {logs[name]}" for name in terms)
+            remedy = "⟨learning_rate⟩ or ⟨kl_weight⟩" if "kl_loss" in logs else "⟨learning_rate⟩"
+            raise DivergedError(
+                f"{values} in epoch {self.epoch + 1}, {steps}: training has diverged; "
+                f"try a smaller {remedy}"
+            )
+
+
+class Recorder(keras.callbacks.Callback):
+    """Writes the history, then the checkpoint, after every epoch.
+
+    In this order, because an epoch counts as finished once its checkpoint is there.
+    """
+
+    def __init__(self, run, rows):
+        super().__init__()
+        self.run = run
+        self.rows = rows
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.begin = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        seconds = round(time.perf_counter() - self.begin, 3)
+        names = [metric.name for metric in self.model.metrics]
+        columns = (*names, *(f"val_{name}" for name in names))
+        self.rows.append(
+            {
+                "epoch": epoch + 1,
+                **{name: logs[name] for name in columns},
+                "learning_rate": logs["learning_rate"],  # from LearningRateScheduler
+                "seconds": seconds,
+            }
+        )
+        self.run.write_history(self.rows)
+        save_checkpoint(self.model, self.run.checkpoints, epoch + 1)
+
+
+class SampleKeeper(keras.callbacks.Callback):
+    """Decodes the same few z from the prior after every epoch, to show how a VAE learns.
+
+    What is kept after an epoch depends on the seed and on the epochs so far alone: the
+    latest one and, so that the file stays small, fewer and fewer of the earlier ones. It
+    stands before `Recorder`, because an epoch counts as finished once its checkpoint is there.
+    """
+
+    def __init__(self, run, seed, finished_epochs):
+        super().__init__()
+        self.run = run
+        self.seed = seed
+        self.finished_epochs = finished_epochs
+
+    def on_train_begin(self, logs=None):
+        self.samples = self.run.read_samples(until=self.finished_epochs)
+        random = np.random.default_rng(derive_seed(self.seed, "samples"))
+        self.z = random.standard_normal((SAMPLES, self.model.latent_dim), np.float32)
+
+    def on_epoch_end(self, epoch, logs=None):
+        kept = {number: images for number, images in self.samples.items() if is_kept(number)}
+        images = np.clip(np.asarray(self.model.decode(self.z)), 0, 1)
+        self.samples = {**kept, epoch + 1: np.round(255 * images).astype(np.uint8)}
+        self.run.write_samples(self.samples)
+
+
+def is_kept(epoch):
+    """Whether samples of an epoch are kept: all of the first 20, every second up to 40,
+    every fourth up to 80, and so on.
+    """
+    spacing = 1
+    while epoch > 20 * spacing:
+        spacing *= 2
+    return epoch % spacing == 0
+
+
+class Progress(keras.callbacks.Callback):
+    """A bar over all steps on a terminal, and one line for each epoch everywhere."""
+
+    def __init__(self, rows, epochs, steps_per_epoch):
+        super().__init__()
+        self.rows = rows
+        self.epochs = epochs
+        self.steps_per_epoch = steps_per_epoch
+
+    def on_train_begin(self, logs=None):
+        self.first_epoch = len(self.rows)
+        self.bar = progress_bar(
+            total=self.epochs * self.steps_per_epoch,
+            initial=self.first_epoch * self.steps_per_epoch,
+            unit="step",
+        )
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.bar.update(self.model.steps_per_execution)
+
+    def on_epoch_end(self, epoch, logs=None):
+        row = self.rows[-1]
+        here = self.rows[self.first_epoch :]
+        here = here[1:] or here  # the first one counts the time to compile
+        seconds = sum(row["seconds"] for row in here) / len(here) * (self.epochs - row["epoch"])
+        left = f"   {tqdm.format_interval(seconds)} left" if seconds else ""
+        report(
+            f"epoch {row['epoch']:>{len(str(self.epochs))}}/{self.epochs}   "
+            f"loss {describe(row)}   test {describe(row, 'val_')}   {row['seconds']:.1f} s{left}"
+        )
+
+    def close(self):
+        """Remove the bar, also after an error."""
+        if hasattr(self, "bar"):
+            self.bar.close()
+
+
+def describe(row: dict[str, Any], prefix: str = "") -> str:
+    """`46.02 (40.71 + KL 5.31)`, from a row of the history."""
+    total, reconstruction, *others = (name for name in loss_columns(row))
+    text = f"{row[prefix + total]:.2f}"
+    if not others:
+        return text
+    parts = [f"{row[prefix + reconstruction]:.2f}"]
+    parts += [f"{title(name).partition(' (')[0]} {row[prefix + name]:.2f}" for name in others]
+    return f"{text} ({' + '.join(parts)})"

@@ -1,0 +1,87 @@
+"""Checkpoints: all that training needs to go on exactly as if it had not stopped."""
+
+import hashlib
+import io
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from vae_keras.support.errors import InputError
+from vae_keras.support.files import replacing
+from vae_keras.support.reporting import warn
+
+KEPT = 2  # the latest, and the one before it should the latest be damaged
+
+
+def save_checkpoint(model: keras.Model, directory: Path, epoch: int) -> None:
+    """Save weights and the optimiser's state after an epoch, and drop checkpoints grown old.
+
+    Noise and the order of images need no saving: they follow from the seed and the
+    epoch's number. The file is a NumPy archive that carries its digest in its name.
+
+    Args:
+        model: A compiled `keras.Model`.
+        directory: Folder of the checkpoints.
+        epoch: Number of finished epochs, from 1.
+    """
+    directory.mkdir(exist_ok=True)
+    arrays = {
+        name: keras.ops.convert_to_numpy(variable) for name, variable in _state(model).items()
+    }
+    buffer = io.BytesIO()
+    np.savez(buffer, epoch=np.int64(epoch), **arrays)
+    content = buffer.getvalue()
+    with replacing(directory / f"epoch-{epoch:05d}-{_digest(content)}.npz") as path:
+        path.write_bytes(content)
+    for old in _checkpoints(directory)[KEPT:]:
+        old.unlink()
+
+
+def restore_checkpoint(model: keras.Model, directory: Path) -> int:
+    """Load the latest checkpoint that is whole; warn of those that are damaged.
+
+    Args:
+        model: A compiled `keras.Model` of the shape that was saved.
+        directory: Folder of the checkpoints.
+
+    Returns:
+        Number of finished epochs; 0 if there is no whole checkpoint.
+
+    Raises:
+        InputError: If a checkpoint is whole but belongs to another model.
+    """
+    variables = _state(model)
+    for path in _checkpoints(directory):
+        content = path.read_bytes()
+        if path.stem.rpartition("-")[2] != _digest(content):
+            warn(f"{path} is damaged: its digest is not the one in its name; it is not used")
+            continue
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            arrays = dict(archive)
+        epoch = int(arrays.pop("epoch"))
+        shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
+        if {name: array.shape for name, array in arrays.items()} != shapes:
+            raise InputError(f"{path} belongs to another model than config.json describes")
+        for name, variable in variables.items():
+            variable.assign(arrays[name])
+        return epoch
+    return 0
+
+
+def _checkpoints(directory: Path) -> list[Path]:
+    """Files of all checkpoints, the latest first."""
+    return sorted(directory.glob("epoch-*.npz"), reverse=True)
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def _state(model: keras.Model) -> dict[str, keras.Variable]:
+    """Every variable that training changes, by a name that does not depend on the process."""
+    model.optimizer.build(model.trainable_variables)
+    return {
+        **{f"weight_{i:04d}": variable for i, variable in enumerate(model.weights)},
+        **{f"optimizer_{i:04d}": variable for i, variable in enumerate(model.optimizer.variables)},
+    }

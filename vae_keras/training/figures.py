@@ -1,0 +1,85 @@
+"""The figures of a run."""
+
+import numpy as np
+from PIL import Image
+
+from vae_keras import plots
+from vae_keras.data.batches import scale
+from vae_keras.latent.inference import decode_points, encode_images, latent_points
+from vae_keras.latent.space import latent_plane, manifold_points
+
+MANIFOLD_SIDE = 19
+HISTOGRAMS = 50  # latent dimensions whose histograms fit into a figure: the first so many
+FRAME_COLORS = {1: 32, 3: 256}  # by channels; more greys would double the file, and are not seen
+ENLARGED = 64  # pixels of height below which the frames of an animation are enlarged
+FRAME_SECONDS, LAST_FRAME_SECONDS = 0.25, 2.0
+
+
+def save_figures(directory, model, data, rows, samples, seed):
+    """Draw what a trained model does and save it as PNG files and a GIF.
+
+    Args:
+        directory: Folder to make.
+        model: `VAE` or `Autoencoder`.
+        data: `ImageData`.
+        rows: The history.
+        samples: What was decoded from the same z after some epochs, see `Run.read_samples`.
+        seed: Integer that decides the samples.
+    """
+    directory.mkdir()
+    figures = {"losses": plots.plot_losses(rows)}
+    images = data.test_images[:10]
+    figures["reconstructions"] = plots.plot_reconstructions(
+        images, np.asarray(model.reconstruct(scale(images)))
+    )
+    if model.latent_dim > 1:
+        figures |= _draw_plane(model, data)
+    if model.has_prior:  # a plain autoencoder has no prior to draw from
+        figures["samples"] = plots.plot_images(np.asarray(model.generate(50, seed)))
+    if model.has_prior and model.latent_dim > 2:
+        draws = _posterior_draws(model, data, seed)
+        figures["histograms"] = plots.plot_histograms(draws[:, :HISTOGRAMS])
+    if samples:
+        figures["training"] = plots.plot_training(samples)
+        height, _, channels = data.image_shape
+        frames = plots.training_frames(samples, enlarge=2 if height < ENLARGED else 1)
+        save_animation(frames, directory / "training.gif", FRAME_COLORS[channels])
+    for name, figure in figures.items():
+        figure.savefig(directory / f"{name}.png", dpi=150)
+
+
+def save_animation(frames, path, colors=FRAME_COLORS[1]):
+    """Write images as an endless GIF that rests on the last one.
+
+    Args:
+        frames: List of `PIL.Image.Image`.
+        path: File to write.
+        colors: How many colours a frame may have, at most 256.
+    """
+    frames = [frame.quantize(colors, dither=Image.Dither.NONE) for frame in frames]
+    seconds = [FRAME_SECONDS] * (len(frames) - 1) + [LAST_FRAME_SECONDS]
+    frames[0].save(
+        path,
+        save_all=True,
+        append_images=frames[1:],
+        duration=[round(1000 * each) for each in seconds],
+        loop=0,
+    )
+
+
+def _draw_plane(model, data):
+    """The latent plane: test images in it, and for a VAE what is decoded over it."""
+    points = latent_points(model, data.test_images)
+    plane = latent_plane(points)
+    labels, names = data.test_labels, data.class_names
+    figures = {"latent": plots.plot_latent(plane.project(points), labels, names, plane.names)}
+    if model.has_prior:
+        images = decode_points(model, plane.lift(manifold_points(MANIFOLD_SIDE)))
+        figures["manifold"] = plots.plot_manifold(images, MANIFOLD_SIDE, plane.names)
+    return figures
+
+
+def _posterior_draws(model, data, seed):
+    encoded = encode_images(model, data.test_images)
+    noise = np.random.default_rng(seed).standard_normal(encoded["mean"].shape)
+    return encoded["mean"] + np.exp(0.5 * encoded["log_var"]) * noise

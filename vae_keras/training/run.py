@@ -1,0 +1,389 @@
+"""The folder of a training run: what its files are called, and how they are read and written."""
+
+import csv
+import importlib.metadata
+import json
+import math
+import os
+import platform
+import zipfile
+import zlib
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import filelock
+import numpy as np
+
+from vae_keras.config import FitConfig
+from vae_keras.data.images import ImageData
+from vae_keras.data.source import Files
+from vae_keras.data.sources import find_source, load_configured
+from vae_keras.support.errors import InputError
+from vae_keras.support.files import remove, remove_unfinished, replacing, write_csv, write_json
+
+FORMAT = 1  # of config.json; raised when older versions of the package could misread it
+VERSIONED_PACKAGES = ("vae_keras", "tensorflow", "keras", "numpy")
+
+
+# File names may hold bytes that are no UTF-8.
+FILE_NAMES = {"encoding": "utf-8", "errors": "surrogateescape"}
+
+
+class Run:
+    """A folder that holds one training run, existing or to be made.
+
+    Attributes:
+        directory: The folder.
+        config_file: `config.json`: settings, data set and its digest, package versions.
+        files_file: `files.csv`: the files of a folder of pictures, and which are for the test.
+        history_file: `history.csv`: one row for each finished epoch.
+        metrics_file: `metrics.json`: losses and ELBO at the end; written last, so
+            that a run that has it is finished.
+        model_file: `model.keras`, for `keras.saving.load_model`.
+        saved_model: `saved_model/`, for `tf.saved_model.load`.
+        figures: `figures/`.
+        evaluation_file, evaluation_figure: `evaluation.json` and `figures/evaluation.png`,
+            where the run was evaluated.
+        attributes: `attributes/`, a folder for each attribute whose vector was asked for.
+        samples_file: `samples.npz`, what a VAE decoded from the same z after each epoch.
+        checkpoints: `checkpoints/`, from which training goes on.
+        tensorboard: `tensorboard/`, logs if they were asked for.
+    """
+
+    def __init__(self, directory: str | os.PathLike) -> None:
+        self.directory = Path(directory)
+        self.config_file = self.directory / "config.json"
+        self.files_file = self.directory / "files.csv"
+        self.history_file = self.directory / "history.csv"
+        self.metrics_file = self.directory / "metrics.json"
+        self.model_file = self.directory / "model.keras"
+        self.saved_model = self.directory / "saved_model"
+        self.figures = self.directory / "figures"
+        self.evaluation_file = self.directory / "evaluation.json"
+        self.evaluation_figure = self.figures / "evaluation.png"
+        self.attributes = self.directory / "attributes"
+        self.samples_file = self.directory / "samples.npz"
+        self.checkpoints = self.directory / "checkpoints"
+        self.tensorboard = self.directory / "tensorboard"
+        self._lock_file = self.directory / ".lock"
+
+    @property
+    def exists(self) -> bool:
+        return self.config_file.exists()
+
+    @property
+    def finished(self) -> bool:
+        return self.metrics_file.exists()
+
+    def check_startable(self, overwrite: bool = False) -> None:
+        """Raise `InputError` unless a new run may be started here. Changes nothing."""
+        if self.exists and not overwrite:
+            raise InputError(
+                f"{self.directory} already holds a run: continue it with ⟨resume⟩, replace it with "
+                "⟨overwrite⟩, or choose another ⟨directory⟩"
+            )
+        if not self.exists and self.directory.is_dir():
+            # Hidden files may be a lock, or what a process left that was killed early.
+            others = [path.name for path in self.directory.iterdir() if path.name[0] != "."]
+            if others:
+                raise InputError(
+                    f"{self.directory} holds {others[0]} and is no run: choose another ⟨directory⟩"
+                )
+        existing = self.directory
+        while not existing.exists() and existing != existing.parent:
+            existing = existing.parent
+        if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+            raise _unwritable(self.directory, f"{existing} is no folder that you may write to")
+
+    def check_finished(self) -> None:
+        """Raise `InputError` unless the run is finished and has its model."""
+        self.read_config()
+        if not self.finished:
+            raise InputError(
+                f"{self.directory} is not finished: go on with python -m vae_keras.fit --resume "
+                f"{self.directory}"
+            )
+        if not self.model_file.exists():
+            raise InputError(
+                f"{self.model_file} does not exist: restore it, or train the run again"
+            )
+
+    def check_unlocked(self) -> None:
+        """Raise `InputError` if another process works in the folder."""
+        if self._lock_file.exists():
+            with self.locked():
+                pass
+
+    def read_config(self) -> FitConfig:
+        """The settings of the run, a `FitConfig`; `InputError` if they cannot be trusted."""
+        try:
+            return FitConfig.from_dict(self._read_config_file()["settings"])
+        except InputError as error:
+            raise InputError(f"{self.config_file}: {error}") from None
+
+    def load_data(self, **places: Any) -> ImageData:
+        """The data that the run was trained on.
+
+        Args:
+            **places: Settings such as `data_dir` that are not as they were in training.
+
+        Returns:
+            `ImageData`, all of it: `head(max_train_images)` is what was trained on.
+
+        Raises:
+            InputError: If it cannot be had, or is no longer the same.
+        """
+        config = self.read_config().replace(**places)
+        data = load_configured(config, self.read_files())
+        self.check_data(data.head(config.max_train_images))
+        return data
+
+    def read_data_summary(self) -> dict[str, Any]:
+        """What `write_config` noted of the data."""
+        return self._read_config_file()["data"]
+
+    def _read_config_file(self) -> dict[str, Any]:
+        if not self.exists:
+            raise InputError(f"{self.directory} holds no run: config.json is missing")
+        try:
+            content = json.loads(self.config_file.read_text(encoding="utf-8"))
+            if not isinstance(content["settings"], dict) or not isinstance(content["data"], dict):
+                raise TypeError
+            version = content.get("format", 1)
+        except (ValueError, KeyError, TypeError):
+            raise InputError(
+                f"{self.config_file} is damaged: it must be JSON with settings and data. Restore "
+                "it, or start the run again with ⟨overwrite⟩"
+            ) from None
+        if version != FORMAT:
+            raise InputError(
+                f"{self.config_file} has format {version!r}, this version of vae_keras reads {FORMAT}: "
+                "use the version that trained the run, or a newer one"
+            )
+        return content
+
+    def check_data(self, data: ImageData) -> None:
+        """Raise `InputError` unless `ImageData` holds the images that the run was trained on."""
+        if self.read_data_summary().get("sha256") != data.sha256():
+            raise InputError(
+                f"the images of {data.name} are not those that {self.directory} was trained on: "
+                "restore them, or start a new run"
+            )
+
+    def write_config(self, config: FitConfig, data: ImageData) -> None:
+        """Note the settings, the data and the packages that make the run what it is."""
+        content = {
+            "format": FORMAT,
+            "settings": config.to_dict(),
+            "data": {
+                "name": data.name,
+                "train_images": len(data.train_images),
+                "test_images": len(data.test_images),
+                "image_shape": list(data.image_shape),
+                "sha256": data.sha256(),
+            },
+            "versions": {
+                "python": platform.python_version(),
+                **{name: importlib.metadata.version(name) for name in VERSIONED_PACKAGES},
+            },
+        }
+        if data.files:
+            columns = ("file", "bytes", "split")
+            rows = (dict(zip(columns, file)) for file in data.files)
+            write_csv(self.files_file, rows, columns, FILE_NAMES["errors"])
+        write_json(self.config_file, content)
+
+    def read_files(self) -> Files | None:
+        """The rows of `files.csv`, as `ImageData.files`; None if the data was no folder."""
+        if not self.files_file.exists():
+            return None
+        try:
+            with open(self.files_file, newline="", **FILE_NAMES) as file:
+                return tuple(
+                    (name, int(size), split) for name, size, split in list(csv.reader(file))[1:]
+                )
+        except (ValueError, csv.Error):
+            raise InputError(
+                f"{self.files_file} is damaged: restore it, or start a new run"
+            ) from None
+
+    def read_history(self) -> list[dict[str, Any]]:
+        """The rows of `history.csv` as dictionaries of numbers; none if there is no file."""
+        if not self.history_file.exists():
+            return []
+        with open(self.history_file, newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        try:
+            return [
+                {name: int(text) if name == "epoch" else float(text) for name, text in row.items()}
+                for row in rows
+            ]
+        except (TypeError, ValueError):
+            raise InputError(
+                f"{self.history_file} is damaged: it must be a table of numbers. Restore it, or "
+                "start the run again with ⟨overwrite⟩"
+            ) from None
+
+    def write_history(self, rows: list[dict[str, Any]]) -> None:
+        """Write all rows; numbers are written in full, so that they read back as they were."""
+        write_csv(self.history_file, rows, list(rows[0]))
+
+    def read_samples(self, until: int | None = None) -> dict[int, np.ndarray]:
+        """What `write_samples` kept, up to an epoch.
+
+        Returns:
+            Dictionary from epoch to a uint8 array `(count, height, width, channels)`; empty
+            without a file, or with a damaged one: no run depends on it.
+        """
+        try:
+            with np.load(self.samples_file, allow_pickle=False) as archive:
+                samples = dict(zip(archive["epochs"].tolist(), archive["images"], strict=True))
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+            return {}
+        last = math.inf if until is None else until
+        return {epoch: images for epoch, images in samples.items() if epoch <= last}
+
+    def write_samples(self, samples: dict[int, np.ndarray]) -> None:
+        """Keep what was decoded after some epochs, a dictionary as `read_samples` returns it."""
+        with replacing(self.samples_file) as path:
+            np.savez_compressed(path, epochs=list(samples), images=np.stack(list(samples.values())))
+
+    def read_metrics(self) -> dict[str, Any]:
+        """What `metrics.json` says."""
+        return json.loads(self.metrics_file.read_text(encoding="utf-8"))
+
+    def read_evaluation(self) -> dict[str, Any]:
+        """What `evaluation.json` says; `InputError` if it is damaged."""
+        try:
+            return json.loads(self.evaluation_file.read_text(encoding="utf-8"))
+        except ValueError:
+            raise InputError(
+                f"{self.evaluation_file} is damaged: remove it and evaluate again"
+            ) from None
+
+    def clear(self) -> None:
+        """Remove the files of an earlier run, and nothing else."""
+        # In this order: what says that a run is finished goes first.
+        for path in (
+            self.metrics_file,
+            self.evaluation_file,
+            self.model_file,
+            self.history_file,
+            self.files_file,
+            self.saved_model,
+            self.figures,
+            self.attributes,
+            self.samples_file,
+            self.checkpoints,
+            self.tensorboard,
+            self.config_file,
+        ):
+            remove(path)
+
+    def locked(self) -> AbstractContextManager:
+        """Keep the folder for this process inside a `with`; `InputError` if another one has it.
+
+        The operating system gives the lock back when the process ends, however it ends.
+        """
+        lock = filelock.FileLock(self._lock_file, blocking=False)
+        try:
+            return lock.acquire()
+        except filelock.Timeout:
+            raise InputError(
+                f"{self.directory} is in use by another process: wait for it, or choose another folder"
+            ) from None
+        except OSError as error:
+            raise _unwritable(self.directory, error.strerror) from None
+
+    def remove_unfinished(self) -> None:
+        """Remove what a killed process left half-written."""
+        for folder in (self.directory, self.checkpoints):
+            remove_unfinished(folder)
+
+
+def create_run(directory: str | os.PathLike | None = None, name: str = "run") -> Run:
+    """Make the folder of a new run.
+
+    Args:
+        directory: The folder; None for the first free one of `saved_models/<name>`,
+            `saved_models/<name>-2` and so on.
+        name: Used where no folder is named.
+
+    Returns:
+        `Run`, its folder made.
+
+    Raises:
+        InputError: If the folder cannot be written.
+    """
+    if directory is not None:
+        run = Run(directory)
+        try:
+            run.directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _unwritable(run.directory, error.strerror) from None
+        return run
+    parent = Path("saved_models")
+    number = 1
+    while True:
+        run = Run(parent / (name if number == 1 else f"{name}-{number}"))
+        try:
+            run.directory.mkdir(parents=True)
+            return run
+        except FileExistsError:
+            number += 1
+        except OSError as error:
+            raise _unwritable(run.directory, error.strerror) from None
+
+
+def check_run(config: FitConfig, run: Run, resume: bool = False, overwrite: bool = False) -> None:
+    """Raise `InputError` unless a run may be started, or gone on with, in a folder.
+
+    Args:
+        config: `FitConfig`. To go on with a run, it must say what the run's own says; only
+            more epochs and other places of data and cache are possible.
+        run: `Run`.
+        resume: Whether to go on with the run in the folder.
+        overwrite: Whether a run in the folder may be replaced.
+    """
+    run.check_unlocked()
+    if not resume:
+        run.check_startable(overwrite)
+        return
+    stored = run.read_config()
+    if config.epochs < stored.epochs:
+        raise InputError(
+            f"epochs is {stored.epochs} in {run.config_file}, received {config.epochs}: a run "
+            "can be made longer, not shorter"
+        )
+    for name, (value, received) in stored.differences(config).items():
+        raise InputError(
+            f"{name} is {value!r} in {run.config_file}, received {received!r}: leave it out, or "
+            "start a new run"
+        )
+
+
+def run_name(config: FitConfig) -> str:
+    """A name that tells apart what people compare: `mnist-gelu-batchnorm_before`."""
+    encoder = config.encoder_activation or config.activation
+    decoder = config.decoder_activation or config.activation
+    parts = [find_source(config.dataset).title]
+    parts.append(encoder if encoder == decoder else f"{encoder}-{decoder}")
+    if config.normalization != "none":
+        parts.append(f"{config.normalization}norm_{config.normalization_position}")
+    if config.dropout:
+        parts.append(f"dropout{config.dropout:g}")
+    if config.model != "vae":
+        parts.append(config.model)
+    return "-".join(parts)
+
+
+def run_titles(runs: Sequence[Run]) -> list[str]:
+    """What to call several runs side by side: their names, or folders where names are the same."""
+    names = [run_name(run.read_config()) for run in runs]
+    return names if len(set(names)) == len(names) else [str(run.directory) for run in runs]
+
+
+def _unwritable(directory: Path, reason: str | None) -> InputError:
+    return InputError(f"{directory} cannot be written ({reason}): choose another ⟨directory⟩")

@@ -1,6 +1,6 @@
 """Activations by name: the one place where a string becomes a layer."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vae_keras.support.errors import check_name
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 # Name: the class of the layer, and its first argument. The book means Keras's LeakyReLU layer,
 # whose slope is 0.3; Keras's string "leaky_relu" means 0.2.
-ACTIVATIONS = {
+ACTIVATIONS: dict[str, tuple[str, Any]] = {
     "elu": ("Activation", "elu"),
     "gelu": ("SmoothActivation", "gelu"),
     "gelu_tanh": ("SmoothActivation", "gelu_tanh"),

@@ -1,6 +1,7 @@
 """Command line: `python -m vae_keras.attributes RUN_DIR --attribute NAME`."""
 
 import sys
+from collections.abc import Sequence
 
 from vae_keras.support import cli
 from vae_keras.support.reporting import report
@@ -8,14 +9,14 @@ from vae_keras.support.start import load
 from vae_keras.training.run import Run
 
 
-def build_parser():
+def build_parser() -> cli.Parser:
     """The options of the command line."""
     parser = cli.Parser(
         prog="python -m vae_keras.attributes",
         description="Find the direction in the latent space that stands for an attribute of the "
         "images, such as a smile, and add it to some of them.",
     )
-    parser.add_argument("run", metavar="RUN_DIR", help="folder of a finished run")
+    parser.add_argument("directory", metavar="RUN_DIR", help="folder of a finished run")
     parser.add_argument("--attribute", required=True, metavar="NAME", help="such as Smiling")
     parser.add_argument(
         "--attributes",
@@ -28,14 +29,16 @@ def build_parser():
     return parser
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> None:
     """Do what the arguments ask for, and print what was found."""
     cli.run_command(lambda: find(**vars(build_parser().parse_args(arguments))))
 
 
-def find(run, attribute, attributes=None, data_dir=None):
+def find(
+    directory: str, attribute: str, attributes: str | None = None, data_dir: str | None = None
+) -> None:
     """Find the vector of an attribute and say what it is like."""
-    run = Run(run)
+    run = Run(directory)
     run.check_finished()
     run.check_unlocked()
     attribute_of_run = load("vae_keras.latent.attribute_vectors").attribute_of_run

@@ -291,7 +291,7 @@ class FitConfig(DataSettings):
             prefix: A parameter takes the setting with this prefix (`encoder_activation`) if there
                 is one and it is not None, otherwise the one without (`activation`).
         """
-        settings = {name: value for name, value in vars(self).items()}
+        settings = vars(self)
         given = {}
         for name in inspect.signature(function).parameters:
             for key in (name, f"{prefix}{name}"):

@@ -29,8 +29,8 @@ def build_parser() -> cli.Parser:
     """The options of the command line; omitted ones come from the preset."""
     parser = cli.Parser(
         prog="python -m vae_keras.fit",
-        description="Train the variational autoencoder of 'Generative Deep Learning', draw figures, "
-        "save and export it.",
+        description="Train the variational autoencoder of 'Generative Deep Learning', draw "
+        "figures, save and export it.",
         epilog="Omitted options come from the preset, and the preset from the data set.",
     )
     add_options(parser, FitConfig)
@@ -110,8 +110,8 @@ def describe_run(run: Run) -> str:
         lines.append(f"{words:<8}" + "".join(f"{metrics[split][name]:>19.3f}" for name in names))
     if "elbo" in names and "implied_variance" in metrics:
         lines.append(
-            f"The ELBO is that of a Gaussian decoder with variance {metrics['implied_variance']:.3g}, "
-            "which the reconstruction weight implies."
+            "The ELBO is that of a Gaussian decoder with variance "
+            f"{metrics['implied_variance']:.3g}, which the reconstruction weight implies."
         )
     elif "elbo" in names:
         lines.append("The ELBO is that of a Bernoulli decoder, a pseudo-likelihood of grey pixels.")

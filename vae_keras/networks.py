@@ -160,7 +160,7 @@ def _activation_block(
 
 
 def _glorot(seed: int | None, name: str) -> keras.initializers.Initializer:
-    """Keras's default initialiser, seeded by the name of the layer and not by the order of building.
+    """Keras's default initializer, seeded by the name of the layer.
 
     Networks that differ in one layer thus start from the same weights in all others.
     """

@@ -1,6 +1,6 @@
 """Batches that several devices share; a small last one leaves some of them without an image."""
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import keras
 import tensorflow as tf
@@ -23,12 +23,18 @@ def distribution(devices: int | str) -> tf.distribute.Strategy:
         return tf.distribute.get_strategy()
     kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
     present = [device.name for device in tf.config.list_logical_devices(kind)]
-    wanted = len(present) if devices == "all" else devices
+    wanted = len(present) if devices == "all" else int(devices)
     if not 1 <= wanted <= len(present):
         raise InputError(
             f"{wanted} devices asked for, but there are {len(present)}: {', '.join(present)}"
         )
     return tf.distribute.MirroredStrategy(present[:wanted])
+
+
+if TYPE_CHECKING:
+    _Base = Autoencoder
+else:
+    _Base = object  # it is mixed into a model class, whose methods it calls
 
 
 def shared(model_class: type[Autoencoder]) -> type[Autoencoder]:
@@ -48,24 +54,32 @@ def unshared(model: Autoencoder) -> Autoencoder:
     return plain
 
 
-class SharedBatches:
+class SharedBatches(_Base):
     """What a model needs besides `Autoencoder` when several devices share its batches."""
 
     plain_class: type[Autoencoder]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if hasattr(self, "sampling"):
-            self.sampling = SharedSampling(self.sampling.seed, name=self.sampling.name)
+        sampling = getattr(self, "sampling", None)
+        if sampling is not None:
+            self.sampling = SharedSampling(sampling.seed, name=sampling.name)
 
     def call(self, images: tf.Tensor, training: bool = False) -> dict[str, tf.Tensor]:
         encoded = apply_to_share(self.encoder, images, training)
         z = self.latent(encoded)
         return {"reconstruction": apply_to_share(self.decoder, z, training), "z": z, **encoded}
 
-    def compute_loss(self, x: Any = None, **arguments: Any) -> tf.Tensor:
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> tf.Tensor:
         """The part of the loss that this device adds: gradients are summed over devices."""
-        loss = super().compute_loss(x=x, **arguments)
+        loss = super().compute_loss(x, y, y_pred, sample_weight, training)
         share = share_of_batch(tf.shape(x)[0])
         # A device without images has no mean: its loss is not a number.
         return tf.math.multiply_no_nan(loss, tf.cast(share.count / share.total, loss.dtype))

@@ -72,7 +72,7 @@ def _fused(function: Function) -> Function:
     backward = _compile(lambda x, upstream: upstream * function(x)[1])
 
     @tf.custom_gradient
-    def fused(x):
+    def fused(x: Tensor) -> tuple[Tensor, Function]:
         return forward(x), lambda upstream: backward(x, upstream)
 
     return fused
@@ -94,7 +94,7 @@ def _fused_where_shapes_are_fixed(value: Function) -> Function:
 
     kernel = _compile(value)
 
-    def choose(x):
+    def choose(x: Tensor) -> Tensor:
         fixed = not tf.executing_eagerly() and x.shape.is_fully_defined()
         return kernel(x) if fixed else value(x)
 

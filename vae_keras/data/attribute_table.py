@@ -4,7 +4,9 @@ import csv
 import dataclasses
 import io
 import math
+import os
 import unicodedata
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -22,17 +24,17 @@ class AttributeTable:
         rows: Dictionary from the name of a picture's file to a list of numbers.
     """
 
-    path: str
+    path: str | os.PathLike
     names: tuple[str, ...]
     rows: dict[str, list[float]]
 
 
-def read_attributes(path):
+def read_attributes(path: str | os.PathLike) -> AttributeTable:
     """Read a table: a header, then a row for each picture, its file's name first, then numbers.
 
     Args:
         path: A CSV file, with commas, semicolons or tabs; or CelebA's own `list_attr_celeba.txt`,
-            with blanks. Numbers may be 0 and 1, −1 and 1, or any others; an empty cell is not known.
+            with blanks. Numbers may be 0 and 1, −1 and 1, or any others; empty cells are unknown.
 
     Returns:
         `AttributeTable`.
@@ -71,7 +73,7 @@ def read_attributes(path):
     return AttributeTable(path, names, rows)
 
 
-def rows_of(table, names):
+def rows_of(table: AttributeTable, names: Sequence[str]) -> np.ndarray:
     """The attributes of pictures, found by their path in the folder or by the file's name alone.
 
     How many pictures have no row is said on stderr.
@@ -93,8 +95,8 @@ def rows_of(table, names):
     missing = [name for name, row in zip(names, rows) if row is None]
     if len(missing) == len(names):
         raise InputError(
-            f"{table.path} has no row for any of the {len(names):,} pictures, such as {names[0]}: its "
-            "first column must be the names of their files"
+            f"{table.path} has no row for any of the {len(names):,} pictures, such as {names[0]}: "
+            "its first column must be the names of their files"
         )
     if missing:
         warn(
@@ -105,7 +107,7 @@ def rows_of(table, names):
     return np.array([row or unknown for row in rows], np.float32)
 
 
-def split_by(values, name):
+def split_by(values: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Which images have an attribute.
 
     Args:
@@ -130,7 +132,7 @@ def split_by(values, name):
     return known, values > threshold
 
 
-def _split(text):
+def _split(text: str) -> Iterable[list[str]]:
     """The cells of each line."""
     first, _, rest = text.partition("\n")
     if (
@@ -141,7 +143,7 @@ def _split(text):
     return csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count))
 
 
-def _number(text, place):
+def _number(text: str, place: str) -> float:
     if not text.strip():
         return math.nan
     try:
@@ -153,6 +155,6 @@ def _number(text, place):
     return value
 
 
-def _normal(name):
+def _normal(name: str) -> str:
     # The same letters may be stored in two ways, and some systems change one into the other.
     return unicodedata.normalize("NFC", name.strip())

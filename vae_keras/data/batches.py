@@ -31,7 +31,7 @@ def training_batches(
 
     start = derive_seed(seed, "order")
 
-    def order_of_epoch(epoch):
+    def order_of_epoch(epoch: "tf.Tensor") -> "tf.data.Dataset":
         # As int32: half the memory of int64, for up to two thousand million images.
         order = tf.random.experimental.stateless_shuffle(
             tf.range(len(images), dtype=tf.int32),
@@ -70,7 +70,7 @@ def _gather(images: np.ndarray, indices: "tf.data.Dataset") -> "tf.data.Dataset"
     """
     import tensorflow as tf
 
-    def pick(chosen):
+    def pick(chosen: "tf.Tensor") -> "tf.Tensor":
         batch = tf.numpy_function(lambda chosen: images[chosen], [chosen], tf.uint8, stateful=False)
         batch = tf.ensure_shape(batch, (None, *images.shape[1:]))
         return tf.cast(batch, tf.float32) / 255.0

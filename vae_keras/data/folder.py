@@ -9,6 +9,8 @@ import stat
 import threading
 import time
 import warnings
+from collections.abc import Sequence
+from typing import Any, NoReturn
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -31,7 +33,7 @@ DECODING = 1  # to be raised with every change of what decode_image makes of a f
 FILES_AT_ONCE = 32  # in a call of the pipeline, which costs as much as a small picture
 
 UNREADABLE = "cannot be read: "  # and what the system says
-# Why a file may never be readable; any other error of the system can pass, and hides a good picture.
+# Errors that last; any other error of the system can pass, and hides a good picture.
 LASTING = (errno.EACCES, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOENT, errno.EPERM)
 
 _one_large_picture = threading.Lock()
@@ -89,17 +91,25 @@ class PictureFile:
     problem: str = ""
 
     @property
-    def class_name(self):
+    def class_name(self) -> str:
         """The sub-folder that it lies in, or "" for none."""
         return self.name.split("/")[0] if "/" in self.name else ""
 
     @property
-    def looks_like_picture(self):
+    def looks_like_picture(self) -> bool:
         """Whether it is named as pictures are."""
         return self.name.lower().endswith(ENDINGS)
 
 
-def read_folder(folder, size, channels, test_fraction, cache=None, attributes=None, expected=None):
+def read_folder(
+    folder: str,
+    size: Sequence[int],
+    channels: int,
+    test_fraction: float,
+    cache: str | None = None,
+    attributes: str | None = None,
+    expected: Files | None = None,
+) -> dict[str, Any]:
     """Decode a folder of pictures and split it into training and test.
 
     The split follows from the names of the files and `test_fraction` alone, so that runs of
@@ -142,7 +152,7 @@ def read_folder(folder, size, channels, test_fraction, cache=None, attributes=No
     boundary = sum(number not in problems for number in range(len(train)))
     if not 0 < boundary < len(good):
         raise InputError(
-            f"of the pictures in {folder} {boundary} are for training and {len(good) - boundary} for the "
+            f"{folder} has {boundary} pictures for training and {len(good) - boundary} for the "
             "test: there must be one of each, so add pictures or change ⟨test_fraction⟩"
         )
     columns, names = {"images": images[: len(good)]}, {}
@@ -165,7 +175,7 @@ def read_folder(folder, size, channels, test_fraction, cache=None, attributes=No
     }
 
 
-def list_files(folder):
+def list_files(folder: str) -> list[PictureFile]:
     """All files below a folder, sorted by name; hidden ones do not count.
 
     Links are followed, but no folder is read twice, so that links in a circle end; such a link is
@@ -206,7 +216,7 @@ def list_files(folder):
     return found
 
 
-def split_files(folder, count, test_fraction):
+def split_files(folder: str, count: int, test_fraction: float) -> tuple[np.ndarray, np.ndarray]:
     """Numbers of the files for training and for the test, two integer arrays in random order."""
     if count < 2:
         raise InputError(f"{folder} holds one file: training and test need at least one each")
@@ -216,8 +226,8 @@ def split_files(folder, count, test_fraction):
     return train_test_split(np.arange(count), test_size=test, random_state=0)
 
 
-def check_same_files(folder, listed, expected):
-    """Raise `InputError` unless a folder holds the files, of the same sizes, that it held before."""
+def check_same_files(folder: str, listed: list[PictureFile], expected: Files) -> None:
+    """Raise `InputError` unless a folder holds the same files, of the same sizes, as before."""
     now = {file.name: file.bytes for file in listed}
     before = {name: size for name, size, _ in expected}
     changes = {
@@ -232,12 +242,12 @@ def check_same_files(folder, listed, expected):
     )
     if found:
         raise InputError(
-            f"the files in {folder} are no longer those of this run, so that the split into training "
+            f"the files in {folder} have changed since this run, so that the split into training "
             f"and test would be another: {found}. Restore them, or start a new run"
         )
 
 
-def decode_image(path, size, channels):
+def decode_image(path: str, size: Sequence[int], channels: int) -> np.ndarray:
     """One picture, upright, its middle cut out and scaled with antialiasing.
 
     Transparent pictures are laid over white; of 16 bits the upper eight are kept; palettes
@@ -255,7 +265,8 @@ def decode_image(path, size, channels):
         Exception: Of many kinds, if the file is damaged or no picture.
     """
     height, width = size
-    with Image.open(path, formats=FORMATS) as image:
+    with Image.open(path, formats=FORMATS) as file:
+        image: Image.Image = file
         # JPEG alone can be decoded at half, a quarter or an eighth of its size.
         image.draft(None, (2 * max(size), 2 * max(size)))
         large = image.width * image.height > LARGE
@@ -268,7 +279,7 @@ def decode_image(path, size, channels):
     return pixels.reshape(height, width, channels)
 
 
-def _interpolable(image):
+def _interpolable(image: Image.Image) -> Image.Image:
     """The picture in a mode whose values can be averaged: L, RGB or RGBA."""
     if image.mode.startswith("I"):  # 16 bits; the modes with 8 are not called so
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
@@ -277,12 +288,12 @@ def _interpolable(image):
     return image if image.mode in ("L", "RGB") else image.convert("RGB")
 
 
-def _refuse(error):
+def _refuse(error: OSError) -> NoReturn:
     """Stop `os.walk` at a folder that cannot be read: nobody knows what is missing then."""
     raise InputError(f"{error.filename} cannot be read: {error.strerror}") from None
 
 
-def _look_at(path, name):
+def _look_at(path: str, name: str) -> PictureFile:
     """What the system says of a file without reading it."""
     try:
         status = os.stat(path)
@@ -294,7 +305,7 @@ def _look_at(path, name):
     return PictureFile(name, status.st_size, status.st_ctime_ns, problem)
 
 
-def _decode_all(folder, files, images):
+def _decode_all(folder: str, files: list[PictureFile], images: np.ndarray) -> dict[str, np.ndarray]:
     """Decode the files into the first rows of `images`; return which are skipped, and why."""
     import tensorflow as tf
 
@@ -325,7 +336,8 @@ def _decode_all(folder, files, images):
             bar.update(len(reasons))
     seconds = time.perf_counter() - begin
     report(
-        f"{name}: {len(files):,} files read in {seconds:.1f} s, {len(files) / seconds:,.0f} a second"
+        f"{name}: {len(files):,} files read in {seconds:.1f} s, "
+        f"{len(files) / seconds:,.0f} a second"
     )
     return {
         "numbers": np.array(list(problems), np.int64),
@@ -333,7 +345,9 @@ def _decode_all(folder, files, images):
     }
 
 
-def _decode_some(folder, files, shape, numbers):
+def _decode_some(
+    folder: str, files: list[PictureFile], shape: Sequence[int], numbers: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Decode the files of these numbers.
 
     Returns:
@@ -356,26 +370,26 @@ def _decode_some(folder, files, shape, numbers):
     return images[:filled], np.array(reasons, np.object_)
 
 
-def _reason(error):
+def _reason(error: Exception) -> str:
     if isinstance(error, MemoryError):
         error = OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
     if isinstance(error, UnidentifiedImageError):
         return "is no PNG, JPEG, BMP or WebP picture"
     if isinstance(error, Image.DecompressionBombError):
-        return f"has more than {2 * Image.MAX_IMAGE_PIXELS / 1e6:.0f} million pixels"
+        return f"has more than {2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6:.0f} million pixels"
     if isinstance(error, OSError) and error.strerror:
         return f"{UNREADABLE}{error.strerror}"
     return f"is damaged: {error or type(error).__name__}"
 
 
-def _check_lasting(folder, file, reason):
+def _check_lasting(folder: str, file: PictureFile, reason: str) -> None:
     """Raise `InputError` if a file may be readable another time: a cache would miss it for good."""
     said = reason.removeprefix(UNREADABLE)
     if said != reason and said not in map(os.strerror, LASTING):
         raise InputError(f"{os.path.join(folder, file.name)} {reason}; if that passes, try again")
 
 
-def _check_skipped(folder, files, problems):
+def _check_skipped(folder: str, files: list[PictureFile], problems: dict[int, str]) -> None:
     """Raise `InputError` once too many files are skipped."""
     if len(problems) > MOST_SKIPPED * len(files):
         found = [f"{files[number].name} {reason}" for number, reason in problems.items()]
@@ -385,7 +399,7 @@ def _check_skipped(folder, files, problems):
         )
 
 
-def _warn_of_skipped(folder, files, problems):
+def _warn_of_skipped(folder: str, files: list[PictureFile], problems: dict[int, str]) -> None:
     if not problems:
         return
     for number, reason in list(problems.items())[:NAMED_FILES]:
@@ -394,6 +408,6 @@ def _warn_of_skipped(folder, files, problems):
     warn(f"skipped {len(problems):,} of {len(files):,} files in {folder}{rest}")
 
 
-def _some(names):
+def _some(names: list[str]) -> str:
     rest = len(names) - NAMED_FILES
     return ", ".join(names[:NAMED_FILES]) + (f" and {rest:,} more" if rest > 0 else "")

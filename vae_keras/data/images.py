@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+from typing import Any
 
 import numpy as np
 
@@ -87,23 +88,18 @@ class ImageData:
         digest = hashlib.sha256()
         for images in (self.train_images, self.test_images):
             digest.update(repr(images.shape).encode())
-            digest.update(np.ascontiguousarray(images))
+            digest.update(np.ascontiguousarray(images).data)
         return digest.hexdigest()
 
     def head(self, max_train_images: int | None) -> "ImageData":
         """The same data with the first so many training images; None for all."""
         if max_train_images is None:
             return self
-        fields = {
-            name: getattr(self, f"train_{name}") for name in ("images", "labels", "attributes")
-        }
-        return dataclasses.replace(
-            self,
-            **{
-                f"train_{name}": None if values is None else values[:max_train_images]
-                for name, values in fields.items()
-            },
-        )
+        fields: dict[str, Any] = {}
+        for name in ("train_images", "train_labels", "train_attributes"):
+            values = getattr(self, name)
+            fields[name] = None if values is None else values[:max_train_images]
+        return dataclasses.replace(self, **fields)
 
 
 def check_images(images: np.ndarray, name: str = "images") -> None:

@@ -19,7 +19,8 @@ def find_source(name: str | os.PathLike) -> Source:
     """The source that a name means.
 
     Args:
-        name: `"digits"`, `"mnist"`, `"fashion_mnist"`, `"tfds:NAME"` or the path of an image folder.
+        name: `"digits"`, `"mnist"`, `"fashion_mnist"`, `"tfds:NAME"` or the path of an image
+            folder.
 
     Raises:
         InputError: If there is none of that name; the message has the nearest match.
@@ -118,5 +119,5 @@ def check_options(source: Source, names: Any) -> None:
     for name in names:
         users = [kind for kind in SOURCES if name in kind.options]
         if users and name not in source.options:
-            kinds = " and ".join(kind.__doc__.partition(":")[0].lower() for kind in users)
+            kinds = " and ".join(str(kind.__doc__).partition(":")[0].lower() for kind in users)
             raise InputError(f"⟨{name}⟩ is for {kinds}, received ⟨dataset⟩ {source.name}")

@@ -4,7 +4,9 @@ import errno
 import hashlib
 import math
 import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import filelock
 import numpy as np
@@ -12,11 +14,16 @@ import numpy as np
 from vae_keras.support.errors import InputError
 from vae_keras.support.files import replacing
 
+Notes = dict[str, Any]
+Fill = Callable[[np.ndarray], Notes]
+
 DEFAULT_IMAGE_SIZE = (64, 64)  # where images differ in size
 MEMORY_BUDGET = 4 * 2**30  # bytes of images that are held in memory
 
 
-def stored_images(shape, fill, key, cache=None):
+def stored_images(
+    shape: tuple[int, ...], fill: Fill, key: Sequence[Any], cache: str | None = None
+) -> tuple[np.ndarray, Notes]:
     """Images that `fill` makes, in memory or, with a cache, in a file.
 
     A file that is there is used again, so that the images are made once. The system keeps as
@@ -39,8 +46,8 @@ def stored_images(shape, fill, key, cache=None):
         if math.prod(shape) > MEMORY_BUDGET:
             size = "×".join(map(str, shape[1:]))
             raise InputError(
-                f"{shape[0]:,} images of {size} take {math.prod(shape) / 2**30:.1f} GiB, more than the "
-                f"{MEMORY_BUDGET / 2**30:.0f} GiB that are held in memory: name a folder for them with "
+                f"{shape[0]:,} images of {size} take {math.prod(shape) / 2**30:.1f} GiB, more than "
+                f"the {MEMORY_BUDGET / 2**30:.0f} GiB allowed in memory: name a folder for them with "
                 "⟨cache⟩, or choose a smaller ⟨image_size⟩"
             )
         images = np.empty(shape, np.uint8)
@@ -66,7 +73,7 @@ def stored_images(shape, fill, key, cache=None):
         return np.memmap(images_file, np.uint8, "r", shape=shape), dict(archive)
 
 
-def _is_whole(images_file, notes_file, shape):
+def _is_whole(images_file: Path, notes_file: Path, shape: tuple[int, ...]) -> bool:
     # The notes are written last.
     return (
         notes_file.exists()
@@ -75,7 +82,7 @@ def _is_whole(images_file, notes_file, shape):
     )
 
 
-def _fill_file(path, shape, fill):
+def _fill_file(path: Path, shape: tuple[int, ...], fill: Fill) -> Notes:
     with open(path, "wb") as file:
         file.truncate(math.prod(shape))
         if hasattr(os, "posix_fallocate"):

@@ -7,6 +7,8 @@ import re
 import threading
 import urllib.error
 import urllib.request
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -69,7 +71,7 @@ def tfds_name(name: str) -> str:
     return name.removeprefix("tfds:")
 
 
-def find_builder(name, data_dir):
+def find_builder(name: str, data_dir: str | None) -> Any:
     """The builder of a data set; `InputError` if there is none. Does not import TensorFlow."""
     import absl.logging
     import tensorflow_datasets as tfds
@@ -91,7 +93,7 @@ def find_builder(name, data_dir):
         raise InputError(f"data set {name!r} cannot be used: {reason[0]}") from error
 
 
-def download_problem(builder):
+def download_problem(builder: Any) -> str | None:
     """Why the builder's files cannot be downloaded, or None if a download starts in time.
 
     tensorflow-datasets itself tries again for minutes before it gives up. The
@@ -99,9 +101,9 @@ def download_problem(builder):
     for longer than any timeout that urllib knows.
     """
     urls = list(builder.url_infos) or ["https://storage.googleapis.com/tfds-data/"]
-    problem = [f"no answer within {DOWNLOAD_TIMEOUT:.0f} seconds"]
+    problem: list[str | None] = [f"no answer within {DOWNLOAD_TIMEOUT:.0f} seconds"]
 
-    def try_first():
+    def try_first() -> None:
         try:
             with urllib.request.urlopen(urls[0], timeout=DOWNLOAD_TIMEOUT):
                 problem[0] = None
@@ -114,19 +116,25 @@ def download_problem(builder):
     return problem[0]
 
 
-def check_features(name, features):
+def check_features(name: str, features: Any) -> None:
     """Raise `InputError` unless a data set has images that can be used."""
     if "image" not in features:
         raise InputError(f"data set {name!r} has no images: its features are {', '.join(features)}")
     shape, dtype = features["image"].shape, features["image"].np_dtype
     if len(shape) != 3 or shape[-1] not in (1, 3) or dtype != np.uint8:
         raise InputError(
-            f"the images of data set {name!r} must be uint8 of shape (height, width, 1 or 3), received "
-            f"{shape} of {dtype}"
+            f"the images of data set {name!r} must be uint8 of shape (height, width, 1 or 3), "
+            f"received {shape} of {dtype}"
         )
 
 
-def read_tfds(name, data_dir, image_size, channels, cache):
+def read_tfds(
+    name: str,
+    data_dir: str | None,
+    image_size: Sequence[int] | None,
+    channels: int | None,
+    cache: str | None,
+) -> dict[str, Any]:
     """Load a data set, all its images of one size.
 
     Args:
@@ -148,7 +156,7 @@ def read_tfds(name, data_dir, image_size, channels, cache):
     loaded = tfds.load(tfds_name(name), split=splits, data_dir=data_dir, shuffle_files=False)
     has_labels = "label" in features and isinstance(features["label"], tfds.features.ClassLabel)
     attribute_names = _attribute_names(features)
-    fields = {"attribute_names": attribute_names}
+    fields: dict[str, Any] = {"attribute_names": attribute_names}
     if has_labels:
         fields["class_names"] = tuple(features["label"].names)
     for split, examples in loaded.items():
@@ -169,19 +177,25 @@ def read_tfds(name, data_dir, image_size, channels, cache):
     return fields
 
 
-def _attribute_names(features):
+def _attribute_names(features: Any) -> tuple[str, ...]:
     """Names of the numbers under `attributes`, where CelebA has them, in an order that stays."""
-    attributes = features["attributes"] if "attributes" in features else None
+    attributes: Any = features.get("attributes", None)
     if not hasattr(attributes, "items"):
         return ()
     return tuple(sorted(name for name, feature in attributes.items() if feature.shape == ()))
 
 
-def _prepared(examples, image_size, channels, has_labels, attribute_names):
-    """Examples as dictionaries with an image as it is wanted and, if they have them, label and attributes."""
+def _prepared(
+    examples: Any,
+    image_size: Sequence[int] | None,
+    channels: int | None,
+    has_labels: bool,
+    attribute_names: Sequence[str],
+) -> Any:
+    """Examples as dictionaries: the resized image and, where known, label and attributes."""
     import tensorflow as tf
 
-    def prepare(example):
+    def prepare(example: dict[str, Any]) -> dict[str, Any]:
         image = example["image"]
         if image_size is not None:
             resize = functools.partial(_resize, size=image_size)
@@ -203,14 +217,14 @@ def _prepared(examples, image_size, channels, has_labels, attribute_names):
     return examples.map(prepare, num_parallel_calls=tf.data.AUTOTUNE)
 
 
-def _resize(image, size):
+def _resize(image: np.ndarray, size: Sequence[int]) -> np.ndarray:
     """One image, uint8 `(height, width, channels)`, cropped and resized."""
     channels = image.shape[-1]
     resized = crop_and_resize(Image.fromarray(image[..., 0] if channels == 1 else image), size)
     return np.asarray(resized).reshape(*size, channels)
 
 
-def _fill(images, examples, title):
+def _fill(images: np.ndarray, examples: Any, title: str) -> dict[str, np.ndarray]:
     """Write the images of all examples into an array; return what else they have as arrays."""
     import tensorflow as tf
 
@@ -225,7 +239,7 @@ def _fill(images, examples, title):
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def _splits(splits):
+def _splits(splits: Mapping[str, Any]) -> dict[str, str]:
     """Which examples are for training and for test; a tenth where there is no test split."""
     for test in ("test", "validation"):
         if "train" in splits and test in splits:

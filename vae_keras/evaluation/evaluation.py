@@ -10,7 +10,7 @@ from vae_keras.evaluation import latent, likelihood
 from vae_keras.evaluation.judge import Judge, frechet_distance, judge_samples
 from vae_keras.export.loading import load_model
 from vae_keras.latent.inference import decode_points, encode_images, latent_points
-from vae_keras.losses import elbo
+from vae_keras.likelihood import elbo
 from vae_keras.support.errors import InputError
 from vae_keras.support.files import replacing, write_json
 from vae_keras.support.seeds import derive_seed

@@ -10,7 +10,8 @@ from vae_keras.data.batches import scale
 from vae_keras.evaluation.decoding import rearrange
 from vae_keras.evaluation.workers import map_with_model
 from vae_keras.latent.inference import batch_size, predict
-from vae_keras.losses import elbo, kl_divergence
+from vae_keras.likelihood import elbo
+from vae_keras.losses import kl_divergence
 from vae_keras.support.reporting import progress_bar
 
 DECODED_IN_TASK = 10_000

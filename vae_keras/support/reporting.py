@@ -1,7 +1,7 @@
 """What the package says while it works: lines through `logging`, and progress bars.
 
-The library logs to the logger "vae_keras". Commands, and functions called with `verbose=1`, show its
-lines: information on stdout, warnings on stderr.
+The library logs to the logger "vae_keras". Commands, and functions called with `verbose=1`, show
+its lines: information on stdout, warnings on stderr.
 """
 
 import contextlib

@@ -3,7 +3,7 @@
 import zlib
 
 
-def derive_seed(seed, *labels):
+def derive_seed(seed: int | str, *labels: int | str) -> int:
     """A seed that depends on `seed` and `labels` alone.
 
     Two processes, or a run and its continuation, that ask for the same labels

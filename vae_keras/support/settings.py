@@ -106,8 +106,8 @@ def reference_table(cls: type) -> str:
     """All settings as a Markdown table: name, option, type, default and meaning."""
     rows = ["| setting | option | type | default | meaning |", "|---|---|---|---|---|"]
     for field, declared in declarations(cls):
-        kind, optional = _value_type(field)
-        name = {tuple: "whole numbers"}.get(kind, kind.__name__)
+        kind, _ = _value_type(field)
+        name = "whole numbers" if kind is tuple else kind.__name__
         default = "" if field.default is None else f"`{field.default}`"
         cells = (
             f"`{field.name}`",

@@ -2,7 +2,7 @@
 
 import math
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -11,8 +11,12 @@ from tqdm import tqdm
 from vae_keras.support.errors import DivergedError
 from vae_keras.support.reporting import progress_bar, report
 from vae_keras.support.seeds import derive_seed
+from vae_keras.support.signals import PendingSignal
 from vae_keras.support.terms import loss_columns, title
 from vae_keras.training.checkpoints import save_checkpoint
+
+if TYPE_CHECKING:
+    from vae_keras.training.run import Run
 
 SAMPLES = 12  # images that are decoded after every epoch
 
@@ -20,16 +24,16 @@ SAMPLES = 12  # images that are decoded after every epoch
 class EpochNoise(keras.callbacks.Callback):
     """Makes the noise of an epoch depend on the seed and the epoch's number alone."""
 
-    def __init__(self, seed):
+    def __init__(self, seed: int) -> None:
         super().__init__()
         self.seed = seed
         self.epoch = 0
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self.epoch = epoch
         self.model.reset_noise(self.seed, "train", epoch)
 
-    def on_test_begin(self, logs=None):
+    def on_test_begin(self, logs: Any = None) -> None:
         self.model.reset_noise(self.seed, "test", self.epoch)
 
 
@@ -39,27 +43,27 @@ class Guard(keras.callbacks.Callback):
     It looks whenever TensorFlow comes back from the steps that it takes at once.
     """
 
-    def __init__(self, pending_signal):
+    def __init__(self, pending_signal: PendingSignal) -> None:
         super().__init__()
         self.pending_signal = pending_signal
         self.epoch = 0
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self.epoch = epoch
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self._check_finite(logs, self._describe_steps(batch + 1))
         self.pending_signal.check()
 
-    def on_test_batch_end(self, batch, logs=None):
+    def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
         self._check_finite(logs, "test")
         self.pending_signal.check()
 
-    def _describe_steps(self, last):
+    def _describe_steps(self, last: int) -> str:
         first = last - self.model.steps_per_execution + 1
         return f"step {last}" if first == last else f"steps {first} to {last}"
 
-    def _check_finite(self, logs, steps):
+    def _check_finite(self, logs: dict[str, Any], steps: str) -> None:
         diverged = [name for name in logs if not math.isfinite(logs[name])]
         if diverged:
             terms = [name for name in diverged if name != "loss"] or diverged  # not their sum
@@ -77,15 +81,15 @@ class Recorder(keras.callbacks.Callback):
     In this order, because an epoch counts as finished once its checkpoint is there.
     """
 
-    def __init__(self, run, rows):
+    def __init__(self, run: "Run", rows: list[dict[str, Any]]) -> None:
         super().__init__()
         self.run = run
         self.rows = rows
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self.begin = time.perf_counter()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         seconds = round(time.perf_counter() - self.begin, 3)
         names = [metric.name for metric in self.model.metrics]
         columns = (*names, *(f"val_{name}" for name in names))
@@ -109,25 +113,25 @@ class SampleKeeper(keras.callbacks.Callback):
     stands before `Recorder`, because an epoch counts as finished once its checkpoint is there.
     """
 
-    def __init__(self, run, seed, finished_epochs):
+    def __init__(self, run: "Run", seed: int, finished_epochs: int) -> None:
         super().__init__()
         self.run = run
         self.seed = seed
         self.finished_epochs = finished_epochs
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Any = None) -> None:
         self.samples = self.run.read_samples(until=self.finished_epochs)
         random = np.random.default_rng(derive_seed(self.seed, "samples"))
         self.z = random.standard_normal((SAMPLES, self.model.latent_dim), np.float32)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         kept = {number: images for number, images in self.samples.items() if is_kept(number)}
         images = np.clip(np.asarray(self.model.decode(self.z)), 0, 1)
         self.samples = {**kept, epoch + 1: np.round(255 * images).astype(np.uint8)}
         self.run.write_samples(self.samples)
 
 
-def is_kept(epoch):
+def is_kept(epoch: int) -> bool:
     """Whether samples of an epoch are kept: all of the first 20, every second up to 40,
     every fourth up to 80, and so on.
     """
@@ -140,13 +144,13 @@ def is_kept(epoch):
 class Progress(keras.callbacks.Callback):
     """A bar over all steps on a terminal, and one line for each epoch everywhere."""
 
-    def __init__(self, rows, epochs, steps_per_epoch):
+    def __init__(self, rows: list[dict[str, Any]], epochs: int, steps_per_epoch: int) -> None:
         super().__init__()
         self.rows = rows
         self.epochs = epochs
         self.steps_per_epoch = steps_per_epoch
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Any = None) -> None:
         self.first_epoch = len(self.rows)
         self.bar = progress_bar(
             total=self.epochs * self.steps_per_epoch,
@@ -154,10 +158,10 @@ class Progress(keras.callbacks.Callback):
             unit="step",
         )
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self.bar.update(self.model.steps_per_execution)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         row = self.rows[-1]
         here = self.rows[self.first_epoch :]
         here = here[1:] or here  # the first one counts the time to compile
@@ -168,7 +172,7 @@ class Progress(keras.callbacks.Callback):
             f"loss {describe(row)}   test {describe(row, 'val_')}   {row['seconds']:.1f} s{left}"
         )
 
-    def close(self):
+    def close(self) -> None:
         """Remove the bar, also after an error."""
         if hasattr(self, "bar"):
             self.bar.close()

@@ -1,12 +1,18 @@
 """The figures of a run."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
+from matplotlib.figure import Figure
 from PIL import Image
 
 from vae_keras import plots
 from vae_keras.data.batches import scale
+from vae_keras.data.images import ImageData
 from vae_keras.latent.inference import decode_points, encode_images, latent_points
 from vae_keras.latent.space import latent_plane, manifold_points
+from vae_keras.model import Autoencoder
 
 MANIFOLD_SIDE = 19
 HISTOGRAMS = 50  # latent dimensions whose histograms fit into a figure: the first so many
@@ -15,7 +21,14 @@ ENLARGED = 64  # pixels of height below which the frames of an animation are enl
 FRAME_SECONDS, LAST_FRAME_SECONDS = 0.25, 2.0
 
 
-def save_figures(directory, model, data, rows, samples, seed):
+def save_figures(
+    directory: Path,
+    model: Autoencoder,
+    data: ImageData,
+    rows: list[dict[str, Any]],
+    samples: dict[int, np.ndarray],
+    seed: int,
+) -> None:
     """Draw what a trained model does and save it as PNG files and a GIF.
 
     Args:
@@ -48,7 +61,7 @@ def save_figures(directory, model, data, rows, samples, seed):
         figure.savefig(directory / f"{name}.png", dpi=150)
 
 
-def save_animation(frames, path, colors=FRAME_COLORS[1]):
+def save_animation(frames: list[Image.Image], path: Path, colors: int = FRAME_COLORS[1]) -> None:
     """Write images as an endless GIF that rests on the last one.
 
     Args:
@@ -67,7 +80,7 @@ def save_animation(frames, path, colors=FRAME_COLORS[1]):
     )
 
 
-def _draw_plane(model, data):
+def _draw_plane(model: Autoencoder, data: ImageData) -> dict[str, Figure]:
     """The latent plane: test images in it, and for a VAE what is decoded over it."""
     points = latent_points(model, data.test_images)
     plane = latent_plane(points)
@@ -79,7 +92,7 @@ def _draw_plane(model, data):
     return figures
 
 
-def _posterior_draws(model, data, seed):
+def _posterior_draws(model: Autoencoder, data: ImageData, seed: int) -> np.ndarray:
     encoded = encode_images(model, data.test_images)
     noise = np.random.default_rng(seed).standard_normal(encoded["mean"].shape)
     return encoded["mean"] + np.exp(0.5 * encoded["log_var"]) * noise

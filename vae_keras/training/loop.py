@@ -14,7 +14,7 @@ from vae_keras.config import FitConfig
 from vae_keras.data.batches import ordered_batches, training_batches
 from vae_keras.data.images import ImageData
 from vae_keras.data.sources import load_configured
-from vae_keras.losses import elbo, implied_variance
+from vae_keras.likelihood import elbo, implied_variance
 from vae_keras.model import Autoencoder
 from vae_keras.support.errors import InputError
 from vae_keras.support.files import remove, replacing, write_json
@@ -80,16 +80,17 @@ def _train(
     tensorboard: bool,
     devices: int | str,
 ) -> Run:
-    if directory is not None:
-        check_run(config, Run(directory), resume, overwrite)
-    elif resume:
-        raise InputError("nothing to resume: name the folder of the run")
-    if resume and Run(directory).finished and Run(directory).read_config() == config:
-        return Run(directory)
+    if directory is None and resume:
+        raise InputError("nothing to resume: name the ⟨directory⟩ of the run")
+    run = None if directory is None else Run(directory)
+    if run is not None:
+        check_run(config, run, resume, overwrite)
+        if resume and run.finished and run.read_config() == config:
+            return run
     if tensorboard and importlib.util.find_spec("tensorboard") is None:
         raise InputError("TensorBoard is not installed: pip install tensorboard")
     if data is None:
-        expected_files = Run(directory).read_files() if resume else None
+        expected_files = run.read_files() if run is not None and resume else None
         data = load_configured(config, expected_files).head(config.max_train_images)
     if len(data.train_images) < config.batch_size:
         raise InputError(
@@ -105,7 +106,8 @@ def _train(
     with strategy.scope():
         several_devices = strategy.num_replicas_in_sync > 1
         model = build_model(config, data.image_shape, several_devices)
-    run = Run(directory) if resume else create_run(directory, run_name(config))
+    if run is None or not resume:
+        run = create_run(directory, run_name(config))
     with run.locked(), deferred_signals() as signals, _how_to_resume(run):
         if resume:
             rows = _restore(run, model, config, data)

@@ -27,8 +27,7 @@ FORMAT = 1  # of config.json; raised when older versions of the package could mi
 VERSIONED_PACKAGES = ("vae_keras", "tensorflow", "keras", "numpy")
 
 
-# File names may hold bytes that are no UTF-8.
-FILE_NAMES = {"encoding": "utf-8", "errors": "surrogateescape"}
+FILE_NAME_ERRORS = "surrogateescape"  # file names can hold bytes that are not UTF-8
 
 
 class Run:
@@ -159,7 +158,7 @@ class Run:
             ) from None
         if version != FORMAT:
             raise InputError(
-                f"{self.config_file} has format {version!r}, this version of vae_keras reads {FORMAT}: "
+                f"{self.config_file} has format {version!r}, this vae_keras reads {FORMAT}: "
                 "use the version that trained the run, or a newer one"
             )
         return content
@@ -192,7 +191,7 @@ class Run:
         if data.files:
             columns = ("file", "bytes", "split")
             rows = (dict(zip(columns, file)) for file in data.files)
-            write_csv(self.files_file, rows, columns, FILE_NAMES["errors"])
+            write_csv(self.files_file, rows, columns, FILE_NAME_ERRORS)
         write_json(self.config_file, content)
 
     def read_files(self) -> Files | None:
@@ -200,7 +199,9 @@ class Run:
         if not self.files_file.exists():
             return None
         try:
-            with open(self.files_file, newline="", **FILE_NAMES) as file:
+            with open(
+                self.files_file, newline="", encoding="utf-8", errors=FILE_NAME_ERRORS
+            ) as file:
                 return tuple(
                     (name, int(size), split) for name, size, split in list(csv.reader(file))[1:]
                 )
@@ -292,7 +293,8 @@ class Run:
             return lock.acquire()
         except filelock.Timeout:
             raise InputError(
-                f"{self.directory} is in use by another process: wait for it, or choose another folder"
+                f"{self.directory} is in use by another process: wait for it, or choose another "
+                "folder"
             ) from None
         except OSError as error:
             raise _unwritable(self.directory, error.strerror) from None

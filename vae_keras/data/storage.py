@@ -47,8 +47,8 @@ def stored_images(
             size = "×".join(map(str, shape[1:]))
             raise InputError(
                 f"{shape[0]:,} images of {size} take {math.prod(shape) / 2**30:.1f} GiB, more than "
-                f"the {MEMORY_BUDGET / 2**30:.0f} GiB allowed in memory: name a folder for them with "
-                "⟨cache⟩, or choose a smaller ⟨image_size⟩"
+                f"the {MEMORY_BUDGET / 2**30:.0f} GiB allowed in memory: name a folder for them "
+                "with ⟨cache⟩, or choose a smaller ⟨image_size⟩"
             )
         images = np.empty(shape, np.uint8)
         return images, fill(images)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import keras
 from keras import ops
 
 from vae_keras.config import RECONSTRUCTIONS
@@ -19,6 +20,7 @@ def mean_squared_error(images: Tensor, reconstructions: Tensor) -> Tensor:
     Returns:
         Float tensor of shape `(batch,)`.
     """
+    images, reconstructions = _precise(images, reconstructions)
     return ops.mean(ops.square(images - reconstructions), axis=(1, 2, 3))
 
 
@@ -35,6 +37,7 @@ def binary_crossentropy(images: Tensor, reconstructions: Tensor) -> Tensor:
     Returns:
         Float tensor of shape `(batch,)`.
     """
+    images, reconstructions = _precise(images, reconstructions)
     return ops.mean(ops.binary_crossentropy(images, reconstructions), axis=(1, 2, 3))
 
 
@@ -51,7 +54,15 @@ def kl_divergence(mean: Tensor, log_var: Tensor) -> Tensor:
     Reference:
         Kingma & Welling 2014, https://arxiv.org/abs/1312.6114, appendix B.
     """
+    mean, log_var = _precise(mean, log_var)
     return 0.5 * ops.sum(ops.square(mean) + ops.exp(log_var) - 1.0 - log_var, axis=-1)
 
 
 RECONSTRUCTION_LOSSES = {name: globals()[function] for name, function in RECONSTRUCTIONS.items()}
+
+
+def _precise(*tensors: Tensor) -> list[Tensor]:
+    """Tensors as float64 if one of them is, otherwise as float32: 16 bits are too few for sums."""
+    tensors = [ops.convert_to_tensor(tensor) for tensor in tensors]
+    is_double = any(keras.backend.standardize_dtype(each.dtype) == "float64" for each in tensors)
+    return [ops.cast(tensor, "float64" if is_double else "float32") for tensor in tensors]

@@ -5,6 +5,15 @@ from typing import Any, ClassVar, NamedTuple
 import keras
 from keras import ops
 
+from vae_keras.backend.contract import KerasContract
+from vae_keras.backend.inputs import (
+    as_unit_range,
+    check_networks,
+    in_batches,
+    name_outputs,
+    target_images,
+)
+from vae_keras.backend.loss_weight import LossWeight
 from vae_keras.layers import Sampling
 from vae_keras.losses import RECONSTRUCTION_LOSSES, kl_divergence
 from vae_keras.support.errors import check_name
@@ -17,14 +26,14 @@ Tensor = Any
 
 
 class LossTerm(NamedTuple):
-    """One term of the loss: its value for each image, `(batch,)`, and its weight in the sum."""
+    """A term of the loss: its value for each image, `(batch,)`, and its weight in the sum."""
 
     value: Tensor
-    weight: float = 1.0
+    weight: Tensor = 1.0
 
 
 @keras.saving.register_keras_serializable(package="vae_keras")
-class Autoencoder(keras.Model):
+class Autoencoder(KerasContract, keras.Model):
     """Compresses images to a point z and reconstructs them: the plain autoencoder.
 
     Args:
@@ -34,7 +43,7 @@ class Autoencoder(keras.Model):
         reconstruction_weight: Weight of that error, which is a mean over pixels.
 
     Call arguments:
-        images: Float tensor of shape `(batch, height, width, channels)` in [0, 1].
+        images: Tensor of shape `(batch, height, width, channels)`: uint8, or floats in [0, 1].
 
     Returns:
         Dictionary with `reconstruction`, of the shape of the images, `z` and the outputs of the
@@ -44,9 +53,10 @@ class Autoencoder(keras.Model):
         Foster, Generative Deep Learning, chapter 3.
     """
 
+    encoder_outputs: ClassVar[tuple[str, ...]] = ("z",)  # the first is the latent point
     term_names: ClassVar[tuple[str, ...]] = ("reconstruction_loss",)
-    point_name: ClassVar[str] = "z"  # the output of the encoder that is an image's latent point
     has_prior: ClassVar[bool] = False
+    reconstruction_weight = LossWeight(positive=True)
 
     def __init__(
         self,
@@ -57,58 +67,60 @@ class Autoencoder(keras.Model):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.latent_dim, self.image_shape = check_networks(encoder, decoder, self.encoder_outputs)
         self.encoder = encoder
         self.decoder = decoder
         check_name("reconstruction", reconstruction, RECONSTRUCTION_LOSSES)
         self.reconstruction = reconstruction
         self.reconstruction_weight = reconstruction_weight
-        self.latent_dim = decoder.input_shape[-1]
-        self.image_shape = decoder.output_shape[1:]
         for name in ("loss", *self.term_names):
             setattr(self, f"{name}_tracker", keras.metrics.Mean(name=name))
         self.built = True  # encoder and decoder already have their weights
 
-    def encode(self, images: Tensor) -> dict[str, Tensor]:
+    def encode(self, images: Tensor, batch_size: int = 500) -> dict[str, Tensor]:
         """The outputs of the encoder: `{"z"}`, or `{"mean", "log_var"}` for a VAE.
 
-        Each has shape `(batch, latent_dim)`.
+        Args:
+            images: uint8, or floats in [0, 1], `(count, height, width, channels)`.
+            batch_size: Images that are computed at once.
+
+        Returns:
+            Dictionary of float tensors `(count, latent_dim)`. Nothing in them is random.
         """
-        return self.encoder(images, training=False)
+        return in_batches(self._encode, images, batch_size)
 
-    def points(self, images: Tensor) -> Tensor:
-        """The latent point of each image, `(batch, latent_dim)`: z, or the mean for a VAE."""
-        return self.encode(images)[self.point_name]
+    def points(self, images: Tensor, batch_size: int = 500) -> Tensor:
+        """The latent point of each image, `(count, latent_dim)`: z, or the mean for a VAE."""
+        return self.encode(images, batch_size)[self.encoder_outputs[0]]
 
-    def decode(self, z: Tensor) -> Tensor:
-        """The image at each latent point, `(batch, height, width, channels)` in [0, 1]."""
-        return self.decoder(z, training=False)
+    def decode(self, z: Tensor, batch_size: int = 500) -> Tensor:
+        """The image at each latent point, `(count, height, width, channels)` in [0, 1]."""
+        return in_batches(self.decoder, ops.convert_to_tensor(z), batch_size)
 
-    def reconstruct(self, images: Tensor) -> Tensor:
+    def reconstruct(self, images: Tensor, batch_size: int = 500) -> Tensor:
         """Images encoded to their latent point and decoded again, without noise."""
-        return self.decode(self.points(images))
+        return self.decode(self.points(images, batch_size), batch_size)
 
     def latent(self, encoded: dict[str, Tensor]) -> Tensor:
         """The z that training decodes, from the outputs of the encoder."""
         return encoded["z"]
 
     def call(self, images: Tensor, training: bool = False) -> dict[str, Tensor]:
-        encoded = self.encoder(images, training=training)
+        encoded = self._encode(images, training=training)
         z = self.latent(encoded)
-        return {"reconstruction": self.decoder(z, training=training), "z": z, **encoded}
+        return {**encoded, "z": z, "reconstruction": self.decoder(z, training=training)}
+
+    def _encode(self, images: Tensor, training: bool = False) -> dict[str, Tensor]:
+        outputs = self.encoder(as_unit_range(images), training=training)
+        return name_outputs(outputs, self.encoder_outputs)
 
     def reconstruction_loss(self, images: Tensor, reconstructions: Tensor) -> Tensor:
         """The weighted reconstruction error of each image, `(batch,)`."""
-        images = ops.convert_to_tensor(images)
         error = RECONSTRUCTION_LOSSES[self.reconstruction](images, reconstructions)
-        return self.reconstruction_weight * error
+        return Autoencoder.reconstruction_weight.tensor(self, error.dtype) * error
 
     def loss_terms(self, images: Tensor, outputs: dict[str, Tensor]) -> dict[str, LossTerm]:
-        """The terms of the loss by name, those in `term_names`.
-
-        Args:
-            images: What the reconstructions should be, `(batch, height, width, channels)`.
-            outputs: What `call` returned.
-        """
+        """The terms of the loss by name, from target images and what `call` returned."""
         error = self.reconstruction_loss(images, outputs["reconstruction"])
         return {"reconstruction_loss": LossTerm(error)}
 
@@ -120,54 +132,46 @@ class Autoencoder(keras.Model):
         sample_weight: Tensor = None,
         training: bool = True,
     ) -> Tensor:
-        """The weighted sum of all terms, averaged over images. Updates the metrics."""
-        terms = self.loss_terms(x, y_pred)
-        loss = sum(term.weight * term.value for term in terms.values())
-        self.loss_tracker.update_state(loss)
-        for name, term in terms.items():
-            getattr(self, f"{name}_tracker").update_state(term.value)
-        return ops.mean(loss)
+        """The weighted sum of all terms, averaged over images. Updates the metrics.
 
-    @property
-    def metrics(self) -> list[keras.metrics.Metric]:
-        return [getattr(self, f"{name}_tracker") for name in ("loss", *self.term_names)]
+        The target is `y`, or the images `x` themselves; `sample_weight` is `(batch,)`.
+        """
+        terms = self.loss_terms(target_images(x, y, self.image_shape), y_pred)
+        penalty = sum(self.losses)  # regularizers, and what layers add
+        loss = sum(term.weight * term.value for term in terms.values())
+        self.loss_tracker.update_state(loss + penalty, sample_weight)
+        for name, term in terms.items():
+            getattr(self, f"{name}_tracker").update_state(term.value, sample_weight)
+        if sample_weight is not None:
+            loss = loss * ops.cast(ops.reshape(sample_weight, (-1,)), loss.dtype)
+        return ops.mean(loss) + penalty
 
     if keras.backend.backend() == "tensorflow":
         # Under JAX and torch, Keras's own steps call the same `compute_loss`.
 
         def train_step(self, data: Any) -> dict[str, Tensor]:
             """One step of gradient descent; returns the metrics since the epoch began."""
-            images, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+            x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
             with tf.GradientTape() as tape:
-                outputs = self(images, training=True)
-                loss = self.compute_loss(x=images, y_pred=outputs)
+                outputs = self(x, training=True)
+                loss = self.compute_loss(x, y, outputs, sample_weight)
+                loss = self.optimizer.scale_loss(loss)
             gradients = tape.gradient(loss, self.trainable_weights)
             self.optimizer.apply_gradients(zip(gradients, self.trainable_weights))
-            return self.get_metrics_result()
+            return self.compute_metrics(x, y, outputs, sample_weight)
 
         def test_step(self, data: Any) -> dict[str, Tensor]:
             """The loss as in training, with a random z, but without dropout."""
-            images, _, _ = keras.utils.unpack_x_y_sample_weight(data)
-            outputs = self(images, training=False)
-            self.compute_loss(x=images, y_pred=outputs, training=False)
-            return self.get_metrics_result()
+            x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+            outputs = self(x, training=False)
+            self.compute_loss(x, y, outputs, sample_weight, training=False)
+            return self.compute_metrics(x, y, outputs, sample_weight)
 
     def reset_noise(self, *labels: str | int) -> None:
-        """Restart every source of noise (sampling, dropout) from the given labels.
-
-        The noise of an epoch then depends on the labels, such as a seed and the number of the
-        epoch, and not on earlier draws.
-        """
+        """Restart sampling and dropout, so that their noise depends on the labels alone."""
         for layer in [*self.layers, *self.encoder.layers, *self.decoder.layers]:
             if hasattr(layer, "seed_generator"):
                 layer.seed_generator.state.assign([derive_seed(*labels, layer.name), 0])
-
-    def summary(self, **kwargs: Any) -> None:
-        """Print the layers of both networks and the total number of parameters."""
-        self.encoder.summary(**kwargs)
-        self.decoder.summary(**kwargs)
-        print_fn = kwargs.get("print_fn") or print
-        print_fn(f"Total parameters of {self.name}: {self.count_params():,}")
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -177,14 +181,6 @@ class Autoencoder(keras.Model):
             "reconstruction": self.reconstruction,
             "reconstruction_weight": self.reconstruction_weight,
         }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Autoencoder":
-        networks = {
-            name: keras.saving.deserialize_keras_object(config[name], custom_objects)
-            for name in ("encoder", "decoder")
-        }
-        return cls(**{**config, **networks})
 
 
 @keras.saving.register_keras_serializable(package="vae_keras")
@@ -199,20 +195,18 @@ class VAE(Autoencoder):
         kl_weight: Weight of the KL divergence, which is in nats.
         seed: Integer that starts the noise, or None for a random start.
 
-    Call arguments:
-        images: Float tensor of shape `(batch, height, width, channels)` in [0, 1].
-
-    Returns:
-        Dictionary with `reconstruction` (from a random z), `z`, `mean` and `log_var`.
+    Call arguments and returns:
+        As for `Autoencoder`; `reconstruction` comes from a random z.
 
     Reference:
         Kingma & Welling 2014, https://arxiv.org/abs/1312.6114; Foster, Generative Deep Learning,
         chapter 3.
     """
 
+    encoder_outputs = ("mean", "log_var")
     term_names = (*Autoencoder.term_names, "kl_loss")
-    point_name = "mean"
     has_prior = True
+    kl_weight = LossWeight()
 
     def __init__(
         self,
@@ -233,22 +227,24 @@ class VAE(Autoencoder):
         """A random z from the posterior of each image."""
         return self.sampling(encoded["mean"], encoded["log_var"])
 
-    def generate(self, count: int, seed: int | None = None) -> Tensor:
+    def generate(self, count: int, seed: int | None = None, batch_size: int = 500) -> Tensor:
         """New images from the prior N(0, I).
 
         Args:
             count: Number of images.
             seed: Integer; the same seed gives the same images. None for new ones.
+            batch_size: Images that are computed at once.
 
         Returns:
             Float tensor of shape `(count, height, width, channels)` in [0, 1].
         """
-        return self.decode(keras.random.normal((count, self.latent_dim), seed=seed))
+        return self.decode(keras.random.normal((count, self.latent_dim), seed=seed), batch_size)
 
     def loss_terms(self, images: Tensor, outputs: dict[str, Tensor]) -> dict[str, LossTerm]:
         kl_loss = kl_divergence(outputs["mean"], outputs["log_var"])
         terms = super().loss_terms(images, outputs)
-        return {**terms, "kl_loss": LossTerm(kl_loss, self.kl_weight)}
+        weight = VAE.kl_weight.tensor(self, kl_loss.dtype)
+        return {**terms, "kl_loss": LossTerm(kl_loss, weight)}
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "kl_weight": self.kl_weight, "seed": self.seed}

@@ -1,5 +1,6 @@
 """Batches that several devices share; a small last one leaves some of them without an image."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import keras
@@ -66,9 +67,10 @@ class SharedBatches(_Base):
             self.sampling = SharedSampling(sampling.seed, name=sampling.name)
 
     def call(self, images: tf.Tensor, training: bool = False) -> dict[str, tf.Tensor]:
-        encoded = apply_to_share(self.encoder, images, training)
+        encoded = apply_to_share(self._encode, images, training)
         z = self.latent(encoded)
-        return {"reconstruction": apply_to_share(self.decoder, z, training), "z": z, **encoded}
+        reconstructions = apply_to_share(self.decoder, z, training)
+        return {**encoded, "z": z, "reconstruction": reconstructions}
 
     def compute_loss(
         self,
@@ -116,14 +118,14 @@ def share_of_batch(count: tf.Tensor) -> Share:
     return Share(start, count, tf.reduce_sum(counts))
 
 
-def apply_to_share(network: keras.Model, inputs: tf.Tensor, training: bool) -> Any:
+def apply_to_share(network: Callable, inputs: tf.Tensor, training: bool) -> Any:
     """A network applied to the images of this device, even if there are none.
 
     A blank input stands in for none: oneDNN, TensorFlow's library for convolutions on many CPUs,
     fails without any, and batch normalization would have no number for its statistics.
 
     Args:
-        network: `keras.Model` with one input.
+        network: Function of inputs and `training`.
         inputs: Float tensor whose first axis is the batch.
         training: Whether dropout and batch normalization act as in training.
 

@@ -80,7 +80,7 @@ def load_runs(runs, data):
         run.check_data(data.head(run.read_config().max_train_images))
         model = load_model(run.model_file)
         encoded = encode_images(model, data.test_images)
-        points = encoded[model.point_name]
+        points = encoded[model.encoder_outputs[0]]
         importance = kl_per_dimension(**encoded) if model.has_prior else points.var(axis=0)
         decoder = describe_network(model.decoder)
         found.append(
@@ -153,7 +153,7 @@ def describe_run(trained, limits):
     has_atlas = trained.decoder is None
     encoder = describe_network(
         model.encoder,
-        model.point_name,
+        model.encoder_outputs[0],
         plane.directions if has_atlas else None,
     )
     return {

@@ -39,7 +39,7 @@ def latent_points(model, images):
     Returns:
         float32 array `(count, latent_dim)`.
     """
-    return encode_images(model, images)[model.point_name]
+    return encode_images(model, images)[model.encoder_outputs[0]]
 
 
 def decode_points(model, z):

@@ -26,9 +26,10 @@ def build_model(
         InputError: If the strides cannot reconstruct images of this shape.
     """
     model_class = getattr(models, MODELS[config.model])
-    outputs = ("mean", "log_var") if model_class.has_prior else ("z",)
     encoder = build_encoder(
-        image_shape, outputs=outputs, **config.arguments_of(build_encoder, "encoder_")
+        image_shape,
+        outputs=model_class.encoder_outputs,
+        **config.arguments_of(build_encoder, "encoder_"),
     )
     decoder = build_decoder(
         image_shape,

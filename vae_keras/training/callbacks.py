@@ -91,7 +91,7 @@ class Recorder(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         seconds = round(time.perf_counter() - self.begin, 3)
-        names = [metric.name for metric in self.model.metrics]
+        names = ("loss", *self.model.term_names)
         columns = (*names, *(f"val_{name}" for name in names))
         self.rows.append(
             {

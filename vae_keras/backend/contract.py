@@ -1,0 +1,108 @@
+"""Methods of `keras.Model` that an autoencoder must narrow, or that it refuses."""
+
+import os
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import keras
+
+from vae_keras.backend.inputs import check_first_batch, target_images
+from vae_keras.support.errors import InputError
+
+if TYPE_CHECKING:
+    from keras import Model as _Base
+else:
+    _Base = object  # it is mixed into a model class, whose methods it calls
+
+
+class KerasContract(_Base):
+    """What `keras.Model` accepts is honored, or refused in one line."""
+
+    def compile(
+        self, optimizer: Any = "rmsprop", loss: Any = None, loss_weights: Any = None, **options: Any
+    ) -> None:
+        """Configure training; the options are those of `keras.Model.compile`.
+
+        Metrics are computed on the reconstructions.
+
+        Raises:
+            InputError: If a loss is given: it belongs to the model.
+        """
+        if loss is not None or loss_weights is not None:
+            raise InputError(
+                "compile takes no loss here: it is the model's own. Choose it with "
+                'reconstruction="mse" or "bce" and reconstruction_weight when you make the model'
+            )
+        super().compile(optimizer=optimizer, **options)
+
+    def fit(self, x: Any = None, *arguments: Any, **options: Any) -> Any:
+        """Train; the arguments are those of `keras.Model.fit`.
+
+        Images are uint8, or floats in [0, 1]. Without `y` they are their own target.
+
+        Raises:
+            InputError: If the first batch holds floats outside [0, 1].
+        """
+        return super().fit(check_first_batch(x), *arguments, **options)
+
+    def evaluate(self, x: Any = None, *arguments: Any, **options: Any) -> Any:
+        """The loss and its terms on images, with a random z; arguments as in Keras.
+
+        Raises:
+            InputError: If the first batch holds floats outside [0, 1].
+        """
+        return super().evaluate(check_first_batch(x), *arguments, **options)
+
+    def compute_metrics(
+        self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
+    ) -> dict[str, Any]:
+        """The loss and its terms, and the compiled metrics of the reconstructions."""
+        reconstructions = y_pred["reconstruction"]
+        target = target_images(x, y, self.image_shape)
+        return super().compute_metrics(x, target, reconstructions, sample_weight)
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        own = [getattr(self, f"{name}_tracker") for name in ("loss", *self.term_names)]
+        names = [metric.name for metric in own]
+        return own + [metric for metric in super().metrics if metric.name not in names]
+
+    def save(self, filepath: Any, *arguments: Any, **options: Any) -> None:
+        """Save as a `.keras` file; the arguments are those of `keras.Model.save`."""
+        if os.fspath(filepath).endswith((".h5", ".hdf5")):
+            raise InputError(
+                f"{filepath}: HDF5 holds functional models only, and no configuration of others: "
+                "save as .keras, or the weights with save_weights"
+            )
+        super().save(filepath, *arguments, **options)
+
+    def export(
+        self, filepath: Any, format: str = "tf_saved_model", verbose: Any = None, **options: Any
+    ) -> None:
+        """Export as a SavedModel with the signatures of `export_saved_model`, or another format."""
+        if format != "tf_saved_model":
+            super().export(filepath, format=format, verbose=verbose, **options)
+            return
+        if options:
+            raise InputError(f"export to a SavedModel takes no {next(iter(options))}")
+        from vae_keras.export.saved_model import export_saved_model
+
+        export_saved_model(self, filepath)
+
+    def quantize(self, *arguments: Any, **options: Any) -> NoReturn:
+        """Refused: Keras quantizes dense layers alone, and these networks are convolutional."""
+        raise InputError("these models cannot be quantized: Keras has no integer convolutions")
+
+    def summary(self, **kwargs: Any) -> None:
+        """Print the layers of both networks and the total number of parameters."""
+        self.encoder.summary(**kwargs)
+        self.decoder.summary(**kwargs)
+        print_fn = kwargs.get("print_fn") or print
+        print_fn(f"Total parameters of {self.name}: {self.count_params():,}")
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        networks = {
+            name: keras.saving.deserialize_keras_object(config[name], custom_objects)
+            for name in ("encoder", "decoder")
+        }
+        return cls(**{**config, **networks})

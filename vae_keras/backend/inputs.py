@@ -1,0 +1,153 @@
+"""What models accept: images of two kinds, large arrays, and encoders from elsewhere."""
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from vae_keras.support.errors import InputError
+
+Tensor = Any
+ROUNDING = 1e-4
+HALF = ("float16", "bfloat16")
+
+
+def as_unit_range(images: Tensor) -> Tensor:
+    """Images as floats in [0, 1]: uint8 is divided by 255, floats must lie there already.
+
+    Raises:
+        InputError: If float images that are at hand (not in a compiled function) lie outside.
+    """
+    if not hasattr(images, "dtype"):
+        images = np.asarray(images)
+    if keras.backend.standardize_dtype(images.dtype) == "uint8":
+        return ops.cast(images, "float32") / 255.0
+    if isinstance(images, np.ndarray) or hasattr(images, "numpy"):
+        check_range(images)
+    return ops.convert_to_tensor(images)
+
+
+def check_range(images: Any) -> None:
+    """Raise `InputError` unless float images lie in [0, 1]."""
+    values = ops.convert_to_numpy(images)
+    if not values.size or values.dtype == np.uint8:
+        return
+    if not (values.min() >= -ROUNDING and values.max() <= 1 + ROUNDING):  # also of NaN
+        raise InputError(
+            f"float images must lie in [0, 1], received values from {values.min():.4g} to "
+            f"{values.max():.4g}: divide them, or pass uint8 images, which are divided by 255"
+        )
+
+
+def check_first_batch(data: Any) -> Any:
+    """Check the range of the first images that `fit` will see; return the data to use.
+
+    Args:
+        data: An array, a `tf.data.Dataset`, a `keras.utils.PyDataset` or an iterator of batches.
+    """
+    if hasattr(data, "shape"):
+        check_range(data[:32])
+    elif hasattr(data, "take"):
+        for batch in data.take(1):
+            check_range(_images_of(batch))
+    elif isinstance(data, keras.utils.PyDataset):
+        check_range(_images_of(data[0]))
+    elif isinstance(data, Iterator):
+        first = next(data)
+        check_range(_images_of(first))
+        return itertools.chain([first], data)
+    return data
+
+
+def target_images(x: Tensor, y: Tensor | None, image_shape: tuple[int, ...]) -> Tensor:
+    """What the reconstructions of the images `x` should be: `y`, or without it the images."""
+    target = x if y is None else y
+    if tuple(target.shape[1:]) != image_shape:
+        raise InputError(
+            f"the target must be images of {image_shape}, received {tuple(target.shape)}: leave y "
+            "out to reconstruct the images themselves"
+        )
+    return as_unit_range(target)
+
+
+def in_batches(function: Callable, inputs: Tensor, batch_size: int) -> Any:
+    """`function(inputs)`, computed for so many inputs at a time and joined again.
+
+    In a compiled function all inputs are computed at once.
+    """
+    count = inputs.shape[0]
+    if count is None or count <= batch_size:
+        return function(inputs)
+    parts = [function(inputs[start : start + batch_size]) for start in range(0, count, batch_size)]
+    return keras.tree.map_structure(lambda *each: ops.concatenate(each), *parts)
+
+
+def check_networks(
+    encoder: keras.Model, decoder: keras.Model, names: Sequence[str]
+) -> tuple[int, tuple[int, ...]]:
+    """Whether two networks make a model.
+
+    Args:
+        encoder: From images to the outputs `names`: a dictionary, a list or a tuple of them, or
+            the only one.
+        decoder: From z to images.
+        names: The outputs that the model needs.
+
+    Returns:
+        Tuple of the size of the latent space and the shape of an image.
+
+    Raises:
+        InputError: If they do not fit each other.
+    """
+    try:
+        outputs, latent_dim = encoder.output, decoder.input_shape[-1]
+        image_shape = tuple(decoder.output_shape[1:])
+        encoded_shape = tuple(encoder.input_shape[1:])
+    except (AttributeError, ValueError):
+        raise InputError(
+            "encoder and decoder must be functional or sequential models whose shapes are known"
+        ) from None
+    for name, output in name_outputs(outputs, names).items():
+        if name in names and tuple(output.shape[1:]) != (latent_dim,):
+            raise InputError(
+                f"output {name!r} of the encoder has shape {tuple(output.shape)}, the decoder "
+                f"takes (batch, {latent_dim})"
+            )
+    if encoded_shape != image_shape:
+        raise InputError(
+            f"the encoder takes images of {encoded_shape}, the decoder makes {image_shape}"
+        )
+    if any(weight.dtype in HALF for weight in (*encoder.weights, *decoder.weights)):
+        raise InputError(
+            "weights of 16 bits are too coarse for training: use the dtype policy mixed_bfloat16 or "
+            "mixed_float16, which keep float32 weights"
+        )
+    return latent_dim, image_shape
+
+
+def name_outputs(outputs: Any, names: Sequence[str]) -> dict[str, Tensor]:
+    """The outputs of an encoder by name; further elements of a list, such as a z, are left out.
+
+    Raises:
+        InputError: If there are too few, or a dictionary lacks a name.
+    """
+    if isinstance(outputs, dict):
+        missing = [name for name in names if name not in outputs]
+        named = outputs
+    else:
+        listed = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
+        missing = list(names[len(listed) :])
+        named = dict(zip(names, listed))
+    if missing:
+        raise InputError(
+            f"the encoder must return {', '.join(names)}, as a dictionary or in this order; "
+            f"{missing[0]} is missing"
+        )
+    return named
+
+
+def _images_of(batch: Any) -> Any:
+    return keras.utils.unpack_x_y_sample_weight(batch)[0]

@@ -1,0 +1,61 @@
+"""Weights of the loss that can change while training goes on."""
+
+import math
+import numbers
+from typing import TYPE_CHECKING, Any
+
+import keras
+
+from vae_keras.support.errors import InputError
+
+if TYPE_CHECKING:
+    from vae_keras.model import Autoencoder
+
+
+class LossWeight:
+    """An attribute of a model: a number outside, a variable in the compiled training step.
+
+    The variable is no weight of the model: it is saved with the configuration.
+
+    Args:
+        positive: Whether zero is refused.
+    """
+
+    def __init__(self, positive: bool = False) -> None:
+        self.positive = positive
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, model: "Autoencoder | None", owner: type | None = None) -> Any:
+        if model is None:
+            return self
+        try:
+            return model.__dict__["_loss_weights"][self.name][0]
+        except KeyError:
+            raise AttributeError(self.name) from None
+
+    def __set__(self, model: "Autoencoder", value: float) -> None:
+        value = self._check(value)
+        weights = model.__dict__.setdefault("_loss_weights", {})
+        if self.name not in weights:
+            variable = keras.Variable(value, trainable=False, dtype="float32", name=self.name)
+        else:
+            variable = weights[self.name][1]
+            variable.assign(value)
+        weights[self.name] = value, variable
+        if keras.backend.backend() == "jax":  # a compiled step holds the old value
+            for kind in ("train", "test"):
+                if getattr(model, f"{kind}_function", None) is not None:
+                    getattr(model, f"make_{kind}_function")(force=True)
+
+    def tensor(self, model: "Autoencoder", dtype: str) -> Any:
+        """The weight for use in the loss."""
+        return keras.ops.cast(model.__dict__["_loss_weights"][self.name][1].value, dtype)
+
+    def _check(self, value: Any) -> float:
+        is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+        limit = "positive" if self.positive else "at least 0"
+        if not is_number or not math.isfinite(value) or value < 0 or (self.positive and not value):
+            raise InputError(f"⟨{self.name}⟩ must be a number, {limit}, received {value!r}")
+        return float(value)

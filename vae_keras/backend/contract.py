@@ -34,6 +34,11 @@ class KerasContract(_Base):
             )
         super().compile(optimizer=optimizer, **options)
 
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compile a loaded model as it was; Keras does not where a class has its own `compile`."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.optimizer.build(self.trainable_variables)
+
     def fit(self, x: Any = None, *arguments: Any, **options: Any) -> Any:
         """Train; the arguments are those of `keras.Model.fit`.
 

@@ -34,7 +34,10 @@ def import_tensorflow() -> None:
     with tempfile.TemporaryFile() as remarks:
         os.dup2(remarks.fileno(), 2)
         try:
-            import tensorflow  # noqa: F401
+            import tensorflow
+
+            if os.environ["TF_CPP_MIN_LOG_LEVEL"] == "3":  # its Python part does not look at it
+                tensorflow.get_logger().setLevel("ERROR")
         except BaseException:
             remarks.seek(0)
             os.write(terminal, remarks.read())

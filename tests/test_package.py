@@ -1,0 +1,66 @@
+"""The package as it is installed: what the wheel holds, and one version everywhere."""
+
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import vae_keras
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "vae_keras"
+METADATA = f"vae_keras-{vae_keras.__version__}.dist-info"
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """The wheel, built offline, from a copy: in place, files of an earlier build would get in."""
+    pytest.importorskip("setuptools", minversion="77")
+    source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
+    for name in ("pyproject.toml", "setup.cfg", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    for name in ("vae_keras", "tests", "notebooks"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (source / "saved_models").mkdir()
+    (source / "saved_models" / "__init__.py").touch()
+    build = ("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", target, source)
+    subprocess.run([sys.executable, "-m", "pip", "-q", *build], check=True)
+    (path,) = target.iterdir()
+    with zipfile.ZipFile(path) as archive:
+        yield archive
+
+
+def test_the_wheel_holds_every_file_of_the_package_and_no_other(wheel):
+    expected = {
+        path.relative_to(ROOT).as_posix()
+        for path in PACKAGE.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert {name for name in wheel.namelist() if not name.startswith(METADATA)} == expected
+    assert {"vae_keras/py.typed", "vae_keras/explorer/web/explorer.js"} < expected
+
+
+def test_the_wheel_installs_the_command_and_carries_the_license(wheel):
+    assert (
+        "vae-keras = vae_keras.__main__:main" in wheel.read(f"{METADATA}/entry_points.txt").decode()
+    )
+    assert any(name.endswith("/LICENSE") for name in wheel.namelist())
+    assert "Requires-Python: <3.14,>=3.11" in wheel.read(f"{METADATA}/METADATA").decode()
+
+
+def test_changelog_and_citation_are_of_this_version():
+    version = re.escape(vae_keras.__version__)
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.search(r"^## (\S+)", changelog, re.MULTILINE)[1] == vae_keras.__version__
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert re.search(rf"^version: {version}$", citation, re.MULTILINE)
+
+
+def test_the_public_names_can_be_imported():
+    names = vae_keras.__all__
+    assert len(names) > 10
+    assert [name for name in names if not hasattr(vae_keras, name)] == []

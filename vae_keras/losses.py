@@ -63,6 +63,6 @@ RECONSTRUCTION_LOSSES = {name: globals()[function] for name, function in RECONST
 
 def _precise(*tensors: Tensor) -> list[Tensor]:
     """Tensors as float64 if one of them is, otherwise as float32: 16 bits are too few for sums."""
-    tensors = [ops.convert_to_tensor(tensor) for tensor in tensors]
-    is_double = any(keras.backend.standardize_dtype(each.dtype) == "float64" for each in tensors)
-    return [ops.cast(tensor, "float64" if is_double else "float32") for tensor in tensors]
+    given = [ops.convert_to_tensor(tensor) for tensor in tensors]
+    is_double = any(keras.backend.standardize_dtype(each.dtype) == "float64" for each in given)
+    return [ops.cast(tensor, "float64" if is_double else "float32") for tensor in given]

@@ -24,6 +24,18 @@ def test_a_model_is_loaded_from_its_file_or_its_folder(saved, images):
         )
 
 
+def test_a_loaded_model_trains_on_with_its_optimizer(saved, images, tmp_path):
+    model, _ = saved
+    model.fit(images, batch_size=10, epochs=1, verbose=0)
+    model.save(tmp_path / "trained.keras")
+    loaded = load_model(tmp_path / "trained.keras")
+    assert loaded.optimizer.iterations == 7
+    for ours, theirs in zip(loaded.optimizer.variables, model.optimizer.variables, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    loaded.fit(images, batch_size=10, epochs=1, verbose=0)
+    assert loaded.optimizer.iterations == 14
+
+
 def foreign_model(path):
     keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(path)
 

@@ -116,8 +116,10 @@ def test_generate_repeats_from_a_seed_and_varies_without(vae):
 
 
 def test_autoencoder_encodes_to_a_point(autoencoder, images):
-    z = autoencoder.encode(images)
-    assert z.shape == (70, 2)
+    encoded = autoencoder.encode(images)
+    z = autoencoder.points(images)
+    assert set(encoded) == {"z"} and z.shape == (70, 2)
+    np.testing.assert_array_equal(z, encoded["z"])
     np.testing.assert_array_equal(autoencoder.reconstruct(images), autoencoder.decode(z))
 
 

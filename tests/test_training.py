@@ -54,6 +54,7 @@ def test_a_run_holds_what_the_readme_says(finished, tiny_data):
         "training.png", "training.gif",
     }  # fmt: skip
     config = json.loads(finished.config_file.read_text())
+    assert config["format"] == 1
     assert config["data"] == {
         "name": "tiny",
         "train_images": 70,
@@ -167,7 +168,7 @@ def test_a_folder_that_holds_something_else_is_left_alone(tiny_config, tiny_data
 
 
 def test_a_finished_run_is_replaced_only_when_asked(finished, tiny_config, tiny_data):
-    with pytest.raises(InputError, match="already holds a run.*--resume.*--overwrite"):
+    with pytest.raises(InputError, match="already holds a run.*resume.*overwrite"):
         train(tiny_config, finished.directory, tiny_data)
     run = train(tiny_config.replace(epochs=1), finished.directory, tiny_data, overwrite=True)
     assert len(run.read_history()) == 1
@@ -200,7 +201,9 @@ def test_a_run_goes_on_only_with_its_own_images(finished, tiny_data):
         ("{", "config.json is damaged"),
         ("[]", "config.json is damaged"),
         ('{"settings": {}}', "config.json is damaged"),
-        ('{"settings": {"epochs": 2}, "data": {}}', "setting 'activation' is missing"),
+        ('{"format": 2, "settings": {}, "data": {}}', "has format 2, .* reads 1: use .* newer"),
+        ('{"format": "x", "settings": {}, "data": {}}', "has format 'x'"),
+        ('{"settings": {"epoch": 2}, "data": {}}', "unknown setting 'epoch'.*'epochs'"),
     ],
 )
 def test_a_damaged_config_is_refused(tmp_path, tiny_config, tiny_data, content, message):
@@ -215,7 +218,7 @@ def test_a_run_without_a_whole_checkpoint_keeps_its_results(finished, tiny_data)
         checkpoint.unlink()
     before = finished.history_file.read_bytes(), finished.metrics_file.read_bytes()
     longer = finished.read_config().replace(epochs=3)
-    with pytest.raises(InputError, match="holds no whole checkpoint.*--overwrite"):
+    with pytest.raises(InputError, match="holds no whole checkpoint.*overwrite"):
         train(longer, finished.directory, tiny_data, resume=True)
     assert (finished.history_file.read_bytes(), finished.metrics_file.read_bytes()) == before
 
@@ -292,7 +295,7 @@ def test_the_bar_counts_every_step(tiny_config, tiny_data, tmp_path, monkeypatch
 def test_a_loss_that_is_not_finite_stops_the_run(tiny_config, tiny_data, tmp_path):
     config = tiny_config.replace(epochs=4, lr_decay=1e6)  # the second epoch diverges
     with pytest.raises(
-        DivergedError, match=r"kl_loss is (nan|inf).* in epoch 2, steps 1 to 9: .*--learning-rate"
+        DivergedError, match=r"kl_loss is (nan|inf).* in epoch 2, steps 1 to 9: .*learning_rate"
     ):
         train(config, tmp_path / "run", tiny_data)
     run = Run(tmp_path / "run")

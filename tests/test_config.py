@@ -44,6 +44,13 @@ def test_settings_survive_json(preset):
     assert FitConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
 
 
+def test_absent_settings_have_their_default():
+    config = FitConfig.from_dict({"epochs": 3, "model": "autoencoder"})
+    assert config == FitConfig(epochs=3, model="autoencoder")
+    assert (config.seed, config.kl_weight) == (0, None)
+    assert FitConfig.from_dict({}) == FitConfig()
+
+
 BAD_SETTINGS = [
     ({"activation": "geluu"}, "unknown activation 'geluu': did you mean 'gelu'"),
     ({"encoder_activation": "reluu"}, "unknown encoder activation 'reluu': did you mean 'relu'"),

@@ -1,6 +1,5 @@
 """The command line, run for real."""
 
-import importlib.util
 import json
 import os
 import signal
@@ -49,15 +48,6 @@ def test_the_main_job_ends_with_a_table_and_where_things_are(finished):
     ):
         assert text in result.stdout
     assert any(run.tensorboard.rglob("events.*"))
-
-
-def test_the_package_itself_names_its_commands():
-    result = subprocess.run([sys.executable, "-m", "vae_keras"], capture_output=True, text=True)
-    assert result.returncode == 0 and result.stderr == ""
-    names = [line.split()[0] for line in result.stdout.splitlines()[2:]]
-    assert "fit" in names
-    for name in names:
-        assert importlib.util.find_spec(f"vae_keras.{name}")
 
 
 def test_a_finished_run_can_be_made_longer(finished):

@@ -11,7 +11,7 @@ from vae_keras.data.images import ImageData
 IMAGE_SHAPE = (8, 8, 1)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny_config():
     """Settings of a network that trains in milliseconds."""
     return make_config(
@@ -25,11 +25,12 @@ def tiny_config():
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny_data():
     """70 training and 21 test images, noise: no whole number of batches."""
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (91, *IMAGE_SHAPE), dtype=np.uint8)
+    images.flags.writeable = False  # all tests share them
     labels = random.integers(0, 3, 91)
     return ImageData("tiny", images[:70], images[70:], labels[:70], labels[70:], ("a", "b", "c"))
 
@@ -38,6 +39,15 @@ def tiny_data():
 def images():
     """Float images in [0, 1]."""
     return np.random.default_rng(1).random((70, *IMAGE_SHAPE), dtype=np.float32)
+
+
+@pytest.fixture
+def weights_only(monkeypatch):
+    """Training without its figures and its SavedModel, which take longer than the training."""
+    monkeypatch.setattr("vae_keras.training.loop.save_figures", lambda path, *_: path.mkdir())
+    monkeypatch.setattr(
+        "vae_keras.export.saved_model.export_saved_model", lambda model, path: path.mkdir()
+    )
 
 
 @pytest.fixture(scope="session")

@@ -44,6 +44,13 @@ def test_settings_survive_json(preset):
     assert FitConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
 
 
+def test_absent_settings_have_their_default():
+    config = FitConfig.from_dict({"epochs": 3, "model": "autoencoder"})
+    assert config == FitConfig(epochs=3, model="autoencoder")
+    assert (config.seed, config.kl_weight) == (0, None)
+    assert FitConfig.from_dict({}) == FitConfig()
+
+
 BAD_SETTINGS = [
     ({"activation": "geluu"}, "unknown activation 'geluu': did you mean 'gelu'"),
     ({"encoder_activation": "reluu"}, "unknown encoder activation 'reluu': did you mean 'relu'"),
@@ -51,18 +58,18 @@ BAD_SETTINGS = [
     ({"normalization": "bach"}, "unknown normalization 'bach': did you mean 'batch'"),
     ({"normalization_position": "behind"}, "unknown normalization position 'behind'"),
     ({"model": "vea"}, "unknown model 'vea': did you mean 'vae'"),
-    ({"reconstruction": "l1"}, "unknown reconstruction loss 'l1'"),
+    ({"reconstruction": "l1"}, "unknown reconstruction 'l1'"),
     ({"epochs": 0}, "epochs must be at least 1, received 0"),
     ({"epochs": 1.5}, "epochs must be a whole number, received 1.5"),
     ({"epochs": True}, "epochs must be a whole number, received True"),
     ({"batch_size": -1}, "batch_size must be at least 1"),
     ({"latent_dim": 0}, "latent_dim must be at least 1"),
     ({"max_train_images": 0}, "max_train_images must be at least 1"),
-    ({"learning_rate": 0}, "learning_rate must be positive"),
+    ({"learning_rate": 0}, "learning_rate must be above 0, received 0"),
     ({"learning_rate": float("nan")}, "learning_rate must be finite"),
-    ({"lr_decay": 0.0}, "lr_decay must be positive"),
+    ({"lr_decay": 0.0}, "lr_decay must be above 0"),
     ({"reconstruction_weight": float("inf")}, "reconstruction_weight must be finite"),
-    ({"kl_weight": -0.5}, "kl_weight must not be negative"),
+    ({"kl_weight": -0.5}, "kl_weight must be at least 0"),
     ({"dropout": 1}, "dropout must be at least 0 and below 1, received 1.0"),
     ({"dropout": -0.1}, "dropout must be at least 0 and below 1"),
     ({"seed": -1}, "seed must be at least 0"),

@@ -6,12 +6,13 @@ import urllib.request
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from vae_keras.data import tfds as tfds_sets
 from vae_keras.data.batches import ordered_batches, training_batches
 from vae_keras.data.images import ImageData
+from vae_keras.data.resize import crop_and_resize
 from vae_keras.data.sources import load_data, resolve_dataset
-from vae_keras.data.tfds import cut_and_scale
 from vae_keras.support.errors import InputError
 
 
@@ -67,8 +68,9 @@ def test_mnist_is_read_from_where_it_is_prepared():
     assert mnist.train_images.shape == (100, 28, 28, 1)
     assert len(mnist.train_labels) == 100
     assert mnist.test_images.shape == (10_000, 28, 28, 1)
-    assert resolve_dataset("auto") == ("mnist", None)
-    assert resolve_dataset("tfds:mnist") == ("tfds:mnist", None)
+    for name, expected in (("auto", "mnist"), ("tfds:mnist", "tfds:mnist")):
+        source, remark = resolve_dataset(name)
+        assert (source.name, remark) == (expected, None)
 
 
 @pytest.mark.skipif(not prepared("fashion_mnist"), reason="Fashion-MNIST is not prepared here")
@@ -83,7 +85,7 @@ def test_fashion_mnist_is_padded_as_in_the_second_edition():
 
 @pytest.mark.parametrize("size", [None, (32, 48)])
 def test_images_that_differ_in_size_are_cut_and_scaled(pets, size):
-    data = load_data("tfds:pets", pets, size)
+    data = load_data("tfds:pets", data_dir=pets, image_size=size)
     assert data.train_images.shape == (18, *(size or (64, 64)), 3)
     assert data.class_names == ("cat", "dog")
     # The last tenth is for testing; scaling an even picture changes no value.
@@ -98,16 +100,17 @@ def test_images_that_differ_in_size_are_cut_and_scaled(pets, size):
 @pytest.mark.parametrize("height, width", [(60, 100), (100, 60), (8, 20), (64, 64), (1, 7)])
 def test_cutting_keeps_the_middle_and_its_proportions(height, width):
     side = min(height, width)
-    image = np.zeros((height, width, 1), np.uint8)
+    image = np.zeros((height, width), np.uint8)
     top, left = (height - side) // 2, (width - side) // 2
     image[top : top + side, left : left + side] = 200
-    np.testing.assert_array_equal(cut_and_scale(image, (16, 16)), np.full((16, 16, 1), 200))
+    resized = np.asarray(crop_and_resize(Image.fromarray(image), (16, 16)))
+    np.testing.assert_array_equal(resized, np.full((16, 16), 200))
 
 
 def test_scaling_down_averages():
-    stripes = np.zeros((64, 64, 1), np.uint8)
+    stripes = np.zeros((64, 64), np.uint8)
     stripes[:, ::2] = 255
-    small = np.asarray(cut_and_scale(stripes, (8, 8))).astype(int)
+    small = np.asarray(crop_and_resize(Image.fromarray(stripes), (8, 8))).astype(int)
     assert np.abs(small - 127.5).max() < 8
 
 
@@ -119,8 +122,8 @@ def test_digits_and_prepared_sets_take_a_size_too():
 @pytest.mark.parametrize("network", ["no_network", "hanging_network"])
 def test_auto_falls_back_to_digits_and_says_why(request, network, tmp_path):
     request.getfixturevalue(network)
-    name, remark = resolve_dataset("auto", str(tmp_path))
-    assert name == "digits"
+    source, remark = resolve_dataset("auto", str(tmp_path))
+    assert source.name == "digits"
     assert "--dataset mnist" in remark and "\n" not in remark
     assert not list(tmp_path.iterdir())
 
@@ -129,8 +132,8 @@ def test_auto_falls_back_to_digits_and_says_why(request, network, tmp_path):
 def test_an_explicit_data_set_fails_soon_with_what_to_do(request, network, tmp_path):
     request.getfixturevalue(network)
     begin = time.monotonic()
-    with pytest.raises(InputError, match="'mnist' is not in .* cannot be downloaded .*--data-dir"):
-        load_data("mnist", str(tmp_path))
+    with pytest.raises(InputError, match="'mnist' is not in .* cannot be downloaded .*data_dir"):
+        load_data("mnist", data_dir=str(tmp_path))
     assert time.monotonic() - begin < 10
     assert not list(tmp_path.iterdir())
 
@@ -139,8 +142,8 @@ def test_auto_downloads_where_a_download_can_start(monkeypatch, tmp_path):
     import contextlib
 
     monkeypatch.setattr(urllib.request, "urlopen", lambda *args, **kwargs: contextlib.nullcontext())
-    name, remark = resolve_dataset("auto", str(tmp_path))
-    assert name == "mnist" and str(tmp_path) in remark
+    source, remark = resolve_dataset("auto", str(tmp_path))
+    assert source.name == "mnist" and str(tmp_path) in remark
 
 
 @pytest.mark.parametrize(
@@ -160,7 +163,7 @@ def test_a_bad_name_is_refused(name, message, tmp_path):
 
 def test_resolving_does_not_import_tensorflow(tmp_path):
     script = "import sys; sys.argv[0], sys.orig_argv = '-m', ['vae_keras.fit']\n"
-    script += "from vae_keras.data.images import resolve_dataset\n"
+    script += "from vae_keras.data.sources import resolve_dataset\n"
     script += f"resolve_dataset('auto', {str(tmp_path)!r}); print('tensorflow' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert result.stdout == "False\n", result.stderr

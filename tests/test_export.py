@@ -76,7 +76,7 @@ def test_signatures_of_an_autoencoder(tiny_config, images, tmp_path):
     model = build_model(tiny_config.replace(model="autoencoder", kl_weight=None), IMAGE_SHAPE)
     outputs = call_signatures(model, images, tmp_path)
     assert list(outputs["names"]) == ["decode", "encode", "reconstruct", "serving_default"]
-    np.testing.assert_allclose(outputs["encode.z"], model.encode(images), atol=1e-5)
+    np.testing.assert_allclose(outputs["encode.z"], model.encode(images)["z"], atol=1e-5)
 
 
 def test_saved_model_cli_shows_the_signatures(tiny_config, tmp_path):

@@ -280,7 +280,7 @@ def test_a_folder_in_which_nothing_can_be_used_is_refused(tmp_path):
         (tmp_path / f"{number}.txt").write_text("x")
     with pytest.raises(InputError, match="more than 5%"):
         load_data(str(tmp_path))
-    with pytest.raises(InputError, match="is no folder of pictures"):
+    with pytest.raises(InputError, match="is not an image folder"):
         load_data(str(tmp_path / "nothing"))
 
 
@@ -414,7 +414,7 @@ def test_large_pictures_are_read_without_remarks(pictures, capfd, recwarn):
 def test_more_images_than_fit_into_memory_need_a_cache(pictures, tmp_path, monkeypatch):
     in_memory = load_data(str(pictures), image_size=(8, 8))
     monkeypatch.setattr(storage, "MEMORY_BUDGET", 40 * 8 * 8 * 3 - 1)
-    with pytest.raises(InputError, match="40 images of 8×8×3 .* --cache DIR") as caught:
+    with pytest.raises(InputError, match="40 images of 8×8×3 .* cache,") as caught:
         load_data(str(pictures), image_size=(8, 8))
     assert "\n" not in str(caught.value)
     cache = tmp_path / "cache"
@@ -466,10 +466,10 @@ def test_a_cache_tells_folders_apart_whose_files_look_alike(tmp_path):
 
 def test_a_cache_that_cannot_be_written_is_one_line(pictures, tmp_path):
     if os.path.isdir("/proc/self"):
-        with pytest.raises(InputError, match="choose another --cache"):
+        with pytest.raises(InputError, match="choose another cache"):
             load_data(str(pictures), cache="/proc/nothing")
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match="choose another --cache"):
+    with pytest.raises(InputError, match="choose another cache"):
         load_data(str(pictures), cache=str(tmp_path / "file" / "cache"))
 
 
@@ -542,13 +542,13 @@ def test_the_face_network_of_the_first_edition_trains_on_a_folder(tmp_path):
 
 
 BAD_ARGUMENTS = [
-    ("--dataset nowhere/at/all", "nowhere/at/all' is no folder of pictures"),
-    ("--dataset pictures --channels 2", "channels must be 1 or 3, received 2"),
-    ("--dataset pictures --test-fraction 1", "test_fraction must be between 0 and 1"),
+    ("--dataset nowhere/at/all", "nowhere/at/all' is not an image folder"),
+    ("--dataset pictures --channels 2", "--channels must be 1 or 3, received 2"),
+    ("--dataset pictures --test-fraction 1", "--test-fraction must be above 0 and below 1"),
     ("--dataset pictures --image-size 30", "nearest sizes are 28x28 or 32x32"),
     ("--dataset pictures --image-size 31x66", "nearest sizes are 28x64 or 32x64 or 32x68"),
-    ("--dataset digits --test-fraction 0.2", "--test-fraction is for folders of pictures"),
-    ("--dataset digits --attributes faces.csv", "--attributes is for folders of pictures"),
+    ("--dataset digits --test-fraction 0.2", "--test-fraction is for image folders"),
+    ("--dataset digits --attributes faces.csv", "--attributes is for image folders"),
     ("--dataset pictures --cache=", "--cache is empty"),
 ]
 
@@ -568,6 +568,6 @@ def test_bad_arguments_are_one_line(arguments, message, pictures, monkeypatch, c
 
 def test_a_known_name_wins_over_a_folder_of_that_name(pictures, monkeypatch):
     monkeypatch.chdir(pictures.rename(pictures.parent / "digits").parent)
-    assert resolve_dataset("digits") == ("digits", None)
-    assert resolve_dataset("./digits") == (str(pictures.parent / "digits"), None)
+    assert resolve_dataset("digits")[0].name == "digits"
+    assert resolve_dataset("./digits")[0].name == str(pictures.parent / "digits")
     assert make_config("./digits").preset == "digits"

@@ -11,6 +11,7 @@ from vae_keras import losses
 from vae_keras.activations import ACTIVATIONS
 from vae_keras.config import NORMALIZATION_POSITIONS, NORMALIZATIONS
 from vae_keras.data.batches import ordered_batches
+from vae_keras.model import VAE, LossTerm
 from vae_keras.training.build import build_model
 
 VARIANTS = [
@@ -41,6 +42,33 @@ def test_the_loss_is_the_weighted_sum_of_its_terms(vae, images):
     assert results["loss"] == pytest.approx(loss, rel=1e-5)
     assert results["reconstruction_loss"] == pytest.approx(100 * mse, rel=1e-5)
     assert results["kl_loss"] == pytest.approx(kl, rel=1e-5)
+
+
+class WithSparsity(VAE):
+    """A VAE with one more term in its loss."""
+
+    term_names = (*VAE.term_names, "sparsity_loss")
+
+    def loss_terms(self, images, outputs):
+        value = keras.ops.mean(keras.ops.abs(outputs["mean"]), axis=-1)
+        terms = super().loss_terms(images, outputs)
+        return {**terms, "sparsity_loss": LossTerm(value, weight=3.0)}
+
+
+def test_another_term_is_weighted_summed_and_reported(vae, images):
+    model = WithSparsity.from_config(vae.get_config())
+    model.compile(optimizer="adam")
+    outputs = model(images)
+    sparsity = np.mean(np.abs(outputs["mean"]))
+    without = float(vae.compute_loss(x=images, y_pred=outputs))
+    loss = float(model.compute_loss(x=images, y_pred=outputs))
+    assert loss == pytest.approx(without + 3 * sparsity, rel=1e-5)
+    assert [metric.name for metric in model.metrics] == [
+        "loss", "reconstruction_loss", "kl_loss", "sparsity_loss",
+    ]  # fmt: skip
+    assert float(model.get_metrics_result()["sparsity_loss"]) == pytest.approx(sparsity, rel=1e-5)
+    history = model.fit(images, validation_data=images, epochs=1, verbose=0).history
+    assert np.isfinite(history["sparsity_loss"] + history["val_sparsity_loss"]).all()
 
 
 def test_test_step_weighs_every_image_equally(vae, images):
@@ -116,8 +144,10 @@ def test_generate_repeats_from_a_seed_and_varies_without(vae):
 
 
 def test_autoencoder_encodes_to_a_point(autoencoder, images):
-    z = autoencoder.encode(images)
-    assert z.shape == (70, 2)
+    encoded = autoencoder.encode(images)
+    z = autoencoder.points(images)
+    assert set(encoded) == {"z"} and z.shape == (70, 2)
+    np.testing.assert_array_equal(z, encoded["z"])
     np.testing.assert_array_equal(autoencoder.reconstruct(images), autoencoder.decode(z))
 
 

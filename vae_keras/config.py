@@ -306,7 +306,7 @@ class FitConfig(DataSettings):
         """
         pairs = {
             field.name: (getattr(self, field.name), getattr(other, field.name))
-            for field, declared in declarations(FitConfig)
+            for field, declared in declarations(type(self))
             if declared.identity
         }
         return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}

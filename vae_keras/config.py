@@ -17,6 +17,7 @@ MODELS = {"vae": "VAE", "autoencoder": "Autoencoder"}
 NORMALIZATIONS = {"none": None, "batch": "BatchNormalization", "layer": "LayerNormalization"}
 NORMALIZATION_POSITIONS = ("before", "after")
 RECONSTRUCTIONS = {"mse": "mean_squared_error", "bce": "binary_crossentropy"}
+PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}  # Keras's dtype policies
 OUTPUT_LAYERS = {"conv_transpose": "Conv2DTranspose", "conv": "Conv2D"}
 
 # What each preset changes in the defaults of FitConfig.
@@ -239,6 +240,12 @@ class FitConfig(DataSettings):
         TRAINING,
         least=1,
         identity=False,
+    )
+    precision: str = setting(
+        "float32",
+        "compute in; weights, losses and noise are float32 in any case",
+        TRAINING,
+        choices=PRECISIONS,
     )
     seed: int = setting(
         0,

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from vae_keras.backend.precision import precise_dtype
 from vae_keras.backend.smooth import FOR_INFERENCE, FOR_TRAINING
 from vae_keras.support.errors import check_name
 
@@ -28,7 +29,7 @@ class Sampling(keras.layers.Layer):
     """
 
     def __init__(self, seed: int | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**{"dtype": precise_dtype(), **kwargs})
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 

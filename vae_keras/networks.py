@@ -7,6 +7,7 @@ import keras
 from keras import layers
 
 from vae_keras.activations import activation_layer
+from vae_keras.backend.precision import precise_dtype
 from vae_keras.config import (
     NORMALIZATION_POSITIONS,
     NORMALIZATIONS,
@@ -63,7 +64,9 @@ def build_encoder(
         x = activate(x, name, dropout)
     x = layers.Flatten(name="flatten")(x)
     heads = {
-        name: layers.Dense(latent_dim, kernel_initializer=_glorot(seed, name), name=name)(x)
+        name: layers.Dense(
+            latent_dim, kernel_initializer=_glorot(seed, name), name=name, dtype=precise_dtype()
+        )(x)
         for name in outputs
     }
     return keras.Model(images, heads, name="encoder")
@@ -130,6 +133,7 @@ def build_decoder(
         strides[-1],
         "same",
         activation="sigmoid",
+        dtype=precise_dtype(),
         kernel_initializer=_glorot(seed, name),
         name=name,
     )(x)

@@ -8,11 +8,11 @@ import keras
 import numpy as np
 from keras import ops
 
+from vae_keras.backend.precision import HALF
 from vae_keras.support.errors import InputError
 
 Tensor = Any
 ROUNDING = 1e-4
-HALF = ("float16", "bfloat16")
 
 
 def as_unit_range(images: Tensor) -> Tensor:
@@ -122,8 +122,8 @@ def check_networks(
         )
     if any(weight.dtype in HALF for weight in (*encoder.weights, *decoder.weights)):
         raise InputError(
-            "weights of 16 bits are too coarse for training: use the dtype policy mixed_bfloat16 or "
-            "mixed_float16, which keep float32 weights"
+            "weights of 16 bits are too coarse for training: use the dtype policy mixed_bfloat16 "
+            "or mixed_float16, which keep float32 weights"
         )
     return latent_dim, image_shape
 
@@ -150,4 +150,10 @@ def name_outputs(outputs: Any, names: Sequence[str]) -> dict[str, Tensor]:
 
 
 def _images_of(batch: Any) -> Any:
-    return keras.utils.unpack_x_y_sample_weight(batch)[0]
+    images = keras.utils.unpack_x_y_sample_weight(batch)[0]
+    if not hasattr(images, "shape"):
+        raise InputError(
+            "batches must be images, or tuples of images, targets and weights, received "
+            f"{type(images).__name__}"
+        )
+    return images

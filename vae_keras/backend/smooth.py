@@ -7,6 +7,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from vae_keras.backend.precision import HALF
+
 Tensor = Any
 Function = Callable[..., Any]
 
@@ -68,8 +70,8 @@ def _fused(function: Function) -> Function:
     """
     import tensorflow as tf
 
-    forward = _compile(lambda x: function(x)[0])
-    backward = _compile(lambda x, upstream: upstream * function(x)[1])
+    forward = _compile(_value(function))
+    backward = _compile(lambda x, up: _like(_wide(up) * function(_wide(x))[1], x))
 
     @tf.custom_gradient
     def fused(x: Tensor) -> tuple[Tensor, Function]:
@@ -78,9 +80,18 @@ def _fused(function: Function) -> Function:
     return fused
 
 
+def _wide(x: Tensor) -> Tensor:
+    """A tensor of 16 bits as float32, in which a processor computes without emulation."""
+    return ops.cast(x, "float32") if keras.backend.standardize_dtype(x.dtype) in HALF else x
+
+
+def _like(value: Tensor, x: Tensor) -> Tensor:
+    return ops.cast(value, x.dtype)
+
+
 def _value(function: Function) -> Function:
     """The function for inference, in ordinary operations."""
-    return lambda x: function(x)[0]
+    return lambda x: _like(function(_wide(x))[0], x)
 
 
 def _fused_where_shapes_are_fixed(value: Function) -> Function:

@@ -37,6 +37,9 @@ class ImageData:
     files: tuple[tuple[str, int, str], ...] = ()
 
     def __post_init__(self) -> None:
+        for name in ("train_labels", "test_labels"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, _as_labels(getattr(self, name), name))
         for name in ("train_images", "test_images"):
             check_images(getattr(self, name), name)
         if self.train_images.shape[1:] != self.test_images.shape[1:]:
@@ -100,6 +103,19 @@ class ImageData:
             values = getattr(self, name)
             fields[name] = None if values is None else values[:max_train_images]
         return dataclasses.replace(self, **fields)
+
+
+def _as_labels(labels: Any, name: str) -> np.ndarray:
+    """Labels as an array `(images,)` of integers: from a list, booleans, or a column."""
+    labels = np.asarray(labels)
+    if labels.ndim == 2 and labels.shape[1] == 1:  # as keras.datasets has them
+        labels = labels[:, 0]
+    if labels.ndim != 1:
+        raise InputError(
+            f"⟨{name}⟩ must have one whole number for each image, received shape {labels.shape}: "
+            "turn one-hot rows into numbers with argmax(axis=1)"
+        )
+    return labels.astype(int) if labels.dtype == bool else labels
 
 
 def check_images(images: np.ndarray, name: str = "images") -> None:

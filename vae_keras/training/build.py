@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import keras
 
 from vae_keras import model as models
-from vae_keras.config import MODELS, FitConfig
+from vae_keras.backend.precision import dtype_policy
+from vae_keras.config import MODELS, PRECISIONS, FitConfig
 from vae_keras.networks import build_decoder, build_encoder
 
 
@@ -25,6 +26,13 @@ def build_model(
     Raises:
         InputError: If the strides cannot reconstruct images of this shape.
     """
+    with dtype_policy(PRECISIONS[config.precision]):
+        return _build(config, image_shape, several_devices)
+
+
+def _build(
+    config: FitConfig, image_shape: Sequence[int], several_devices: bool
+) -> models.Autoencoder:
     model_class = getattr(models, MODELS[config.model])
     encoder = build_encoder(
         image_shape,

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 from vae_keras.backend.devices import distribution, unshared
+from vae_keras.backend.precision import has_fast_bfloat16
 from vae_keras.config import FitConfig
 from vae_keras.data.batches import ordered_batches, training_batches
 from vae_keras.data.images import ImageData
@@ -18,7 +19,7 @@ from vae_keras.likelihood import elbo, implied_variance
 from vae_keras.model import Autoencoder
 from vae_keras.support.errors import InputError
 from vae_keras.support.files import remove, replacing, write_json
-from vae_keras.support.reporting import report, showing
+from vae_keras.support.reporting import report, showing, warn
 from vae_keras.support.signals import Interrupted, PendingSignal, deferred_signals
 from vae_keras.support.terms import loss_columns
 from vae_keras.training.build import build_model
@@ -97,6 +98,8 @@ def _train(
             f"{len(data.train_images)} training images are fewer than one batch of "
             f"{config.batch_size}: choose a smaller ⟨batch_size⟩"
         )
+    if config.precision == "bfloat16" and not has_fast_bfloat16():
+        warn("this processor has no bfloat16 instructions: float32 is faster here")
     strategy = distribution(devices)
     if config.batch_size % strategy.num_replicas_in_sync:
         raise InputError(

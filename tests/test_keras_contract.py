@@ -1,0 +1,331 @@
+"""What works as in Keras: a test for each row of the compatibility table in docs/keras.md."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import vae_keras
+from vae_keras import VAE, Autoencoder, InputError, build_model
+from vae_keras.backend.precision import dtype_policy
+from vae_keras.likelihood import implied_variance
+
+SHAPE = (8, 8, 1)
+
+
+@pytest.fixture(params=["vae", "autoencoder"])
+def model(request, tiny_config):
+    kl_weight = None if request.param == "autoencoder" else 1.0
+    return build_model(tiny_config.replace(model=request.param, kl_weight=kl_weight), SHAPE)
+
+
+@pytest.fixture
+def vae(tiny_config):
+    return build_model(tiny_config, SHAPE)
+
+
+def fit(model, *arguments, **options):
+    model.reset_noise(0)
+    return model.fit(*arguments, shuffle=False, verbose=0, **options).history
+
+
+def networks(**options):
+    encoder = vae_keras.build_encoder(SHAPE, (4, 4), (2, 2), seed=0, **options)
+    decoder = vae_keras.build_decoder(SHAPE, (4,), (2, 2), first_filters=4, seed=0, **options)
+    return encoder, decoder
+
+
+def own_networks(outputs, regularizer=None):
+    """An encoder that returns what `outputs` makes of three dense layers, and a decoder."""
+    images = keras.Input(SHAPE)
+    flat = keras.layers.Flatten()(images)
+    heads = [
+        keras.layers.Dense(2, kernel_regularizer=regularizer, name=name)(flat)
+        for name in ("mean", "log_var", "z")
+    ]
+    z = keras.Input((2,))
+    rebuilt = keras.layers.Reshape(SHAPE)(keras.layers.Dense(64, "sigmoid")(z))
+    return keras.Model(images, outputs(heads)), keras.Model(z, rebuilt)
+
+
+def test_y_is_the_target_and_without_it_the_images_are(model, images):
+    weights = model.get_weights()
+    losses = {}
+    for name, target in (("none", None), ("same", images), ("zeros", 0 * images)):
+        model.set_weights(weights)
+        losses[name] = model.evaluate(images, target, return_dict=True, verbose=0)
+    assert losses["zeros"]["reconstruction_loss"] > 1.5 * losses["same"]["reconstruction_loss"]
+    assert losses["same"]["reconstruction_loss"] == pytest.approx(
+        losses["none"]["reconstruction_loss"], rel=0.05
+    )
+    history = fit(model, images, 0 * images, epochs=5)
+    assert history["reconstruction_loss"][-1] < 0.7 * history["reconstruction_loss"][0]
+
+
+def test_a_target_of_another_shape_is_refused(model, images):
+    with pytest.raises(InputError, match="the target must be images of"):
+        model.fit(images, np.zeros(len(images)), verbose=0)
+
+
+def test_sample_weights_count_in_loss_and_metrics(model, images):
+    half = np.repeat([1.0, 0.0], len(images) // 2).astype("float32")
+    model.reset_noise(0)
+    weighted = model.test_on_batch(images, sample_weight=half, return_dict=True)
+    model.reset_noise(0)
+    outputs = model(images)
+    terms = model.loss_terms(images, outputs)
+    expected = np.mean(terms["reconstruction_loss"].value[: len(images) // 2])
+    assert float(weighted["reconstruction_loss"]) == pytest.approx(float(expected), rel=1e-5)
+    weights = model.get_weights()
+    model.compile(keras.optimizers.SGD(0.01))
+    fit(model, images, images, sample_weight=np.zeros(len(images), "float32"), batch_size=70)
+    for before, after in zip(weights, model.get_weights()):
+        np.testing.assert_array_equal(before, after)
+
+
+def test_a_loss_is_refused_and_metrics_are_of_the_reconstruction(model, images):
+    with pytest.raises(InputError, match="compile takes no loss here"):
+        model.compile("adam", loss="mae")
+    model.compile("adam", metrics=["mae"])
+    model.reset_noise(0)
+    found = model.evaluate(images, return_dict=True, verbose=0, batch_size=70)
+    model.reset_noise(0)
+    expected = np.mean(np.abs(images - model(images)["reconstruction"]))
+    assert found["mae"] == pytest.approx(expected, rel=1e-5)
+    assert set(found) == {"loss", "mae", *model.term_names}
+
+
+def test_regularizers_count(images):
+    encoder, decoder = own_networks(lambda heads: heads[:2], keras.regularizers.L2(10.0))
+    model = VAE(encoder, decoder, seed=0)
+    model.compile("adam")
+    found = model.evaluate(images, return_dict=True, verbose=0)
+    terms = found["reconstruction_loss"] + found["kl_loss"]
+    assert found["loss"] - terms == pytest.approx(float(sum(model.losses)), rel=1e-4)
+    assert sum(model.losses) > 1
+    history = fit(model, images, epochs=3)
+    assert history["loss"][-1] < history["loss"][0]
+
+
+@pytest.mark.parametrize("kind", ["loss_scale", "accumulation", "ema", "clipnorm"])
+def test_optimizers_train_as_in_keras_own_step(vae, images, kind):
+    def optimizer():
+        if kind == "loss_scale":
+            inner = keras.optimizers.SGD(1e-4)
+            return keras.optimizers.LossScaleOptimizer(inner, initial_scale=1024.0)
+        options = {
+            "accumulation": {"gradient_accumulation_steps": 2},
+            "ema": {"use_ema": True},
+            "clipnorm": {"clipnorm": 1.0},
+        }[kind]
+        return keras.optimizers.SGD(1e-4, **options)
+
+    start = vae.get_weights()
+    results = []
+    for own_step in (True, False):
+        vae.set_weights(start)
+        vae.compile(optimizer())
+        step = type(vae).train_step if own_step else keras.Model.train_step
+        vae.train_step = step.__get__(vae)
+        fit(vae, images[:64], batch_size=32, epochs=2)
+        results.append(vae.get_weights())
+    for own, keras_own, first in zip(*results, start):
+        np.testing.assert_allclose(own, keras_own, atol=1e-6)
+        assert np.abs(own - first).max() > 0
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+def test_the_weights_of_the_loss_can_change_while_training_goes_on(vae, images, steps):
+    class Anneal(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            self.model.kl_weight = 10.0 * epoch
+
+    vae.compile("adam", steps_per_execution=steps)
+    history = fit(vae, images, epochs=3, callbacks=[Anneal()])
+    for epoch in range(3):
+        difference = history["loss"][epoch] - history["reconstruction_loss"][epoch]
+        used = difference / history["kl_loss"][epoch]
+        assert used == pytest.approx(10 * epoch, rel=1e-3, abs=1e-3)
+    assert vae.get_config()["kl_weight"] == vae.kl_weight == 20
+
+
+@pytest.mark.parametrize("value", ["a", -1.0, float("nan"), None, True])
+def test_a_weight_of_the_loss_is_checked(vae, value):
+    with pytest.raises(InputError, match="kl_weight must be a number, at least 0"):
+        vae.kl_weight = value
+    with pytest.raises(InputError, match="reconstruction_weight must be a number, positive"):
+        VAE(vae.encoder, vae.decoder, reconstruction_weight=value)
+
+
+def test_a_changed_weight_is_saved_and_loaded(vae, tmp_path):
+    vae.kl_weight = 7.5
+    vae.save(tmp_path / "model.keras")
+    assert keras.saving.load_model(tmp_path / "model.keras").kl_weight == 7.5
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16", "float64"])
+def test_dtype_policies_train_with_precise_losses(images, policy):
+    with dtype_policy(policy):
+        model = VAE(*networks(activation="gelu"), seed=0)
+        model.compile(keras.optimizers.Adam(0.01))
+    history = fit(model, images, epochs=3)
+    assert history["loss"][-1] < history["loss"][0]
+    precise = "float64" if policy == "float64" else "float32"
+    outputs = model(images)
+    for name in ("mean", "log_var", "z"):
+        assert outputs[name].dtype == precise, name
+    terms = model.loss_terms(images, outputs)
+    assert all(term.value.dtype == precise for term in terms.values())
+
+
+def test_weights_of_16_bits_are_refused():
+    with dtype_policy("float16"), pytest.raises(InputError, match="mixed_float16"):
+        VAE(*networks())
+
+
+def test_settings_decide_the_precision_and_no_global_policy_does(tiny_config, images):
+    with dtype_policy("float64"):
+        plain = build_model(tiny_config, SHAPE)
+        half = build_model(tiny_config.replace(precision="bfloat16"), SHAPE)
+    assert plain(images)["reconstruction"].dtype == "float32"
+    assert half.encoder.get_layer("encoder_conv_0").compute_dtype == "bfloat16"
+    assert {weight.dtype for weight in half.weights} == {"float32"}
+
+
+def test_uint8_images_are_divided_by_255(model, images):
+    as_uint8 = np.round(255 * images).astype(np.uint8)
+    as_float = as_uint8 / np.float32(255)
+    for name, values in model.encode(as_float).items():
+        np.testing.assert_array_equal(values, model.encode(as_uint8)[name])
+    assert fit(model, as_uint8)["loss"][0] < 2000
+
+
+@pytest.mark.parametrize("source", ["array", "dataset", "generator", "sequence"])
+def test_floats_out_of_range_are_one_error(model, images, source):
+    class Batches(keras.utils.PyDataset):
+        def __len__(self):
+            return 1
+
+        def __getitem__(self, index):
+            return (255 * images,)
+
+    data = {
+        "array": lambda: 255 * images,
+        "dataset": lambda: tf.data.Dataset.from_tensor_slices(255 * images).batch(8),
+        "generator": lambda: iter([(255 * images,)]),
+        "sequence": Batches,
+    }[source]()
+    with pytest.raises(InputError, match=r"must lie in \[0, 1\]"):
+        model.fit(data, verbose=0)
+    with pytest.raises(InputError, match=r"must lie in \[0, 1\]"):
+        model.encode(255 * images)
+
+
+def test_batches_that_are_not_images_are_refused(model, images):
+    batches = tf.data.Dataset.from_tensor_slices({"images": images}).batch(8)
+    with pytest.raises(InputError, match="batches must be images"):
+        model.fit(batches, verbose=0)
+
+
+@pytest.mark.parametrize("when", ["fit", "predict", "load"])
+def test_export_has_the_named_signatures(vae, images, tmp_path, when):
+    if when == "fit":
+        vae.fit(images, verbose=0)
+    elif when == "predict":
+        vae.predict(images, verbose=0)
+    else:
+        vae.save(tmp_path / "model.keras")
+        vae = keras.saving.load_model(tmp_path / "model.keras")
+    vae.export(tmp_path / "exported")
+    signatures = tf.saved_model.load(str(tmp_path / "exported")).signatures
+    assert {"encode", "decode", "reconstruct", "generate"} <= set(signatures)
+    rebuilt = signatures["reconstruct"](images=tf.constant(images))["images"]
+    np.testing.assert_allclose(rebuilt, vae.reconstruct(images), atol=1e-5)
+
+
+def test_quantize_and_hdf5_are_refused(model, tmp_path):
+    with pytest.raises(InputError, match="cannot be quantized"):
+        model.quantize("int8")
+    with pytest.raises(InputError, match="save as .keras"):
+        model.save(tmp_path / "model.h5")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "outputs",
+    [lambda heads: heads[:2], lambda heads: tuple(heads), lambda heads: dict(zip("abc", heads))],
+    ids=["list", "three", "other names"],
+)
+def test_encoders_that_return_lists_are_accepted(images, outputs):
+    encoder, decoder = own_networks(outputs)
+    if isinstance(encoder.output, dict):
+        with pytest.raises(InputError, match="must return mean, log_var"):
+            VAE(encoder, decoder)
+        return
+    model = VAE(encoder, decoder, seed=0)
+    mean, log_var = encoder(images)[:2]
+    np.testing.assert_array_equal(model.encode(images)["mean"], mean)
+    np.testing.assert_array_equal(model.encode(images)["log_var"], log_var)
+
+
+def test_a_plain_autoencoder_takes_the_only_output_as_z(images):
+    encoder, decoder = own_networks(lambda heads: heads[0])
+    model = Autoencoder(encoder, decoder)
+    np.testing.assert_array_equal(model.encode(images)["z"], encoder(images))
+
+
+def test_networks_that_do_not_fit_are_refused_at_once():
+    encoder, _ = own_networks(lambda heads: heads[:2])
+    z = keras.Input((3,))
+    three = keras.Model(z, keras.layers.Reshape(SHAPE)(keras.layers.Dense(64)(z)))
+    with pytest.raises(InputError, match=r"the decoder takes \(batch, 3\)"):
+        VAE(encoder, three)
+    wide = keras.Input((2,))
+    other = keras.Model(wide, keras.layers.Reshape((4, 16, 1))(keras.layers.Dense(64)(wide)))
+    with pytest.raises(InputError, match="the decoder makes"):
+        VAE(encoder, other)
+
+
+def test_the_networks_of_the_book_need_no_arguments():
+    encoder = vae_keras.build_encoder((28, 28, 1))
+    decoder = vae_keras.build_decoder((28, 28, 1))
+    model = VAE(encoder, decoder)
+    assert model.count_params() == 207_237
+    assert implied_variance(model.reconstruction_weight, 784) == pytest.approx(0.392)
+
+
+def test_methods_work_in_batches_and_agree_with_all_at_once(vae, images):
+    np.testing.assert_allclose(
+        vae.reconstruct(images, batch_size=16), vae.reconstruct(images), atol=1e-6
+    )
+    first = vae.generate(40, seed=3, batch_size=16)
+    np.testing.assert_allclose(first, vae.generate(40, seed=3), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [lambda n: n[:, None], list, lambda n: n == 1],
+    ids=["column", "list", "bool"],
+)
+def test_labels_of_many_kinds_become_numbers(tiny_data, convert):
+    data = vae_keras.ImageData(
+        "own",
+        tiny_data.train_images,
+        tiny_data.test_images,
+        convert(tiny_data.train_labels),
+        convert(tiny_data.test_labels),
+    )
+    assert data.train_labels.shape == (70,)
+    assert data.train_labels.dtype.kind == "i"
+
+
+def test_one_hot_labels_are_refused(tiny_data):
+    one_hot = np.eye(3, dtype=int)
+    with pytest.raises(InputError, match="argmax"):
+        vae_keras.ImageData(
+            "own",
+            tiny_data.train_images,
+            tiny_data.test_images,
+            one_hot[tiny_data.train_labels],
+            one_hot[tiny_data.test_labels],
+        )

@@ -19,9 +19,9 @@ from vae_keras.config import make_config
 from vae_keras.evaluation import judge
 from vae_keras.study import runner
 from vae_keras.study.__main__ import main
+from vae_keras.study.definition import find_study, read_study
 from vae_keras.study.job import STOPPED, run_job
 from vae_keras.study.table import read_table
-from vae_keras.study.variants import find_study
 from vae_keras.support.errors import InputError
 from vae_keras.training.run import Run
 
@@ -36,6 +36,9 @@ batch_size = 8
 [variants.leaky_relu]
 [variants.gelu]
 activation = "gelu"
+[[claims]]
+text = "GELU reconstructs better"
+below = [["gelu:val_reconstruction_loss", "leaky_relu:val_reconstruction_loss"]]
 """
 
 
@@ -116,11 +119,14 @@ def whole(study_file, tmp_path_factory):
 def test_a_study_ends_with_tables_and_figures(whole):
     directory, output = whole
     assert {path.name for path in directory.iterdir() if path.name[0] != "."} == {
-        "leaky_relu", "gelu", "runs.csv", "summary.csv", "report.md", "figures",
+        "leaky_relu", "gelu", "study.json", "runs.csv", "summary.csv", "report.md", "figures",
     }  # fmt: skip
     assert "4/4 runs" in output and str(directory / "report.md") in output
     table = read_table(directory / "runs.csv")
     assert (table.study, table.dataset, table.reference) == ("tiny", "digits[:64]", "leaky_relu")
+    study = read_study(directory / "study.json")
+    assert study.name == "tiny" and study.variants["gelu"] == {"activation": "gelu"}
+    assert "| 1 | GELU reconstructs better | **" in (directory / "report.md").read_text()
     for name, run in runs_of(directory).items():
         variant, seed = name.split("/seed-")
         assert run.finished and run.model_file.exists()
@@ -311,6 +317,7 @@ BAD_ARGUMENTS = [
     ("nowhere.json", "nowhere.json cannot be read"),
     ("gelu --seeds 0", "seeds must be at least 1"),
     ("gelu --jobs 0", "jobs must be at least 1"),
+    ("column.toml", "column.toml: unknown column 'val_kll_loss': did you mean 'val_kl_loss'"),
     ("gelu --epochs 0", "epochs must be at least 1"),
     ("gelu --epochs many", "invalid int value"),
     ("gelu --dataset minst", "did you mean 'mnist'"),
@@ -338,6 +345,10 @@ BAD_ARGUMENTS = [
 def folder(tmp_path, monkeypatch):
     """A folder with what goes wrong in it."""
     (tmp_path / "file").write_text("mine")
+    (tmp_path / "column.toml").write_text(
+        '[settings]\ndataset = "digits"\n[variants.a]\n[variants.b]\nlatent_dim = 3\n'
+        '[[claims]]\ntext = "B is closer to the prior"\nbelow = [["b:val_kll_loss", "a"]]\n'
+    )
     for name in ("mine", "other"):
         (tmp_path / name).mkdir()
     (tmp_path / "mine" / "thesis.tex").write_text("mine")

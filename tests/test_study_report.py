@@ -8,13 +8,14 @@ import sys
 import numpy as np
 import pytest
 
-from vae_keras.study.claims import CLAIMS, judge
+from vae_keras.study.claims import judge
+from vae_keras.study.definition import find_study, write_study
 from vae_keras.study.evaluations import write_evaluations
 from vae_keras.study.report import loss_table, write_report
 from vae_keras.study.table import RunTable, read_table, write_table
-from vae_keras.study.variants import STUDIES
 from vae_keras.support.errors import InputError
 
+GELU = find_study("gelu")
 # Test losses at the end, near those published.
 LOSSES = {
     "leaky_relu": 46.0, "gelu_encoder": 44.9, "gelu_decoder": 45.4, "gelu": 44.3,
@@ -47,7 +48,7 @@ def make_table(losses=LOSSES, seeds=3, epochs=20, scatter=0.001, dataset="mnist"
 
 
 def decisions(table):
-    return [verdict.decision for verdict in judge(table, CLAIMS["gelu"])]
+    return [verdict.decision for verdict in judge(table, GELU.claims)]
 
 
 def test_a_table_is_read_as_it_was_written(tmp_path):
@@ -108,7 +109,7 @@ def test_where_no_run_has_come_to_the_end_all_count_at_the_last_epoch_that_they_
         for seed in (0, 2)
     ]
     assert comparison.mean == pytest.approx(np.mean(ends))
-    verdict = judge(table, CLAIMS["gelu"])[2]
+    verdict = judge(table, GELU.claims)[2]
     assert verdict.decision == "not decided" and "have come to epoch 20" in verdict.reason
 
 
@@ -138,10 +139,10 @@ def test_one_training_difference_can_decide_a_claim():
 
 
 def test_what_comes_after_epoch_100_is_not_decided_by_20_epochs():
-    verdict = judge(make_table(), CLAIMS["gelu"])[5]
+    verdict = judge(make_table(), GELU.claims)[5]
     assert verdict.decision == "not decided"
     assert "after epoch 100, and these runs have 20" in verdict.reason
-    assert judge(make_table(epochs=101), CLAIMS["gelu"])[5].decision == "refuted"
+    assert judge(make_table(epochs=101), GELU.claims)[5].decision == "refuted"
 
 
 def test_scatter_as_large_as_the_differences_decides_nothing():
@@ -158,13 +159,15 @@ def test_scatter_as_large_as_the_differences_decides_nothing():
 )
 def test_claims_about_other_activations(relu, verdicts):
     table = make_table({"leaky_relu": 46.0, "relu": relu, "sigmoid": 47.0})
-    assert [verdict.decision for verdict in judge(table, CLAIMS["activations"])] == verdicts
+    assert [
+        verdict.decision for verdict in judge(table, find_study("activations").claims)
+    ] == verdicts
 
 
 def test_p_is_corrected_for_the_number_of_comparisons():
     evidence = {
         item.below: item
-        for verdict in judge(make_table(scatter=0.1), CLAIMS["gelu"])
+        for verdict in judge(make_table(scatter=0.1), GELU.claims)
         for item in verdict.evidence
     }
     assert len(evidence) == 18
@@ -209,7 +212,7 @@ def test_an_incomplete_study_is_reported_as_such(tmp_path):
 
 
 def test_published_losses_stand_beside_those_of_the_same_epoch():
-    header, *rows = loss_table(make_table())
+    header, *rows = loss_table(GELU, make_table())
     column = header.index("test loss, published")
     assert {row[0]: row[column] for row in rows}["gelu"] == "44.35 and 44.26"
     assert header[column + 1] == "test loss, here"
@@ -218,7 +221,7 @@ def test_published_losses_stand_beside_those_of_the_same_epoch():
         make_table(dataset="digits"),
         make_table(dataset="mnist[:64]"),
     ):
-        assert "test loss, published" not in loss_table(other)[0]
+        assert "test loss, published" not in loss_table(GELU, other)[0]
 
 
 def test_published_curves_stand_above_those_of_the_same_variant(tmp_path):
@@ -241,11 +244,96 @@ def test_losses_far_from_the_published_ones_are_named(tmp_path):
     assert "than 0.6: gelu (+0.85)." in (tmp_path / "report.md").read_text()
 
 
-def test_every_published_figure_belongs_to_a_variant():
-    from vae_keras.study.published import TEST_LOSS
+def test_what_is_known_of_published_losses_stands_beside_those_of_its_epoch(tmp_path):
+    note = "Those read off at the end are medians of epochs 153 to 200."
+    for epochs in (100, 200):
+        write_report(make_table(seeds=1, epochs=epochs), tmp_path)
+        assert (note in (tmp_path / "report.md").read_text()) == (epochs == 200)
 
-    assert set(TEST_LOSS) == set(STUDIES["gelu"])
-    assert TEST_LOSS["gelu_batchnorm_before"][20] == [44.773]
+
+MINE = """
+source = "a rumor"
+reference = "wide"
+[variants.wide]
+[variants.deep]
+latent_dim = 3
+[variants.later]
+latent_dim = 4
+[comparisons.pair]
+title = "Deep against wide"
+members = ["deep", "wide"]
+[comparisons.everything]
+[published]
+dataset = "digits"
+tolerance = 0.5
+remark = "two runs"
+losses.deep = { 10 = 41.5, 20 = [39.0, 41.0] }
+[[claims]]
+text = "Deep is better, a|b"
+below = [["deep", "wide"], ["deep:val_kl_loss", "deep:loss"]]
+[[claims]]
+text = "Wide has less divergence in the long run"
+below = [["wide:kl_loss", "deep:kl_loss"]]
+after_epoch = 50
+"""
+
+
+@pytest.fixture
+def mine(tmp_path):
+    """Folder of a user's own study, and its table."""
+    (tmp_path / "mine.toml").write_text(MINE)
+    table = make_table({"wide": 41.0, "deep": 40.0})
+    table = RunTable("mine", "digits", "wide", table.runs)
+    (tmp_path / "study").mkdir()
+    write_study(find_study(str(tmp_path / "mine.toml")), tmp_path / "study" / "study.json")
+    return tmp_path / "study", table
+
+
+def test_a_study_of_ones_own_has_its_comparisons_published_losses_and_claims(mine):
+    directory, table = mine
+    write_report(table, directory)
+    text = (directory / "report.md").read_text()
+    assert "**Incomplete**: no runs of later." in text
+    assert "| deep | 3 | 20 | 39.00 and 41.00 | 40.00 ± 0.00 |" in text
+    assert "Published: figures of a rumor at the same epoch, two runs." in text
+    assert "Further from them than 0.5: deep (−1.00)." in text
+    assert "| deep | published | 41.50 | 39.00 and 41.00 |" in text
+    assert "|  | claim of a rumor | verdict |" in text
+    assert "| 1 | Deep is better, a\\|b | **confirmed** | deep − wide: −1.00 (p < 0.001); " in text
+    assert "deep (test KL (nats)) − " not in text and "deep, test KL (nats) − training: −34" in text
+    assert "| 2 | Wide has less divergence in the long run | **not decided**: it speaks of" in text
+    assert "wide − deep (training KL (nats)): " in text
+    assert {path.stem for path in (directory / "figures").iterdir()} == {
+        "differences", "curves_pair", "curves_everything",
+    }  # fmt: skip
+    assert "![Deep against wide](figures/curves_pair.png)" in text
+    assert "![everything](figures/curves_everything.png)" in text
+
+
+def test_a_damaged_definition_is_refused(mine):
+    directory, table = mine
+    (directory / "study.json").write_text('{"name": "mine"}')
+    with pytest.raises(InputError, match="study.json: 'variants' is missing"):
+        write_report(table, directory)
+
+
+def test_runs_of_a_variant_that_the_study_lacks_are_reported(tmp_path):
+    write_report(make_table({**LOSSES, "swish": 44.0}), tmp_path)
+    assert "| swish | 3 | 20 | n/a | 44.00" in (tmp_path / "report.md").read_text()
+
+
+def test_a_new_term_of_the_loss_has_its_columns_everywhere(mine):
+    directory, table = mine
+    for rows in table.runs["deep"].values():
+        for row in rows:
+            row.update(sparsity_loss=0.5, val_sparsity_loss=0.25)
+    write_report(table, directory)
+    text = (directory / "report.md").read_text()
+    assert "| reconstruction | KL (nats) | sparsity | training loss |" in text
+    assert "| 0.25 ± 0.00 |" in text and "plus sparsity, averaged over images" in text
+    with open(directory / "summary.csv", newline="") as file:
+        columns = {row["column"]: row for row in csv.DictReader(file) if row["variant"] == "deep"}
+    assert float(columns["val_sparsity_loss"]["mean"]) == 0.25
 
 
 def test_other_variants_and_plain_autoencoders_get_a_report(tmp_path):

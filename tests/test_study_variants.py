@@ -2,23 +2,41 @@ import numpy as np
 import pytest
 
 from vae_keras.config import FitConfig
-from vae_keras.study.variants import COMPARISONS, STUDIES, find_study
+from vae_keras.study.definition import SHIPPED, find_study, read_study, write_study
 from vae_keras.support.errors import InputError
 from vae_keras.training import loop as training
 from vae_keras.training.run import run_name
 
 
-@pytest.mark.parametrize("name", STUDIES)
-def test_built_in_studies_differ_in_what_their_names_say(name):
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_studies_differ_in_what_their_names_say(name):
     study = find_study(name)
     configs = study.configs("mnist", seed=3, epochs=7)
-    assert list(configs) == list(STUDIES[name])
+    assert list(configs) == list(study.variants)
     assert study.reference == "leaky_relu" == next(iter(configs))
     assert len({run_name(config) for config in configs.values()}) == len(configs)
     assert {(config.seed, config.epochs) for config in configs.values()} == {(3, 7)}
     assert configs["leaky_relu"] == FitConfig(dataset="mnist", seed=3, epochs=7)
-    for members in COMPARISONS.get(name, {}).values():
-        assert set(members) <= set(configs)
+    assert study.claims and study.source == "the vae-gelu study"
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_study_is_read_as_it_was_written(tmp_path, name):
+    study = find_study(name)
+    write_study(study, tmp_path / "study.json")
+    assert read_study(tmp_path / "study.json") == study
+
+
+def test_the_shipped_studies_are_those_of_the_published_one():
+    assert set(SHIPPED) == {"activations", "gelu"}
+    gelu = find_study("gelu")
+    assert set(gelu.published.losses) == set(gelu.variants)
+    assert gelu.published.losses["gelu_batchnorm_before"][20] == (44.773,)
+    assert gelu.published.losses["gelu"][20] == (44.35, 44.26)
+    assert gelu.comparisons["all"].members == tuple(gelu.variants)
+    assert gelu.comparisons["dropout"].members == ("gelu", "gelu_dropout")
+    assert len(gelu.claims) == 7 and gelu.claims[5].after_epoch == 100
+    assert gelu.claims[3].below[1] == (("gelu_dropout", "val_loss"), ("gelu_dropout", "loss"))
 
 
 def test_gelu_alone_in_one_network_leaves_leaky_relu_in_the_other():
@@ -57,27 +75,65 @@ VARIANTS = '"variants": {"a": {}, "b": {"latent_dim": 3}}'
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("{", "is no JSON"),
-        ("[" * 100_000, "is no JSON"),
+        ("{", "is not JSON"),
+        ("[" * 100_000, "is not JSON"),
         ("[]", "a study must be a table"),
         ("{}", "'variants' is missing"),
-        ('{"variants": {"a": {}}}', "variants must be two at least"),
+        ('{"variants": {"a": {}}}', "variants must be at least two"),
         ('{"variants": {"a": {}, "b": 3}}', "variant 'b' must be a table"),
         ('{"variants": {"a": {}, "b": {"latentdim": 3}}}', "did you mean 'latent_dim'"),
         ('{"variants": {"a": {}, "b": {"latent_dim": "3"}}}', "latent_dim must be a whole number"),
         ('{"variants": {"a": {}, "b": {"activation": "geluu"}}}', "did you mean 'gelu'"),
         ('{"variants": {"a": {}, "b": {"epochs": 3}}}', "epochs cannot differ here"),
         ('{"variants": {"a": {}, "b": {"seed": 3}}}', "seed cannot differ here"),
-        ('{"variants": {"a": {}, "../b": {}}}', "cannot name a folder"),
-        ('{"variants": {"a": {}, "figures": {}}}', "would share its name"),
-        ('{"variants": {"a": {}, "runs.csv": {}}}', "would share its name"),
+        ('{"variants": {"a": {}, "../b": {}}}', "cannot name a file"),
+        ('{"variants": {"a": {}, "figures": {}}}', "has the name of a file"),
+        ('{"variants": {"a": {}, "runs.csv": {}}}', "has the name of a file"),
         (f'{{{VARIANTS}, "refrence": "a"}}', "did you mean 'reference'"),
         (f'{{{VARIANTS}, "reference": "c"}}', "unknown reference 'c'"),
-        (f'{{{VARIANTS}, "name": "gelu"}}', "belongs to a built-in study"),
-        (f'{{{VARIANTS}, "name": 3}}', "cannot name a folder"),
+        (f'{{{VARIANTS}, "name": "gelu"}}', "belongs to a shipped study"),
+        (f'{{{VARIANTS}, "name": 3}}', "name must be a text"),
         (f'{{{VARIANTS}, "settings": {{"seed": 1}}}}', "seed cannot differ here"),
         (f'{{{VARIANTS}, "settings": {{"batch_size": 0}}}}', "batch_size must be at least 1"),
         (f'{{{VARIANTS}, "settings": 3}}', "settings must be a table"),
+        (f'{{{VARIANTS}, "settings": {{"data_dir": "x"}}}}', "the study sets it"),
+        (f'{{{VARIANTS}, "comparisons": []}}', "comparisons must be a table"),
+        (f'{{{VARIANTS}, "comparisons": {{"x": {{"members": "a"}}}}}}', "members must be a list"),
+        (f'{{{VARIANTS}, "comparisons": {{"x": {{"title": 3}}}}}}', "title must be a text"),
+        (f'{{{VARIANTS}, "comparisons": {{"../x": {{}}}}}}', "cannot name a file"),
+        (
+            '{"variants": {"two": {}, "ten": {}}, "comparisons": {"x": {"members": ["tenn"]}}}',
+            "comparison 'x': unknown variant 'tenn': did you mean 'ten'",
+        ),
+        (f'{{{VARIANTS}, "claims": [3]}}', "claim 1 must be a table"),
+        (f'{{{VARIANTS}, "claims": [{{"text": "x"}}]}}', "claim 1: 'below' is missing"),
+        (f'{{{VARIANTS}, "claims": [{{"text": "x", "below": []}}]}}', "at least one pair"),
+        (f'{{{VARIANTS}, "claims": [{{"text": "x", "below": ["a", "b"]}}]}}', "pairs of VARIANT"),
+        (f'{{{VARIANTS}, "claims": [{{"txt": "x"}}]}}', "claim 1: .*did you mean 'text'"),
+        (
+            f'{{{VARIANTS}, "claims": [{{"text": "x", "below": [["a", "c:loss"]]}}]}}',
+            "claim 1: unknown variant 'c'",
+        ),
+        (
+            f'{{{VARIANTS}, "claims": [{{"text": "x", "below": [["a", "b"]], "after_epoch": -1}}]}}',
+            "after_epoch must be at least 0",
+        ),
+        *(
+            (f'{{{VARIANTS}, "published": {{"dataset": "digits", {entries}}}}}', message)
+            for entries, message in [
+                ('"losses": {}', "published: 'tolerance' is missing"),
+                ('"losses": {}, "tolerance": 0', "tolerance must be above 0"),
+                ('"losses": {}, "tolerance": NaN', "tolerance must be a number"),
+                ('"losses": {"c": {}}, "tolerance": 1', "unknown variant 'c'"),
+                ('"losses": {"a": {"0": 1}}, "tolerance": 1', "'0' is not an epoch"),
+                ('"losses": {"a": {"5": "1"}}, "tolerance": 1', "losses.a.5 must be a number"),
+                ('"losses": {"a": 5}, "tolerance": 1', "losses.a must be a table"),
+            ]
+        ),
+        (
+            f'{{{VARIANTS}, "published": {{"dataset": "minst", "losses": {{}}, "tolerance": 1}}}}',
+            "did you mean 'mnist'",
+        ),
     ],
 )
 def test_a_file_that_cannot_be_used_is_refused_with_its_name(tmp_path, text, message):
@@ -102,7 +158,7 @@ def test_the_same_seed_gives_variants_the_same_weights_order_and_noise(
         raise Seen
 
     monkeypatch.setattr(training, "training_batches", spy)
-    for variant, changes in STUDIES["gelu"].items():
+    for variant, changes in find_study("gelu").variants.items():
         config = tiny_config.replace(**changes, seed=5, epochs=1)
         model = training.build_model(config, tiny_data.image_shape)
         weights[variant] = {
@@ -121,7 +177,7 @@ def test_the_same_seed_gives_variants_the_same_weights_order_and_noise(
         with pytest.raises(Seen):
             training.train(config, tmp_path / variant, tiny_data)
     reference = weights["leaky_relu"]
-    for variant in STUDIES["gelu"]:
+    for variant in weights:
         assert orders[variant] == orders["leaky_relu"]
         np.testing.assert_array_equal(noises[variant], noises["leaky_relu"])
         shared = [path for path in reference if path in weights[variant]]

@@ -2,11 +2,20 @@
 
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from vae_keras.data.sources import check_dataset, resolve_dataset
 from vae_keras.study import runner
-from vae_keras.study.variants import STUDIES, find_study
+from vae_keras.study.definition import (
+    SHIPPED,
+    STUDY_FILE,
+    Study,
+    find_study,
+    within,
+    write_study,
+)  # fmt: skip
 from vae_keras.support import cli
 from vae_keras.support.errors import InputError, check_name
 from vae_keras.support.reporting import report
@@ -18,56 +27,34 @@ BACKENDS = ("local", "dask")
 RUN_SETTINGS = ("epochs", "max_train_images", "data_dir")
 
 
-def build_parser():
+def build_parser() -> cli.Parser:
     """The options of the command line."""
     parser = cli.Parser(
         prog="python -m vae_keras.study",
-        description="Train every variant with every seed, compare them pair by pair with error bars, "
-        "and write tables and figures. Stopped in whatever way, the same command goes on.",
-        epilog="python -m vae_keras.study report DIR writes tables and figures again from DIR/runs.csv "
-        "alone.",
+        description="Train every variant with every seed, compare them pair by pair with error "
+        "bars, and write tables and figures. The same command continues a study that was stopped.",
+        epilog="python -m vae_keras.study report DIR writes tables and figures again from "
+        "DIR/runs.csv and DIR/study.json.",
     )
-    parser.add_argument(
-        "study", metavar="NAME|FILE", help=f"{', '.join(STUDIES)}, or a .json or .toml file"
-    )
-    parser.add_argument(
-        "--dataset", metavar="NAME", help="as for vae_keras.fit; auto, unless the file says another"
-    )
-    parser.add_argument(
-        "--data-dir", metavar="DIR", help="where tensorflow-datasets keeps its data"
-    )
-    parser.add_argument(
-        "--max-train-images", type=int, metavar="N", help="train on the first N only"
-    )
-    parser.add_argument(
-        "--epochs", type=int, metavar="N", help="digits 100, mnist 20; more extend what is there"
-    )
-    parser.add_argument(
-        "--seeds", type=int, default=3, metavar="N", help="3; more extend what is there"
-    )
-    parser.add_argument(
-        "--jobs",
-        type=int,
-        metavar="N",
-        help="runs at a time, one thread each (the number of cores)",
-    )
-    parser.add_argument(
-        "--directory", metavar="DIR", help="folder of the study (saved_models/NAME-study)"
-    )
-    parser.add_argument(
-        "--report-only", action="store_true", help="train nothing, report what is in DIR"
-    )
-    parser.add_argument(
-        "--evaluate", action="store_true", help="also evaluate the runs that are finished"
-    )
-    parser.add_argument(
-        "--backend", default="local", metavar="NAME", help="local (default) or dask"
-    )
-    parser.add_argument("--scheduler", metavar="ADDRESS", help="of Dask, such as tcp://HOST:PORT")
+    add = parser.add_argument
+    add("study", metavar="NAME|FILE", help=f"{', '.join(SHIPPED)}, or a .json or .toml file")
+    add("--dataset", metavar="NAME", help="as for vae_keras.fit; the file's or auto by default")
+    add("--data-dir", metavar="DIR", help="where tensorflow-datasets keeps its data")
+    add("--max-train-images", type=int, metavar="N", help="train on the first N images only")
+    add("--epochs", type=int, metavar="N", help="digits 100, mnist 20; more extend what is there")
+    add("--seeds", type=int, default=3, metavar="N", help="3; more extend what is there")
+    add("--jobs", type=int, metavar="N", help="runs at a time, one thread each (number of cores)")
+    add("--directory", metavar="DIR", help="folder of the study (saved_models/NAME-study)")
+    add("--report-only", action="store_true", help="train nothing, report what is in DIR")
+    add("--evaluate", action="store_true", help="also evaluate the runs that are finished")
+    add("--backend", default="local", metavar="NAME", help="local (default) or dask")
+    add("--scheduler", metavar="ADDRESS", help="of Dask, such as tcp://HOST:PORT")
     return parser
 
 
-def parse(arguments):
+def parse(
+    arguments: Sequence[str],
+) -> tuple[Study, list[runner.PlannedRun], Path, dict[str, Any] | None, bool]:
     """Turn command-line arguments into a study and its runs, checked without TensorFlow.
 
     Returns:
@@ -98,7 +85,7 @@ def parse(arguments):
     settings = {name: options[name] for name in RUN_SETTINGS if name in options}
     dataset = options.get("dataset", study.settings.get("dataset", "auto"))
     check_dataset(dataset)
-    study.configs("digits" if dataset == "auto" else dataset, seed=0, **settings)
+    configs = study.configs("digits" if dataset == "auto" else dataset, seed=0, **settings)
     runner.check_directory(study, directory)
     # Last, because it may have to wait for the network.
     remark = None
@@ -107,9 +94,11 @@ def parse(arguments):
         dataset = source.name
     planned = runner.plan_runs(study, directory, dataset, options["seeds"], **settings)
     runner.check_runs(planned, training=not options.get("report_only"))
+    with within(options["study"]):
+        runner.check_columns(study, configs.values())
     if remark:
         report(remark)
-    training = {
+    training: dict[str, Any] | None = {
         "jobs": options.get("jobs", -1),  # all cores
         "scheduler": options.get("scheduler"),
     }
@@ -118,19 +107,19 @@ def parse(arguments):
     return study, planned, Path(directory), training, options.get("evaluate", False)
 
 
-def main(arguments):
+def main(arguments: Sequence[str]) -> None:
     """Run a study, or report one again."""
-    if arguments[:1] == ["report"]:
+    if list(arguments[:1]) == ["report"]:
         cli.run_command(lambda: report_again(arguments[1:]))
     else:
         cli.run_command(lambda: run_study(arguments))
 
 
-def report_again(arguments):
+def report_again(arguments: Sequence[str]) -> None:
     """Write tables and figures from `runs.csv` alone."""
     parser = cli.Parser(
         prog="python -m vae_keras.study report",
-        description="Write every table and figure of a study again, from DIR/runs.csv alone.",
+        description="Write every table and figure of a study again, from the tables in its folder.",
     )
     parser.add_argument("directory", metavar="DIR", help="folder of the study")
     directory = Path(parser.parse_args(arguments).directory)
@@ -139,13 +128,13 @@ def report_again(arguments):
     _report(directory)
 
 
-def run_study(arguments):
+def run_study(arguments: Sequence[str]) -> None:
     """Train what is missing, and report."""
     try:
         study, planned, directory, training, evaluate = parse(arguments)
     except OSError as error:  # a name too long, a folder that may not be read
         raise InputError(f"{error.filename} cannot be used: {error.strerror}") from None
-    failures = {}
+    failures: dict[str, str] = {}
     if training is not None:
         report(
             f"{study.name}: {len(planned)} runs of {planned[0].config.epochs} epochs on "
@@ -162,6 +151,7 @@ def run_study(arguments):
         from vae_keras.study.table import write_table
 
         write_table(table, directory / "runs.csv")
+        write_study(study, directory / STUDY_FILE)
         _evaluate(planned, directory, evaluate)
         _report(directory)
     elif not failures:
@@ -171,13 +161,13 @@ def run_study(arguments):
             report(f"failed: {name}: {reason}")
         first = next(iter(failures))
         cli.fail(
-            f"{len(failures)} of {len(planned)} runs failed, the first {first}: {failures[first]}; the "
-            "same command tries them again",
+            f"{len(failures)} of {len(planned)} runs failed, the first {first}: {failures[first]}; "
+            "the same command tries them again",
             cli.EXIT_FAILED,
         )
 
 
-def _evaluate(planned, directory, wanted):
+def _evaluate(planned: Sequence[runner.PlannedRun], directory: Path, wanted: bool) -> None:
     """Evaluate runs if that is wanted, and collect what is known of them."""
     from vae_keras.study.evaluations import collect_evaluations, evaluate_runs, write_evaluations
 
@@ -188,7 +178,7 @@ def _evaluate(planned, directory, wanted):
         write_evaluations(rows, directory / "evaluations.csv")
 
 
-def _report(directory):
+def _report(directory: Path) -> None:
     from vae_keras.study.report import write_report
     from vae_keras.study.table import read_table
 

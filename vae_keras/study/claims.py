@@ -1,79 +1,11 @@
-"""What the vae-gelu study claims, as data, and what runs with several seeds say to it."""
+"""What runs with several seeds say to the claims of a study."""
 
 import dataclasses
+from collections.abc import Sequence
 
+from vae_keras.study.definition import Claim
 from vae_keras.study.statistics import ALPHA, Comparison, holm
-from vae_keras.study.table import LAST_EPOCHS
-from vae_keras.study.variants import STUDIES
-
-TRAIN, TEST = "loss", "val_loss"
-
-
-@dataclasses.dataclass(frozen=True)
-class Claim:
-    """A statement that some losses lie below others.
-
-    Attributes:
-        text: The statement.
-        below: Pairs of (variant, column): the first is claimed to lie below the second.
-            All must, for the claim to hold.
-        after_epoch: Epochs that must have passed before it can be judged.
-    """
-
-    text: str
-    below: tuple
-    after_epoch: int = 0
-
-
-def _below(lower, *others, column=TEST):
-    return tuple(((lower, column), (other, column)) for other in others)
-
-
-CLAIMS = {
-    "gelu": (
-        Claim(
-            "GELU in the encoder alone, or in the decoder alone, beats LeakyReLU in both",
-            _below("gelu_encoder", "leaky_relu") + _below("gelu_decoder", "leaky_relu"),
-        ),
-        Claim(
-            "GELU in the encoder helps more than GELU in the decoder",
-            _below("gelu_encoder", "gelu_decoder"),
-        ),
-        Claim(
-            "GELU in both beats all of those",
-            _below("gelu", "leaky_relu", "gelu_encoder", "gelu_decoder"),
-        ),
-        Claim(
-            "Dropout 0.25 after each GELU worsens the training loss; the test loss is then below "
-            "the training loss",
-            _below("gelu", "gelu_dropout", column=TRAIN)
-            + ((("gelu_dropout", TEST), ("gelu_dropout", TRAIN)),),
-        ),
-        Claim(
-            "Batch normalisation after GELU improves training clearly and test reasonably",
-            _below("gelu_batchnorm_after", "gelu", column=TRAIN)
-            + _below("gelu_batchnorm_after", "gelu"),
-        ),
-        Claim(
-            "Batch normalisation before GELU is better than after it, visibly after epoch 100",
-            _below("gelu_batchnorm_before", "gelu_batchnorm_after"),
-            after_epoch=100,
-        ),
-        Claim(
-            "The best variant is batch normalisation before GELU",
-            _below(
-                "gelu_batchnorm_before",
-                *(name for name in STUDIES["gelu"] if name != "gelu_batchnorm_before"),
-            ),
-            after_epoch=100,
-        ),
-    ),
-    # What its introduction says of activations in general.
-    "activations": (
-        Claim("ReLU beats the sigmoid", _below("relu", "sigmoid")),
-        Claim("LeakyReLU beats ReLU", _below("leaky_relu", "relu")),
-    ),
-}
+from vae_keras.study.table import LAST_EPOCHS, RunTable
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,21 +18,21 @@ class Evidence:
         p: Its p, corrected for all comparisons of all claims; None without a test.
     """
 
-    below: tuple
+    below: tuple[tuple[str, str], tuple[str, str]]
     comparison: Comparison
     p: float | None
 
     @property
-    def significant(self):
+    def significant(self) -> bool:
         return self.p is not None and self.p < ALPHA
 
     @property
-    def supports(self):
-        return self.significant and self.comparison.mean < 0
+    def supports(self) -> bool:
+        return self.significant and (self.comparison.mean or 0) < 0
 
     @property
-    def contradicts(self):
-        return self.significant and self.comparison.mean > 0
+    def contradicts(self) -> bool:
+        return self.significant and (self.comparison.mean or 0) > 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,10 +49,10 @@ class Verdict:
     claim: Claim
     decision: str
     reason: str
-    evidence: tuple
+    evidence: tuple[Evidence, ...]
 
 
-def judge(table, claims):
+def judge(table: RunTable, claims: Sequence[Claim]) -> list[Verdict]:
     """Verdicts on claims, from the paired differences of the mean over the last five epochs.
 
     A claim is confirmed if every difference that it names is significant in its direction,
@@ -129,11 +61,11 @@ def judge(table, claims):
     comparisons of all claims.
 
     Args:
-        table: `RunTable`.
-        claims: Sequence of `Claim`.
+        table: The runs.
+        claims: The claims.
 
     Returns:
-        List of `Verdict`.
+        One verdict for each claim.
     """
     pairs = list(dict.fromkeys(pair for claim in claims for pair in claim.below))
     comparisons = [table.compare(*pair, window=LAST_EPOCHS) for pair in pairs]
@@ -148,7 +80,7 @@ def judge(table, claims):
     ]
 
 
-def _judge(claim, evidence, last_epoch):
+def _judge(claim: Claim, evidence: tuple[Evidence, ...], last_epoch: int) -> Verdict:
     epochs = [item.comparison.epoch for item in evidence if item.comparison.epoch]
     decision, reason = "not decided", ""
     if claim.after_epoch and max(epochs, default=0) <= claim.after_epoch:

@@ -1,14 +1,18 @@
 """`evaluations.csv`: one row for each evaluated run of a study."""
 
 import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
+from vae_keras.study.runner import PlannedRun
 from vae_keras.support.errors import InputError
-from vae_keras.support.files import replacing
+from vae_keras.support.files import write_csv
 from vae_keras.support.reporting import progress_bar
 
 IMPORTANCE_SAMPLES = 50  # a study compares many models, which needs no tight bound
 # Column: its title, the number of its decimals, and where evaluation.json has it.
-FIGURES = {
+FIGURES: dict[str, tuple[str, int, tuple[str | int, ...]]] = {
     "bound": ("bound on log-likelihood (nats)", 2, ("likelihood", "bound")),
     "mutual_information": ("mutual information (nats)", 2, ("information", "mutual_information")),
     "label_accuracy": ("labels from 10 neighbours", 3, ("labels", -1, "nearest_neighbours")),
@@ -17,11 +21,11 @@ FIGURES = {
 }
 
 
-def evaluate_runs(planned):
+def evaluate_runs(planned: Sequence[PlannedRun]) -> None:
     """Evaluate every finished run that has its weights and was not evaluated as fully yet.
 
     Args:
-        planned: List of `PlannedRun`.
+        planned: Runs of the study.
     """
     import joblib
 
@@ -36,11 +40,11 @@ def evaluate_runs(planned):
         evaluate_run(item.run, IMPORTANCE_SAMPLES, processes=joblib.cpu_count())
 
 
-def collect_evaluations(planned):
+def collect_evaluations(planned: Sequence[PlannedRun]) -> list[dict[str, Any]]:
     """What the evaluations of a study's runs found.
 
     Args:
-        planned: List of `PlannedRun`.
+        planned: Runs of the study.
 
     Returns:
         List of dictionaries with `variant`, `seed` and the columns in `FIGURES`, None where a
@@ -58,15 +62,12 @@ def collect_evaluations(planned):
     return rows
 
 
-def write_evaluations(rows, path):
+def write_evaluations(rows: Sequence[dict[str, Any]], path: Path) -> None:
     """Write what `collect_evaluations` returned."""
-    with replacing(path) as aside, open(aside, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, ["variant", "seed", *FIGURES])
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(path, rows, ["variant", "seed", *FIGURES])
 
 
-def read_evaluations(path):
+def read_evaluations(path: Path) -> dict[str, dict[str, list[float]]]:
     """Read what `write_evaluations` wrote.
 
     Returns:
@@ -78,7 +79,7 @@ def read_evaluations(path):
     """
     if not path.exists():
         return {}
-    values = {}
+    values: dict[str, dict[str, list[float]]] = {}
     try:
         with open(path, newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):
@@ -91,7 +92,7 @@ def read_evaluations(path):
     return values
 
 
-def _is_evaluated(item):
+def _is_evaluated(item: PlannedRun) -> bool:
     """Whether a run was evaluated as a study does, or more fully."""
     if not item.run.evaluation_file.exists():
         return False
@@ -103,7 +104,7 @@ def _is_evaluated(item):
     )
 
 
-def _find(values, path):
+def _find(values: Any, path: Sequence[str | int]) -> Any:
     for step in path:
         try:
             values = values[step]

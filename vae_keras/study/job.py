@@ -1,5 +1,6 @@
 """One training of a study, in a process of its own that may be killed without harm."""
 
+import contextlib
 import json
 import os
 import signal
@@ -9,6 +10,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 from vae_keras.config import FitConfig
 from vae_keras.support import cli
@@ -22,7 +24,7 @@ PATIENCE = 60.0  # seconds for a training to stop, or for another one to give it
 STOPPED = "stopped"
 
 
-def is_finished(run, config):
+def is_finished(run: Run, config: FitConfig) -> bool:
     """Whether a run has all that a study asks of it. Its weights may be gone."""
     if not run.finished:
         return False
@@ -30,7 +32,7 @@ def is_finished(run, config):
     return stored.epochs == config.epochs and not stored.differences(config)
 
 
-def run_job(directory, settings, marker, token):
+def run_job(directory: str, settings: dict[str, Any], marker: str, token: str) -> str | None:
     """Train one run to its end in a process of its own; go on where it stands.
 
     A process that dies without a word, killed or out of memory, is started again from
@@ -72,7 +74,7 @@ def run_job(directory, settings, marker, token):
     return f"{reason}, {ATTEMPTS} times"
 
 
-def wanted(marker, token):
+def wanted(marker: str, token: str) -> bool:
     """Whether the study that made a job still wants it."""
     try:
         return Path(marker).read_text() == token
@@ -80,7 +82,7 @@ def wanted(marker, token):
         return False
 
 
-def _wait_until_unlocked(run, marker, token):
+def _wait_until_unlocked(run: Run, marker: str, token: str) -> bool:
     """Wait for a process whose study or cluster worker is gone; False if stopped meanwhile."""
     deadline = time.monotonic() + PATIENCE
     while wanted(marker, token):
@@ -94,7 +96,9 @@ def _wait_until_unlocked(run, marker, token):
     return False
 
 
-def _train_in_process(directory, settings, marker, token):
+def _train_in_process(
+    directory: str, settings: dict[str, Any], marker: str, token: str
+) -> tuple[int, str]:
     """Train until the end, or until the study is stopped; return exit status and output."""
     environment = {**os.environ, **dict.fromkeys(THREADS, "1")}
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
@@ -120,12 +124,10 @@ def _train_in_process(directory, settings, marker, token):
         return process.returncode, output.read()
 
 
-def _end(process):
+def _end(process: subprocess.Popen) -> None:
     """Let a training finish its steps and stop; end it if it does not."""
-    try:
+    with contextlib.suppress(BrokenPipeError):
         process.stdin.close()
-    except BrokenPipeError:
-        pass
     try:
         process.wait(PATIENCE)
     except subprocess.TimeoutExpired:
@@ -133,16 +135,16 @@ def _end(process):
         process.wait()
 
 
-def main():
+def main() -> None:
     """Train what standard input describes; stop when it is closed, as when its owner dies."""
     job = json.loads(sys.stdin.readline())
 
-    def stop_with_owner():
+    def stop_with_owner() -> None:
         while os.read(sys.stdin.fileno(), 1):  # sys.stdin's own lock would hang the exit
             pass
         os.kill(os.getpid(), signal.SIGTERM)
 
-    def train_job():
+    def train_job() -> None:
         threading.Thread(target=stop_with_owner, daemon=True).start()
         train = load("vae_keras.training.loop").train
         run = Run(job["directory"])

@@ -7,15 +7,21 @@ import importlib.util
 import re
 import threading
 import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
-from vae_keras.config import FitConfig
+from vae_keras.config import MODELS, FitConfig
+from vae_keras.study.definition import OUTPUTS, TEST, TRAIN, Study
 from vae_keras.study.job import STOPPED, is_finished, run_job
-from vae_keras.study.variants import OUTPUTS
-from vae_keras.support.errors import InputError
+from vae_keras.support.errors import InputError, check_name
 from vae_keras.support.reporting import progress_bar, report
-from vae_keras.support.signals import deferred_signals
+from vae_keras.support.signals import PendingSignal, deferred_signals
+from vae_keras.support.start import load
 from vae_keras.training.run import Run, create_run
+
+if TYPE_CHECKING:
+    from vae_keras.study.table import RunTable
 
 POLL = 0.5  # seconds
 SCHEDULER_TIMEOUT = 10  # seconds
@@ -32,44 +38,43 @@ class PlannedRun:
     config: FitConfig
 
     @property
-    def name(self):
+    def name(self) -> str:
         return f"{self.variant}/seed-{self.seed}"
 
     @property
-    def finished(self):
+    def finished(self) -> bool:
         return is_finished(self.run, self.config)
 
     @property
-    def epochs(self):
+    def epochs(self) -> int:
         """Finished epochs, up to those that are wanted."""
         return min(len(self.run.read_history()), self.config.epochs)
 
 
-def plan_runs(study, directory, dataset, seeds, **settings):
+def plan_runs(
+    study: Study, directory: str | Path, dataset: str, seeds: int, **settings: Any
+) -> list[PlannedRun]:
     """All runs of a study, seed by seed, so that variants can be compared early.
 
     Args:
-        study: `Study`.
+        study: The study.
         directory: Folder of the study; runs lie in `<variant>/seed-<n>`.
         dataset: Name of the data set.
         seeds: Number of seeds, counted from 0; those of runs in the folder are added.
-        **settings: Fields of `FitConfig` that stand above the study's own.
-
-    Returns:
-        List of `PlannedRun`.
+        **settings: Fields of `FitConfig` that override the study's own.
     """
     directory = Path(directory).absolute()
     present = [path.name for name in study.variants for path in (directory / name).glob("seed-*")]
     present = [name.removeprefix("seed-") for name in present]
-    seeds = {*range(seeds), *(int(seed) for seed in present if seed.isdecimal())}
+    all_seeds = {*range(seeds), *(int(seed) for seed in present if seed.isdecimal())}
     return [
         PlannedRun(variant, seed, Run(directory / variant / f"seed-{seed}"), config)
-        for seed in sorted(seeds)
+        for seed in sorted(all_seeds)
         for variant, config in study.configs(dataset, seed, **settings).items()
     ]
 
 
-def check_directory(study, directory):
+def check_directory(study: Study, directory: str | Path) -> None:
     """Raise `InputError` if a folder holds something else than this study. Changes nothing."""
     directory = Path(directory)
     if not directory.is_dir():
@@ -80,7 +85,8 @@ def check_directory(study, directory):
             other = next(csv.DictReader(file), {}).get("study")
         if other not in (study.name, None):
             raise InputError(
-                f"{directory} holds the study {other!r}, not {study.name!r}: choose another --directory"
+                f"{directory} holds the study {other!r}, not {study.name!r}: "
+                "choose another --directory"
             )
     elif foreign := names - set(study.variants) - set(OUTPUTS):
         raise InputError(
@@ -88,17 +94,29 @@ def check_directory(study, directory):
         )
 
 
-def check_runs(planned, training=True):
+def check_columns(study: Study, configs: Iterable[FitConfig]) -> None:
+    """Raise `InputError` if a claim names a column that no run of the study will have."""
+    named = {column for claim in study.claims for pair in claim.below for _, column in pair}
+    if named <= {TRAIN, TEST}:  # every model has them; only others need Keras to be imported
+        return
+    models = load("vae_keras.model")
+    terms = {term for each in configs for term in getattr(models, MODELS[each.model]).term_names}
+    known = [f"{split}{term}" for split in ("", "val_") for term in ("loss", *sorted(terms))]
+    for column in sorted(named):
+        check_name("column", column, known)
+
+
+def check_runs(planned: Sequence[PlannedRun], training: bool = True) -> None:
     """Raise `InputError` unless every run that is there can be part of the study.
 
     A run must have been made with the study's settings. If it is to be trained further, it
     must have its checkpoints, and no other process may be in it. Changes nothing.
 
     Args:
-        planned: List of `PlannedRun`.
+        planned: Runs of the study.
         training: Whether the runs are to be trained, or only reported.
     """
-    digests = {}
+    digests: dict[str | None, Path] = {}
     for item in planned:
         run, config = item.run, item.config
         if not run.exists:
@@ -133,11 +151,11 @@ def check_runs(planned, training=True):
             )
 
 
-def collect(study, planned):
+def collect(study: Study, planned: Sequence[PlannedRun]) -> "RunTable | None":
     """The histories that there are, as a `RunTable`; None if no run has an epoch."""
     from vae_keras.study.table import RunTable  # SciPy, which a wrong argument need not wait for
 
-    runs = {}
+    runs: dict[str, dict[int, list[dict[str, float]]]] = {}
     for variant in study.variants:
         for item in planned:
             rows = item.run.read_history() if item.variant == variant and item.run.exists else []
@@ -150,11 +168,13 @@ def collect(study, planned):
     return RunTable(study.name, config.dataset + part, study.reference, runs)
 
 
-def train_runs(planned, directory, jobs, scheduler=None):
+def train_runs(
+    planned: Sequence[PlannedRun], directory: str | Path, jobs: int, scheduler: str | None = None
+) -> dict[str, str]:
     """Train what is not finished yet, several runs at a time, each in a process of its own.
 
     Args:
-        planned: List of `PlannedRun`, of which some may be finished.
+        planned: Runs of the study, of which some may be finished.
         directory: Folder of the study, made if it is not there.
         jobs: Runs at a time on this machine, −1 for as many as it has cores.
         scheduler: Address of a Dask scheduler whose workers train instead; the folder must
@@ -185,11 +205,11 @@ def train_runs(planned, directory, jobs, scheduler=None):
 
 
 @contextlib.contextmanager
-def _joblib_backend(jobs, scheduler):
+def _joblib_backend(jobs: int, scheduler: str | None) -> Iterator[Callable]:
     """Yields a function that calls `run_job` with every tuple of arguments it is given."""
     import joblib
 
-    def run_all(arguments):
+    def run_all(arguments: Iterable[tuple]) -> list[str | None]:
         try:
             return joblib.Parallel(batch_size=1)(
                 joblib.delayed(run_job)(*each) for each in arguments
@@ -215,7 +235,7 @@ def _joblib_backend(jobs, scheduler):
             yield run_all
 
 
-def check_dask(scheduler):
+def check_dask(scheduler: str) -> None:
     """Raise `InputError` unless Dask is installed and the address is one."""
     if importlib.util.find_spec("distributed") is None:
         raise InputError("Dask is not installed: pip install distributed")
@@ -223,7 +243,7 @@ def check_dask(scheduler):
         raise InputError(f"--scheduler must be like tcp://HOST:PORT, received {scheduler!r}")
 
 
-def _dask_client(scheduler):
+def _dask_client(scheduler: str) -> Any:
     from distributed import Client
 
     try:
@@ -234,7 +254,7 @@ def _dask_client(scheduler):
 
 
 @contextlib.contextmanager
-def _marker(directory):
+def _marker(directory: Path) -> Iterator[tuple[str, str]]:
     """A file that tells the jobs, wherever they run, that their study still wants them."""
     marker, token = directory / MARKER, uuid.uuid4().hex
     marker.write_text(token)
@@ -250,13 +270,13 @@ class _Progress:
     It looks at the runs' own files, and so sees those of other machines, too.
     """
 
-    def __init__(self, planned, signals, marker):
+    def __init__(self, planned: Sequence[PlannedRun], signals: PendingSignal, marker: str) -> None:
         self._planned = planned
         self._signals = signals
         self._marker = Path(marker)
         self._ended = threading.Event()
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         self._finished = {item.name for item in self._planned if item.finished}
         self._epochs = {item.name: item.epochs for item in self._planned if item.run.exists}
         self._bar = progress_bar(
@@ -270,20 +290,20 @@ class _Progress:
         self._thread.start()
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self._ended.set()
         self._thread.join()
         self._look()
         self._bar.close()
 
-    def _watch(self):
+    def _watch(self) -> None:
         while not self._ended.wait(POLL):
             if self._signals.number is not None and self._marker.exists():
                 self._marker.unlink(missing_ok=True)
                 report("stopping: every training finishes its steps under way")
             self._look()
 
-    def _look(self):
+    def _look(self) -> None:
         for item in self._planned:
             if item.name in self._finished:
                 continue
@@ -295,11 +315,11 @@ class _Progress:
         self._bar.n = sum(self._epochs.values())
         self._describe()
 
-    def _describe(self):
+    def _describe(self) -> None:
         self._bar.set_description(f"{len(self._finished)}/{len(self._planned)} runs", refresh=False)
         self._bar.refresh()
 
-    def _line(self, item):
+    def _line(self, item: PlannedRun) -> str:
         loss = item.run.read_history()[-1]["val_loss"]
         return (
             f"{len(self._finished)}/{len(self._planned)} runs   {item.name}   "

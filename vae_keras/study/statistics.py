@@ -4,8 +4,10 @@ All tests are two-sided.
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import optimize, stats
 
 CONFIDENCE = 0.95
@@ -14,7 +16,9 @@ POWER = 0.8
 WILCOXON_SEEDS = 6  # with five, its smallest two-sided p is 2/2⁵ = 0.0625
 
 
-def mean_interval(values, confidence=CONFIDENCE):
+def mean_interval(
+    values: ArrayLike, confidence: float = CONFIDENCE
+) -> tuple[float | None, float | None]:
     """Mean, and half the width of its t-interval: t(n−1) · s / √n.
 
     Args:
@@ -36,7 +40,7 @@ def mean_interval(values, confidence=CONFIDENCE):
     return float(values.mean()), float(quantile * stats.sem(values))
 
 
-def paired_t_test(differences):
+def paired_t_test(differences: ArrayLike) -> float | None:
     """p of the paired t-test: the mean of the differences against zero.
 
     t = mean / (s / √n) with n − 1 degrees of freedom.
@@ -55,7 +59,7 @@ def paired_t_test(differences):
     return float(stats.ttest_1samp(differences, 0).pvalue)
 
 
-def wilcoxon_test(differences):
+def wilcoxon_test(differences: ArrayLike) -> float | None:
     """p of Wilcoxon's signed-rank test, which assumes symmetry but no normal distribution.
 
     Args:
@@ -75,7 +79,7 @@ def wilcoxon_test(differences):
     return float(stats.wilcoxon(differences).pvalue)
 
 
-def holm(p_values):
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
     """p-values corrected for their number by Holm's step-down method.
 
     In ascending order, p₍ᵢ₎ becomes max over j ≤ i of (m − j + 1) · p₍ⱼ₎, at most 1. All
@@ -92,7 +96,7 @@ def holm(p_values):
         Holm 1979, A simple sequentially rejective multiple test procedure, Scandinavian
         Journal of Statistics 6.
     """
-    corrected = [None] * len(p_values)
+    corrected: list[float | None] = [None] * len(p_values)
     tested = sorted((i for i, p in enumerate(p_values) if p is not None), key=lambda i: p_values[i])
     largest = 0.0
     for rank, i in enumerate(tested):
@@ -101,7 +105,9 @@ def holm(p_values):
     return corrected
 
 
-def detectable_difference(differences, power=POWER, alpha=ALPHA):
+def detectable_difference(
+    differences: ArrayLike, power: float = POWER, alpha: float = ALPHA
+) -> float | None:
     """The smallest true difference that so many seeds find with the given probability.
 
     Solves P(|T| > t(1 − α/2, n − 1)) = power for δ, where T follows the noncentral t
@@ -126,11 +132,11 @@ def detectable_difference(differences, power=POWER, alpha=ALPHA):
     return float(_noncentrality(len(differences) - 1, power, alpha) * stats.sem(differences))
 
 
-def _noncentrality(freedom, power, alpha):
+def _noncentrality(freedom: int, power: float, alpha: float) -> float:
     """The noncentrality at which a two-sided t-test has the given power."""
     critical = stats.t.ppf(1 - alpha / 2, freedom)
 
-    def missing(noncentrality):
+    def missing(noncentrality: float) -> float:
         above = stats.nct.sf(critical, freedom, noncentrality)
         below = stats.nct.cdf(-critical, freedom, noncentrality)
         return above + np.nan_to_num(below) - power  # far below, SciPy's series gives NaN
@@ -164,7 +170,7 @@ class Comparison:
     detectable: float | None
 
 
-def compare(differences, epoch=None):
+def compare(differences: Sequence[float] | np.ndarray, epoch: int | None = None) -> Comparison:
     """The `Comparison` of paired differences, an array-like of shape `(n,)`."""
     mean, half_width = mean_interval(differences)
     return Comparison(

@@ -4,12 +4,14 @@ import csv
 import dataclasses
 import io
 import math
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
-from vae_keras.study.statistics import compare, mean_interval
+from vae_keras.study.statistics import Comparison, compare, mean_interval
 from vae_keras.support.errors import InputError
-from vae_keras.support.files import replacing
+from vae_keras.support.files import write_csv
 
 KEYS = ("study", "dataset", "reference", "variant", "seed", "epoch")
 LAST_EPOCHS = 5  # curves jitter, so their end is also judged by a mean
@@ -30,12 +32,12 @@ class RunTable:
     study: str
     dataset: str
     reference: str
-    runs: dict
+    runs: dict[str, dict[int, list[dict[str, float]]]]
 
     @property
-    def columns(self):
+    def columns(self) -> list[str]:
         """Names of the history's columns, in order, `epoch` left out."""
-        names = {}
+        names: dict[str, None] = {}
         for seeds in self.runs.values():
             for rows in seeds.values():
                 names |= dict.fromkeys(rows[0])
@@ -43,18 +45,18 @@ class RunTable:
         return list(names)
 
     @property
-    def last_epoch(self):
+    def last_epoch(self) -> int:
         """The last epoch that any run has."""
         return max(len(rows) for seeds in self.runs.values() for rows in seeds.values())
 
-    def has(self, variant, column):
+    def has(self, variant: str, column: str) -> bool:
         """Whether there are runs of the variant, and all have the column."""
         seeds = self.runs.get(variant, {})
         return bool(seeds) and all(
             row.get(column) is not None for rows in seeds.values() for row in rows
         )
 
-    def counted(self, *variants):
+    def counted(self, *variants: str) -> tuple[list[int], int | None]:
         """The runs that count: those that have come to the last epoch, if there are any, else all.
 
         Returns:
@@ -66,7 +68,7 @@ class RunTable:
         whole = [seed for seed in seeds if epochs[seed] == self.last_epoch]
         return whole or seeds, min((epochs[seed] for seed in whole or seeds), default=None)
 
-    def curves(self, variant, column):
+    def curves(self, variant: str, column: str) -> np.ndarray:
         """A column over the epochs that all runs of the variant have that count.
 
         Returns:
@@ -76,19 +78,10 @@ class RunTable:
         runs = self.runs[variant]
         return np.array([[row[column] for row in runs[seed][:epochs]] for seed in seeds])
 
-    def ends(self, variant, column, seeds, epoch, window=1):
-        """The mean of a column over the last epochs up to `epoch`, for each of the seeds.
-
-        Args:
-            variant: Name of the variant.
-            column: Name of the column.
-            seeds: Seeds of its runs.
-            epoch: The last epoch to count.
-            window: How many epochs; fewer if there have not been so many.
-
-        Returns:
-            Array of shape `(seeds,)`.
-        """
+    def ends(
+        self, variant: str, column: str, seeds: Sequence[int], epoch: int | None, window: int = 1
+    ) -> np.ndarray:
+        """The mean of a column over the `window` epochs up to `epoch`, an array `(seeds,)`."""
         return np.array(
             [
                 np.mean([row[column] for row in self.runs[variant][seed][:epoch][-window:]])
@@ -96,7 +89,9 @@ class RunTable:
             ]
         )
 
-    def summarize(self, variant, column, window=1):
+    def summarize(
+        self, variant: str, column: str, window: int = 1
+    ) -> tuple[int | None, float | None, float | None]:
         """Mean over the seeds of a variant that count, at the last epoch that they have.
 
         Returns:
@@ -108,7 +103,9 @@ class RunTable:
         seeds, epoch = self.counted(variant)
         return epoch, *mean_interval(self.ends(variant, column, seeds, epoch, window))
 
-    def compare(self, first, second, window=1):
+    def compare(
+        self, first: tuple[str, str], second: tuple[str, str], window: int = 1
+    ) -> Comparison:
         """Paired differences, the first minus the second, over the seeds that count for both.
 
         Args:
@@ -129,19 +126,18 @@ class RunTable:
         )
 
 
-def write_table(table, path):
+def write_table(table: RunTable, path: Path) -> None:
     """Write a `RunTable`; numbers are written in full, so that they read back as they were."""
-    with replacing(path) as aside, open(aside, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [*KEYS, *table.columns])
-        writer.writeheader()
-        for variant, seeds in table.runs.items():
-            for seed, rows in seeds.items():
-                for row in rows:
-                    keys = (table.study, table.dataset, table.reference, variant, seed)
-                    writer.writerow({**dict(zip(KEYS, keys)), **row})
+    lines = (
+        {**dict(zip(KEYS, (table.study, table.dataset, table.reference, variant, seed))), **row}
+        for variant, seeds in table.runs.items()
+        for seed, rows in seeds.items()
+        for row in rows
+    )
+    write_csv(path, lines, [*KEYS, *table.columns])
 
 
-def read_table(path):
+def read_table(path: Path) -> RunTable:
     """Read what `write_table` wrote.
 
     Raises:
@@ -153,7 +149,8 @@ def read_table(path):
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise InputError(f"{path} is damaged: it is no text") from None
-    runs, study = {}, None
+    runs: dict[str, dict[int, list[dict[str, float]]]] = {}
+    study = None
     reader = csv.DictReader(io.StringIO(text))
     missing = [name for name in KEYS if name not in (reader.fieldnames or [])]
     if missing:

@@ -1,0 +1,336 @@
+"""What a study compares, and what it is judged by, as data: shipped studies and those of users."""
+
+import contextlib
+import dataclasses
+import json
+import math
+import re
+import tomllib
+import types
+import typing
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from vae_keras.config import DATA, FitConfig, make_config
+from vae_keras.data.sources import check_dataset
+from vae_keras.support.errors import InputError, check_name
+from vae_keras.support.files import write_json
+from vae_keras.support.settings import TYPE_NAMES, declarations
+
+SHIPPED = {path.stem: path for path in sorted((Path(__file__).parent / "shipped").glob("*.toml"))}
+TRAIN, TEST = "loss", "val_loss"
+STUDY_FILE = "study.json"
+# What a study writes beside its runs.
+OUTPUTS = (STUDY_FILE, "runs.csv", "summary.csv", "evaluations.csv", "report.md", "figures")
+# Given on the command line, or by the study itself.
+RESERVED_SETTINGS = ("seed", "data_dir")
+# Variants that differ in these cannot be paired.
+SHARED_SETTINGS = {
+    field.name for field, declared in declarations(FitConfig) if declared.group == DATA
+} | {"epochs"}
+KIND_NAMES = {**TYPE_NAMES, dict: "a table", list: "a list"}
+
+
+@dataclasses.dataclass(frozen=True)
+class CurveGroup:
+    """Variants whose curves share a figure.
+
+    Attributes:
+        members: Names of the variants.
+        title: Title of the figure.
+    """
+
+    members: tuple[str, ...]
+    title: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Published:
+    """Test losses that others published.
+
+    Attributes:
+        dataset: Name of the data set.
+        tolerance: Larger differences from the published losses are pointed out.
+        losses: Dictionary from variant to dictionary from epoch to the loss of each published run.
+        remark: What kind of figures these are, in a phrase.
+        notes: Sentences that belong to the losses after an epoch, by epoch.
+    """
+
+    dataset: str
+    tolerance: float
+    losses: dict[str, dict[int, tuple[float, ...]]]
+    remark: str = ""
+    notes: dict[int, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Claim:
+    """A statement that some losses lie below others.
+
+    Attributes:
+        text: The statement.
+        below: Pairs of (variant, column): the claim is that the first lies below the second. The
+            claim holds if all pairs do.
+        after_epoch: Epochs that must have passed before the claim can be judged.
+    """
+
+    text: str
+    below: tuple[tuple[tuple[str, str], tuple[str, str]], ...]
+    after_epoch: int = 0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Study:
+    """Variants to compare, and what to set against the results.
+
+    Attributes:
+        name: Name of the study.
+        variants: Dictionary from name to the settings that the variant changes.
+        reference: The variant that the others are compared with.
+        settings: What all variants change.
+        source: Who made the claims and published the losses.
+        comparisons: Dictionary from name to `CurveGroup`; empty for one figure of all variants.
+        published: Published losses, or None.
+        claims: Claims to judge.
+    """
+
+    name: str
+    variants: dict[str, dict[str, Any]]
+    reference: str = ""
+    settings: dict[str, Any] = dataclasses.field(default_factory=dict)
+    source: str = ""
+    comparisons: dict[str, CurveGroup] = dataclasses.field(default_factory=dict)
+    published: Published | None = None
+    claims: tuple[Claim, ...] = ()
+
+    def configs(self, dataset: str, seed: int, **settings: Any) -> dict[str, FitConfig]:
+        """The settings of every variant's run with one seed.
+
+        Args:
+            dataset: Name of the data set, not `"auto"`.
+            seed: Seed of the runs.
+            **settings: Fields of `FitConfig` that override the study's own.
+
+        Returns:
+            Dictionary from the variants' names to `FitConfig`, all with the same epochs.
+
+        Raises:
+            InputError: If a value cannot be used.
+        """
+        shared = {**self.settings, **settings, "seed": seed}
+        shared.pop("dataset", None)
+        configs = {}
+        for name, changes in self.variants.items():
+            with within(f"variant {name!r}"):
+                config = make_config(dataset, **{**shared, **changes})
+            # A variant may have a preset, with epochs, of its own.
+            shared.setdefault("epochs", config.epochs)
+            configs[name] = config
+        return configs
+
+
+def find_study(name: str) -> Study:
+    """A study by its name in `SHIPPED`, or from a file that ends in .json or .toml.
+
+    The file has the fields of `Study`. Only `variants` is required::
+
+        reference = "two"               # the first variant, if left out
+        [settings]                      # what all variants share
+        epochs = 50
+        [variants.two]
+        latent_dim = 2
+        [variants.ten]
+        latent_dim = 10
+        [comparisons.sizes]             # one figure of curves; all variants without `members`
+        title = "Latent sizes"
+        members = ["two", "ten"]
+        [published]                     # test losses by epoch, of one run or a list of runs
+        dataset = "mnist"
+        tolerance = 0.6
+        losses.ten = { 10 = 31.2, 20 = [30.1, 30.4] }
+        [[claims]]                      # the first of each pair lies below the second
+        text = "Ten dimensions beat two"
+        below = [["ten", "two"], ["ten:loss", "two:loss"]]  # test loss, or VARIANT:COLUMN
+        after_epoch = 10
+
+    Raises:
+        InputError: If the name is unknown, or the file cannot be read or used.
+    """
+    if name in SHIPPED:
+        return read_study(SHIPPED[name])
+    if not name.endswith((".json", ".toml")):
+        try:
+            check_name("study", name, SHIPPED)
+        except InputError as error:
+            raise InputError(f"{error}, or a file that ends in .json or .toml") from None
+    study = read_study(Path(name))
+    with within(name):
+        if study.name in SHIPPED:
+            raise InputError(f"name {study.name!r} belongs to a shipped study: choose another")
+        if study.published is not None:
+            check_dataset(study.published.dataset)
+    return study
+
+
+def read_study(path: Path) -> Study:
+    """Read a study from a file; its name defaults to the file's.
+
+    Raises:
+        InputError: If the file cannot be read or used.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        content = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is not {path.suffix[1:].upper()}: {error}") from None
+    with within(path):
+        _check_type("a study", content, dict)
+        return _make_study(_entries(Study, {"name": path.stem, **content}))
+
+
+def write_study(study: Study, path: Path) -> None:
+    """Write a study as JSON that `read_study` reads."""
+    content = {name: value for name, value in dataclasses.asdict(study).items() if value}
+    for claim in content.get("claims", ()):
+        claim["below"] = [[":".join(side) for side in pair] for pair in claim["below"]]
+    write_json(path, content)
+
+
+@contextlib.contextmanager
+def within(place: object) -> Iterator[None]:
+    """Inside the block, an `InputError` says where the error is."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{place}: {error}") from None
+
+
+def _make_study(values: dict[str, Any]) -> Study:
+    variants = values["variants"]
+    if len(variants) < 2:
+        raise InputError(f"variants must be at least two, received {len(variants)}")
+    _check_file_names("name", [values["name"]])
+    _check_file_names("variant", variants)
+    _check_file_names("comparison", values.get("comparisons", ()))
+    for name in OUTPUTS:
+        if name in variants:
+            raise InputError(f"variant {name!r} has the name of a file that a study writes")
+    reference = values.get("reference", next(iter(variants)))
+    check_name("reference", reference, variants)
+    _check_settings("settings", values.get("settings", {}), RESERVED_SETTINGS)
+    for name, changes in variants.items():
+        _check_settings(f"variant {name!r}", changes, {*RESERVED_SETTINGS, *SHARED_SETTINGS})
+    groups, claims = values.get("comparisons", {}), values.get("claims", ())
+    made = {
+        "reference": reference,
+        "comparisons": {name: _make_group(name, group, variants) for name, group in groups.items()},
+        "claims": tuple(
+            _make_claim(number, claim, variants) for number, claim in enumerate(claims, 1)
+        ),
+        "published": _make_published(values.get("published"), variants),
+    }
+    study = Study(**{**values, **made})
+    study.configs(study.settings.get("dataset", "digits"), seed=0)
+    return study
+
+
+def _make_group(name: str, content: Any, variants: Collection[str]) -> CurveGroup:
+    _check_type(f"comparison {name!r}", content, dict)
+    with within(f"comparison {name!r}"):
+        values = _entries(CurveGroup, {"title": name, "members": list(variants), **content})
+        for member in values["members"]:
+            check_name("variant", member, variants)
+    return CurveGroup(tuple(values["members"]), values["title"])
+
+
+def _make_claim(number: int, content: Any, variants: Collection[str]) -> Claim:
+    _check_type(f"claim {number}", content, dict)
+    with within(f"claim {number}"):
+        values = _entries(Claim, content)
+        below = tuple(_make_pair(pair, variants) for pair in values["below"])
+        if not below:
+            raise InputError("below must hold at least one pair")
+    return Claim(**{**values, "below": below})
+
+
+def _make_pair(content: Any, variants: Collection[str]) -> tuple[tuple[str, str], ...]:
+    if not isinstance(content, list) or [type(side) for side in content] != [str, str]:
+        raise InputError(
+            f"below must hold pairs of VARIANT or VARIANT:COLUMN, received {content!r}"
+        )
+    sides = [side.partition(":") for side in content]
+    return tuple(
+        (check_name("variant", variant, variants), column or TEST) for variant, _, column in sides
+    )
+
+
+def _make_published(content: Any, variants: Collection[str]) -> Published | None:
+    if content is None:
+        return None
+    with within("published"):
+        values = _entries(Published, content)
+        losses, notes = values["losses"], _by_epoch("notes", values.get("notes", {}), str)
+        for name in losses:
+            check_name("variant", name, variants)
+        losses = {name: _by_epoch(f"losses.{name}", curve, float) for name, curve in losses.items()}
+    return Published(**{**values, "losses": losses, "notes": notes})
+
+
+def _by_epoch(name: str, content: Any, kind: type) -> dict[int, Any]:
+    """A table whose keys are epochs, which TOML and JSON have as texts."""
+    _check_type(name, content, dict)
+    values: dict[int, Any] = {}
+    for epoch, found in content.items():
+        if not re.fullmatch("[1-9][0-9]{0,8}", epoch):
+            raise InputError(f"{name}: {epoch!r} is not an epoch, a whole number from 1")
+        # A loss for each published run; a single one may do without the list.
+        several = found if isinstance(found, list) else [found]
+        for value in several:
+            _check_type(f"{name}.{epoch}", value, kind)
+        values[int(epoch)] = found if kind is str else tuple(several)
+    return values
+
+
+def _entries(cls: type, content: dict[str, Any]) -> dict[str, Any]:
+    """The entries of a table that describes a dataclass, once names and types are checked."""
+    fields = {field.name: field for field in dataclasses.fields(cls)}
+    for name, value in content.items():
+        check_name("entry", name, fields)
+        _check_type(name, value, _kind(fields[name]))
+    for name, field in fields.items():
+        required = field.default is field.default_factory  # both are MISSING
+        if required and name not in content:
+            raise InputError(f"{name!r} is missing: it must be {KIND_NAMES[_kind(field)]}")
+    return content
+
+
+def _kind(field: dataclasses.Field) -> type:
+    """The type that a field has in a file."""
+    kind = typing.get_origin(field.type) or field.type
+    return {tuple: list, types.UnionType: dict}.get(kind, kind)
+
+
+def _check_type(name: str, value: Any, kind: type) -> None:
+    allowed = (int, float) if kind is float else (kind,)
+    if type(value) not in allowed or (kind is float and not math.isfinite(value)):
+        raise InputError(f"{name} must be {KIND_NAMES[kind]}, received {value!r}")
+
+
+def _check_file_names(what: str, names: Iterable[str]) -> None:
+    for name in names:
+        if not re.fullmatch(r"[A-Za-z0-9][\w.+-]{0,99}", name):
+            raise InputError(f"{what} {name!r} cannot name a file: use letters, digits and . _ + -")
+
+
+def _check_settings(place: str, settings: Any, refused: Collection[str]) -> None:
+    _check_type(place, settings, dict)
+    with within(place):
+        for name in settings:
+            check_name("setting", name, [field.name for field in dataclasses.fields(FitConfig)])
+            if name in refused:
+                shared = name not in RESERVED_SETTINGS
+                remedy = "put it into 'settings', for all" if shared else "the study sets it"
+                raise InputError(f"{name} cannot differ here: {remedy}")

@@ -309,8 +309,9 @@ def _entries(cls: type, content: dict[str, Any]) -> dict[str, Any]:
 
 def _kind(field: dataclasses.Field) -> type:
     """The type that a field has in a file."""
-    kind = typing.get_origin(field.type) or field.type
-    return {tuple: list, types.UnionType: dict}.get(kind, kind)
+    kind: Any = typing.get_origin(field.type) or field.type
+    kinds: dict[Any, type] = {tuple: list, types.UnionType: dict}
+    return kinds.get(kind, kind)
 
 
 def _check_type(name: str, value: Any, kind: type) -> None:

@@ -111,6 +111,7 @@ def _train_in_process(
             text=True,
             start_new_session=True,  # Ctrl-C reaches the study alone, which then stops its runs
         )
+        assert process.stdin is not None  # for the type checker
         try:
             process.stdin.write(json.dumps({"directory": directory, "settings": settings}) + "\n")
             process.stdin.flush()
@@ -127,7 +128,8 @@ def _train_in_process(
 def _end(process: subprocess.Popen) -> None:
     """Let a training finish its steps and stop; end it if it does not."""
     with contextlib.suppress(BrokenPipeError):
-        process.stdin.close()
+        if process.stdin is not None:
+            process.stdin.close()
     try:
         process.wait(PATIENCE)
     except subprocess.TimeoutExpired:

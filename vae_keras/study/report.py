@@ -221,11 +221,11 @@ def loss_table(study: Study, table: RunTable) -> list[list[str]]:
     rows[0] += [f"mean of last {LAST_EPOCHS}", *map(title, terms), "training loss"]
     columns = [(TEST, LAST_EPOCHS), *((f"val_{term}", 1) for term in terms), (TRAIN, 1)]
     for name in _variants(study, table):
-        epoch, *test = table.summarize(name, TEST)
+        epoch, mean, half_width = table.summarize(name, TEST)
         row = [name, str(len(table.counted(name)[0])), str(epoch or NOT_AVAILABLE)]
         if compared:
             row.append(_join(compared.get(name, ())) or NOT_AVAILABLE)
-        row.append(plus_minus(*test))
+        row.append(plus_minus(mean, half_width))
         for column, window in columns:
             row.append(plus_minus(*table.summarize(name, column, window)[1:]))
         rows.append(row)
@@ -244,7 +244,8 @@ def _loss_section(study: Study, table: RunTable) -> str:
     text += "".join(f" {note}" for epoch, note in published.notes.items() if epoch in epochs)
     far = []
     for name, losses in compared.items():
-        nearest = min((table.summarize(name, TEST)[1] - loss for loss in losses), key=abs)
+        mean = table.summarize(name, TEST)[1] or 0.0
+        nearest = min((mean - loss for loss in losses), key=abs)
         if abs(nearest) > published.tolerance:
             far.append(f"{name} ({signed(nearest)})")
     return f"{text} Further from them than {published.tolerance}: {', '.join(far) or 'none'}."
@@ -252,10 +253,15 @@ def _loss_section(study: Study, table: RunTable) -> str:
 
 def _published_at_end(study: Study, table: RunTable) -> dict[str, tuple[float, ...]]:
     """What was published of variants at the epoch that their runs have; empty if nothing was."""
-    matches = study.published is not None and study.published.dataset == table.dataset
-    known = study.published.losses if matches else {}
-    found = {name: known.get(name, {}).get(table.summarize(name, TEST)[0]) for name in table.runs}
-    return {name: losses for name, losses in found.items() if losses}
+    if study.published is None or study.published.dataset != table.dataset:
+        return {}
+    found = {}
+    for name in table.runs:
+        epoch = table.summarize(name, TEST)[0]
+        losses = study.published.losses.get(name, {}).get(epoch or 0)
+        if losses:
+            found[name] = losses
+    return found
 
 
 def _published_curves(study: Study, table: RunTable) -> dict[str, dict[int, tuple[float, ...]]]:

@@ -97,10 +97,10 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
         Journal of Statistics 6.
     """
     corrected: list[float | None] = [None] * len(p_values)
-    tested = sorted((i for i, p in enumerate(p_values) if p is not None), key=lambda i: p_values[i])
+    tested = sorted((p, i) for i, p in enumerate(p_values) if p is not None)
     largest = 0.0
-    for rank, i in enumerate(tested):
-        largest = max(largest, min(1.0, (len(tested) - rank) * p_values[i]))
+    for rank, (p, i) in enumerate(tested):
+        largest = max(largest, min(1.0, (len(tested) - rank) * p))
         corrected[i] = largest
     return corrected
 

@@ -150,7 +150,7 @@ def read_table(path: Path) -> RunTable:
     except UnicodeDecodeError:
         raise InputError(f"{path} is damaged: it is no text") from None
     runs: dict[str, dict[int, list[dict[str, float]]]] = {}
-    study = None
+    study: tuple[str, str, str] | None = None
     reader = csv.DictReader(io.StringIO(text))
     missing = [name for name in KEYS if name not in (reader.fieldnames or [])]
     if missing:
@@ -173,6 +173,6 @@ def read_table(path: Path) -> RunTable:
                 "from the runs with --report-only"
             ) from None
         rows.append(numbers)
-    if not runs:
+    if study is None or not runs:
         raise InputError(f"{path} holds no epoch of any run")
     return RunTable(*study, runs)

@@ -15,10 +15,11 @@ from scipy.stats import entropy, multivariate_normal, norm
 from vae_keras import VAE, build_model, evaluation, make_config, plots, train
 from vae_keras.data.images import ImageData
 from vae_keras.data.sources import load_data
-from vae_keras.evaluate import SECTIONS
-from vae_keras.evaluation import decoding, judge, likelihood
+from vae_keras.evaluate import SECTIONS, describe
+from vae_keras.evaluation import judge, likelihood
 from vae_keras.latent import inference
 from vae_keras.latent.inference import decode_points, encode_images
+from vae_keras.model import LossTerm
 from vae_keras.support.errors import InputError
 from vae_keras.training.run import Run
 
@@ -74,7 +75,7 @@ def test_the_bound_rises_with_the_samples_and_meets_the_likelihood(linear):
         np.mean(
             [
                 evaluation.importance_weighted_bounds(
-                    model, images, **encoded, samples=samples, seed=seed
+                    model, images, encoded, samples=samples, seed=seed
                 )
                 for seed in range(repeats)
             ]
@@ -89,10 +90,10 @@ def test_with_one_sample_the_bound_is_the_elbo(linear):
     model, images, _ = linear
     encoded = encode_images(model, images)
     bounds = [
-        evaluation.importance_weighted_bounds(model, images, **encoded, samples=1, seed=seed).mean()
+        evaluation.importance_weighted_bounds(model, images, encoded, samples=1, seed=seed).mean()
         for seed in range(200)
     ]
-    draws = evaluation.losses_over_draws(model, images, **encoded, draws=200)
+    draws = evaluation.losses_over_draws(model, images, encoded, draws=200)
     constant = 0.5 * PIXELS * math.log(2 * math.pi * PIXELS / (2 * WEIGHT))
     elbo = -draws["loss"]["mean"] - constant
     error = np.std(bounds) / math.sqrt(len(bounds)) + draws["loss"]["standard_error"]
@@ -114,9 +115,10 @@ def test_no_more_draws_are_held_at_once_however_many_samples(linear, monkeypatch
     monkeypatch.setattr(likelihood, "_log_weights", watched)
     encoded = encode_images(model, images)
     for samples in (7, 1000):
-        bounds = evaluation.importance_weighted_bounds(model, images, **encoded, samples=samples)
+        bounds = evaluation.importance_weighted_bounds(model, images, encoded, samples=samples)
         np.testing.assert_allclose(bounds, truth, atol=2.0 if samples == 7 else 0.15)
-    assert max(sizes) <= 300 // 8 and sum(sizes) == 40 * 1007
+    assert max(sizes) <= 300 // 8
+    assert sum(sizes) == 40 * 1007
 
 
 def test_bounds_do_not_depend_on_how_the_work_is_cut(runs, monkeypatch):
@@ -134,7 +136,7 @@ def test_bounds_do_not_depend_on_how_the_work_is_cut(runs, monkeypatch):
 
     def bounds(processes):
         return evaluation.importance_weighted_bounds(
-            model, images, **encoded, samples=40, processes=processes
+            model, images, encoded, samples=40, processes=processes
         )
 
     alone = bounds(processes=2)  # not worth a second process
@@ -148,74 +150,6 @@ def test_bounds_do_not_depend_on_how_the_work_is_cut(runs, monkeypatch):
     np.testing.assert_allclose(bounds(processes=1), alone, rtol=1e-5)
 
 
-REARRANGED = {
-    "digits": {},
-    "normalised": {"normalization": "batch", "normalization_position": "before", "dropout": 0.2},
-    "even kernel": {"kernel_size": 2, "activation": "gelu"},
-    "large kernel": {"kernel_size": 5, "normalization": "layer"},
-    "one axis": {"latent_dim": 1},
-    "many axes": {"latent_dim": 30},
-    "activated": {"decoder_dense_activation": True},
-    "convolution": {"decoder_output_layer": "conv"},
-}
-
-
-@pytest.mark.parametrize("shape", [(28, 28, 1), (8, 12, 3)], ids=["grey", "coloured"])
-@pytest.mark.parametrize("name", REARRANGED)
-def test_a_rearranged_decoder_makes_the_same_images(name, shape):
-    decoder = build_model(make_config(**REARRANGED[name]), shape).decoder
-    random = np.random.default_rng(0)
-    decoder.set_weights([random.normal(0, 0.1, w.shape) ** 2 for w in decoder.get_weights()])
-    z = random.normal(0, 2, (20, decoder.input_shape[-1])).astype(np.float32)
-    rearranged = decoding.rearrange(decoder, len(z))
-    np.testing.assert_allclose(rearranged(z), decoder(z), rtol=1e-4, atol=1e-6)
-    assert np.std(decoder(z)) > 1e-3
-    affine = [layer.name for layer in rearranged.affine]
-    assert affine == {"many axes": [], "activated": ["decoder_dense"]}.get(
-        name, ["decoder_dense", "reshape", "decoder_conv_0"]
-    )
-    single_filter = shape[-1] == 1 and name != "convolution"
-    assert isinstance(rearranged.others[-1], decoding.SingleFilter) == single_filter
-
-
-def branched_decoder():
-    z = keras.Input((2,))
-    x = keras.layers.Dense(4)(z)
-    return keras.Model(z, keras.layers.Add()([x, keras.layers.Dense(4)(x)]))
-
-
-def decoder_that_uses_a_layer_twice():
-    z, dense = keras.Input((2,)), keras.layers.Dense(2)
-    return keras.Model(z, dense(dense(z)))
-
-
-def sequential_decoder():
-    return keras.Sequential(
-        [keras.Input((2,)), keras.layers.Dense(2, "relu"), keras.layers.Dense(4)]
-    )
-
-
-@pytest.mark.parametrize(
-    "make", [branched_decoder, decoder_that_uses_a_layer_twice, sequential_decoder]
-)
-def test_a_decoder_whose_layers_are_no_chain_is_left_as_it_is(make):
-    decoder = make()
-    assert decoding.rearrange(decoder, 100) is decoder
-
-
-class Squared(keras.layers.Dense):
-    def call(self, inputs):
-        return super().call(inputs) ** 2
-
-
-def test_a_layer_that_computes_more_than_its_kind_is_not_taken_for_affine():
-    z = keras.Input((2,))
-    decoder = keras.Model(z, keras.layers.Dense(4)(Squared(3)(z)))
-    points = np.random.default_rng(0).normal(size=(9, 2)).astype(np.float32)
-    rearranged = decoding.rearrange(decoder, len(points))
-    np.testing.assert_allclose(rearranged(points), decoder(points), rtol=1e-4, atol=1e-6)
-
-
 def test_losses_through_the_mean_have_no_noise(linear):
     model, images, _ = linear
     encoded = encode_images(model, images)
@@ -224,9 +158,52 @@ def test_losses_through_the_mean_have_no_noise(linear):
     expected = WEIGHT * np.mean((images / 255 - rebuilt) ** 2)
     assert measured["reconstruction_loss"] == pytest.approx(expected, rel=1e-5)
     assert measured["loss"] == pytest.approx(expected + measured["kl_loss"], rel=1e-5)
-    drawn = evaluation.losses_over_draws(model, images, **encoded)
+    drawn = evaluation.losses_over_draws(model, images, encoded)
     assert drawn["reconstruction_loss"]["mean"] > expected
     assert drawn["kl_loss"]["mean"] == measured["kl_loss"]
+
+
+class SparseVAE(VAE):
+    """A VAE whose loss has a term of its own."""
+
+    term_names = (*VAE.term_names, "sparsity_loss")
+
+    def loss_terms(self, images, outputs):
+        sparsity = keras.ops.mean(keras.ops.abs(outputs["z"]), axis=-1)
+        return {**super().loss_terms(images, outputs), "sparsity_loss": LossTerm(sparsity, 0.5)}
+
+
+def test_a_new_term_of_the_loss_is_evaluated_and_shown(linear, monkeypatch):
+    plain, images, _ = linear
+    model = SparseVAE(plain.encoder, plain.decoder, reconstruction_weight=WEIGHT, kl_weight=2.0)
+    data = ImageData("mine", images, images)
+    results, _ = evaluation.evaluate(model, data, importance_samples=1)
+    means = encode_images(model, images)["mean"]
+    found = results["loss"]["through_the_mean"]
+    assert list(found) == ["loss", *SparseVAE.term_names]
+    assert found["sparsity_loss"] == pytest.approx(np.abs(means).mean(), rel=1e-5)
+    expected = found["reconstruction_loss"] + 2 * found["kl_loss"] + 0.5 * found["sparsity_loss"]
+    assert found["loss"] == pytest.approx(expected)
+    draws = results["loss"]["draws"]
+    assert draws["sparsity_loss"]["mean"] > found["sparsity_loss"]
+    assert draws["sparsity_loss"]["standard_error"] > 0 == draws["kl_loss"]["standard_error"]
+    monkeypatch.setattr("vae_keras.evaluate.run_titles", lambda runs: ["sparse"])
+    table = describe([None], [results])
+    shown = [line.split()[1] for line in table.splitlines() if line.startswith("    sparsity ")]
+    assert shown == [f"{draws['sparsity_loss']['mean']:.2f}", f"{found['sparsity_loss']:.2f}"]
+
+
+def test_losses_that_are_evaluated_are_those_of_the_model(linear):
+    model, images, _ = linear
+    scaled = images / np.float32(255)
+    model.compile()
+    trained = model.evaluate(scaled, scaled, batch_size=len(images), return_dict=True, verbose=0)
+    encoded = encode_images(model, images)
+    drawn = evaluation.losses_over_draws(model, images, encoded, draws=100)
+    assert set(drawn) == set(trained)
+    assert drawn["kl_loss"]["mean"] == pytest.approx(trained["kl_loss"], rel=1e-5)
+    # One draw of z for 40 images of 6 pixels is within a fifth of the mean over draws.
+    assert drawn["loss"]["mean"] == pytest.approx(trained["loss"], rel=0.2)
 
 
 def test_bits_per_dimension_are_those_of_8_bit_values():
@@ -313,13 +290,13 @@ def test_labels_are_read_where_classes_lie_apart_and_not_where_they_are_permuted
     labels = np.arange(4000) % 4
     points = 4 * np.stack([labels % 2, labels // 2], axis=1) + random.normal(size=(4000, 2))
     permuted = random.permutation(labels)
-    for labels, low, high in ((labels, 0.93, 1), (permuted, 0.18, 0.32)):
-        rows = evaluation.label_accuracy(points[:2000], labels[:2000], points[2000:], labels[2000:])
+    for given, low, high in ((labels, 0.93, 1), (permuted, 0.18, 0.32)):
+        rows = evaluation.label_accuracy(points[:2000], given[:2000], points[2000:], given[2000:])
         assert [row["train_images"] for row in rows] == [100, 1000, 2000]
         for row in rows:
             assert low < row["nearest_neighbours"] < high
             assert low < row["logistic_regression"] < high
-        assert low < evaluation.neighbour_agreement(points, labels) < high
+        assert low < evaluation.neighbour_agreement(points, given) < high
 
 
 def test_labels_of_one_class_or_of_few_images_are_no_error():
@@ -417,7 +394,7 @@ def test_other_labels_and_a_damaged_file_get_a_judge_of_their_own(cache, monkeyp
 def test_a_cache_that_cannot_be_written_is_one_line(monkeypatch, tmp_path):
     (tmp_path / "vae_keras").write_text("a file where the folder should be")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    with pytest.raises(InputError, match="cannot be written .*XDG_CACHE_HOME"):
+    with pytest.raises(InputError, match=r"cannot be written .*XDG_CACHE_HOME"):
         evaluation.Judge(load_data("digits").head(10))
 
 
@@ -504,7 +481,8 @@ def test_images_without_classes_are_evaluated_too(runs, cache):
     data = load_data("digits")
     unlabelled = ImageData("mine", data.train_images, data.test_images)
     results, figure = evaluation.evaluate(load_model(runs[0].model_file), unlabelled, 2, 50)
-    assert "labels" not in results and "samples" not in results
+    assert "labels" not in results
+    assert "samples" not in results
     assert len(figure.axes) == 1
 
 
@@ -516,16 +494,21 @@ def test_the_command_prints_one_table_for_all_runs(runs, cache):
     for run in runs:
         assert run.evaluation_figure.exists()
         assert str(run.evaluation_file) in result.stdout
-    table = {line[:48].rstrip(): line[48:].split() for line in result.stdout.splitlines()}
-    wanted = {f"  {name}" for rows in SECTIONS.values() for name in rows}
-    assert wanted - set(table) == {"  learnt from 100 images", "  learnt from 1,000 images"}
+    lines = [(line[:48].rstrip(), line[48:].split()) for line in result.stdout.splitlines()]
+    table = dict(lines)
+    wanted = {f"  {name}" for rows in SECTIONS.values() for name, _ in rows}
+    assert wanted - set(table) == {"  learned from 100 images", "  learned from 1,000 images"}
+    likelihood = json.loads(runs[0].evaluation_file.read_text())["likelihood"]
+    bits = [cells[0] for name, cells in lines if name == "    in bits per dimension"]
+    assert bits == [f"{likelihood[f'{kind}_bits_per_dimension']:.4f}" for kind in ("elbo", "bound")]
     assert "digits-leaky_relu-autoencoder" in result.stdout
     assert table["  ELBO"][1] == "–"
     assert table["  active units"][1:3] == ["of", "3"]
     assert table["  drawn from"] == ["N(0,", "I)", "the", "range"]
     # Less is asked for than is there.
     refused = run_evaluate(directories[0], "--images", 50, "--importance-samples", 3)
-    assert refused.returncode == 2 and "replace it by --overwrite" in refused.stderr
+    assert refused.returncode == 2
+    assert "replace it by --overwrite" in refused.stderr
 
 
 def run_evaluate(*arguments):
@@ -537,7 +520,7 @@ def run_evaluate(*arguments):
 
 
 @pytest.mark.parametrize(
-    "arguments, message",
+    ("arguments", "message"),
     [
         (["{run}", "--images", "1"], "images must be at least 2"),
         (["{run}", "--importance-samples", "0"], "importance_samples must be at least 1"),
@@ -551,7 +534,8 @@ def run_evaluate(*arguments):
 def test_bad_arguments_are_one_line(runs, arguments, message):
     result = run_evaluate(*(text.format(run=runs[0].directory) for text in arguments))
     assert result.returncode == 2
-    assert message in result.stderr and result.stderr.count("\n") == 1
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
 
 
 def test_what_cannot_be_evaluated_is_refused(runs, tmp_path):

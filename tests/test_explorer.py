@@ -129,7 +129,7 @@ def check_networks(scripts, model):
 
 
 @pytest.mark.parametrize(
-    "normalization, position",
+    ("normalization", "position"),
     [("none", "after"), *itertools.product(("batch", "layer"), ("before", "after"))],
 )
 @pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
@@ -247,7 +247,8 @@ def two_run_page(two_runs, tmp_path_factory):
     result = run_explore(*(run.directory for run in two_runs), "--output", output)
     assert result.returncode == 0, result.stderr
     assert result.stderr == ""
-    assert f"written: {output}" in result.stdout and "360 test images" in result.stdout
+    assert f"written: {output}" in result.stdout
+    assert "360 test images" in result.stdout
     return output
 
 
@@ -307,8 +308,11 @@ def test_the_page_is_small_and_says_what_it_shows(open_page, two_run_page):
     page = open_page(two_run_page)
     assert page.locator(".title").all_inner_texts() == ["digits-leaky_relu", "digits-gelu"]
     losses = page.locator(".losses").all_inner_texts()
-    assert "50.25" in losses[0] and "4.50 nats" in losses[0] and "−400.00" in losses[0]
-    assert "48.12" in losses[1] and "−398.50" in losses[1]  # the evaluation's
+    assert "50.25" in losses[0]
+    assert "KL (nats)" in losses[0]
+    assert "−400.00" in losses[0]
+    assert "48.12" in losses[1]  # the evaluation's
+    assert "−398.50" in losses[1]
     assert "360 test images" in page.locator("#summary").inner_text()
     policy = page.locator("meta[http-equiv=Content-Security-Policy]").get_attribute("content")
     assert policy.startswith("default-src 'none'; img-src data: blob:;")  # no address at all
@@ -379,7 +383,7 @@ def test_keys_move_mark_a_path_and_are_announced(open_page, two_run_page, two_ru
     page.keyboard.press("Enter")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Shift+ArrowUp")
-    x, y = middle + [step, 5 * step]
+    x, y = [*middle, step, 5 * step]
     where = f"z₁\u00a0{x:.2f}, z₂\u00a0{y:.2f}".replace("-", "−")
     assert announcement.inner_text().startswith(f"{where}; nearest test image, original: ")
     page.keyboard.press("Enter")
@@ -401,10 +405,12 @@ def test_keys_move_mark_a_path_and_are_announced(open_page, two_run_page, two_ru
     with page.expect_download() as download:
         page.locator("#path-save").click()
     with Image.open(download.value.path()) as image:
-        assert image.format == "PNG" and image.size == (9 * 112, 2 * 112)
+        assert image.format == "PNG"
+        assert image.size == (9 * 112, 2 * 112)
     page.locator(".plane").first.focus()
     page.keyboard.press("Escape")
-    assert page.locator(".strip").first.is_hidden() and page.locator("#path-save").is_disabled()
+    assert page.locator(".strip").first.is_hidden()
+    assert page.locator("#path-save").is_disabled()
 
 
 def test_two_clicks_make_a_path(open_page, two_run_page):
@@ -474,6 +480,28 @@ def test_a_drawing_lies_as_the_test_images_do(open_page, two_run_page):
                 assert mass @ (np.arange(28) + 0.5) == pytest.approx(value, abs=0.3)
 
 
+def test_all_losses_of_a_run_are_listed(tmp_path):
+    run = Run(tmp_path)
+    losses = {"loss": 50.25, "kl_loss": 4.5, "sparsity_loss": -1.0, "elbo": -400.0}
+    write_json(run.metrics_file, {"test": losses})
+    assert contents.describe_losses(run) == [
+        ("test loss", "50.25"),
+        ("KL (nats)", "4.50"),
+        ("sparsity", "−1.00"),
+        ("ELBO (nats/image)", "−400.00"),
+    ]
+    draws = {name: {"mean": value + 1} for name, value in losses.items() if name != "elbo"}
+    write_json(run.evaluation_file, {"loss": {"draws": draws}, "likelihood": {"elbo": -399.0}})
+    assert [value for _, value in contents.describe_losses(run)] == [
+        "51.25",
+        "5.50",
+        "0.00",
+        "−399.00",
+    ]
+    write_json(run.evaluation_file, {"loss": {"through_the_mean": {"loss": 3.0}}})
+    assert contents.describe_losses(run) == [("test loss", "3.00")]
+
+
 def test_the_frame_of_a_drawing_is_that_of_the_images():
     images = np.zeros((3, 20, 30, 1), np.uint8)
     images[:, 4:14, 20:26] = 200
@@ -521,7 +549,8 @@ def test_a_network_too_large_for_the_page_gets_an_atlas(
     path = write_page(run)
     embedded = read_contents(path)
     page, limits = open_page(path), embedded["limits"]
-    assert embedded["runs"][0]["decoder"] is None and embedded["runs"][0]["encoder"]
+    assert embedded["runs"][0]["decoder"] is None
+    assert embedded["runs"][0]["encoder"]
     assert "interpolated between 25 × 25" in page.locator(".note").inner_text()
     assert not page.locator(".sliders input").count()
     plane = latent_plane(latent_points(model, load_data("digits").test_images))
@@ -558,7 +587,7 @@ def test_an_autoencoder_without_labels_is_explored_too(open_page, make_run, digi
     assert page.locator(".name").first.inner_text() != "no class is shown"
 
 
-@pytest.mark.parametrize("scheme, dark", [("light", False), ("dark", True)])
+@pytest.mark.parametrize(("scheme", "dark"), [("light", False), ("dark", True)])
 def test_a_phone_is_wide_enough_and_colours_follow_the_system(
     open_page, two_run_page, scheme, dark
 ):
@@ -578,7 +607,7 @@ def test_images_that_would_make_the_page_too_large_are_left_out(two_runs, digits
     monkeypatch.setattr(page_module, "PAGE_LIMIT", len(page.encode()) - 1)
     assert build_page(two_runs, digits)[1] == 180
     monkeypatch.setattr(page_module, "PAGE_LIMIT", 1000)
-    with pytest.raises(InputError, match="larger than .* MiB with 2 runs"):
+    with pytest.raises(InputError, match=r"larger than .* MiB with 2 runs"):
         build_page(two_runs, digits)
 
 
@@ -589,19 +618,20 @@ def test_coloured_images_are_embedded_as_jpeg():
     )
     kind, text = contents.picture(images).split(";base64,")
     with Image.open(io.BytesIO(base64.b64decode(text))) as sheet:
-        assert kind == "data:image/jpeg" and sheet.size == (48, 48)
+        assert kind == "data:image/jpeg"
+        assert sheet.size == (48, 48)
         np.testing.assert_allclose(np.asarray(sheet)[24, 8], images[3, 8, 8], atol=4)
 
 
 @pytest.mark.parametrize(
-    "arguments, message",
+    ("arguments", "message"),
     [
         (["{run}", "--images", "0"], "images must be at least 1"),
         (["nowhere"], "nowhere holds no run"),
         ([], "required: RUN_DIR"),
         (["{run}", "--output", "{run}"], "is a folder: name a file by --output"),
         (["{run}", "--output", "{run}/config.json"], "exists: replace it by --overwrite"),
-        (["{run}", "--output", "{run}/none/page.html"], "is no folder that you may write to"),
+        (["{run}", "--output", "{run}/none/page.html"], "is not a writable folder"),
         (
             ["{run}", "{other}"],
             "dataset is 'digits' in .* and 'mnist' in .*: name runs of one data set",
@@ -618,7 +648,8 @@ def test_bad_arguments_are_one_line(two_runs, tmp_path, arguments, message):
     write_json(other.config_file, settings)
     result = run_explore(*(text.format(run=run.directory, other=tmp_path) for text in arguments))
     assert result.returncode == 2
-    assert re.search(message, result.stderr) and result.stderr.count("\n") == 1
+    assert re.search(message, result.stderr)
+    assert result.stderr.count("\n") == 1
 
 
 def test_a_run_of_other_images_is_refused(two_runs, digits):

@@ -27,7 +27,8 @@ def test_manifold_points_are_finite_quantiles_with_the_top_row_first():
     np.testing.assert_allclose(quantiles, [0.125, 0.375, 0.625, 0.875], atol=1e-6)
     assert points[0, 0] < 0 < points[0, 1]  # top left: z1 low, z2 high
     assert points[-1, 0] > 0 > points[-1, 1]  # bottom right
-    assert points[1, 0] > points[0, 0] and points[1, 1] == points[0, 1]  # along the row first
+    assert points[1, 0] > points[0, 0]
+    assert points[1, 1] == points[0, 1]
 
 
 def test_an_even_grid_is_in_the_same_order():
@@ -124,7 +125,7 @@ def test_an_arc_between_points_in_one_direction_is_a_line():
 
 
 @pytest.mark.parametrize(
-    "end, message", [([0, 0], "cannot start or end there"), ([-2, 0], "opposite directions")]
+    ("end", "message"), [([0, 0], "cannot start or end there"), ([-2, 0], "opposite directions")]
 )
 def test_an_arc_that_is_not_defined_is_refused(end, message):
     with pytest.raises(InputError, match=message):

@@ -9,6 +9,7 @@ from scipy.stats import norm
 from vae_keras import plots
 from vae_keras.latent.space import even_grid, manifold_points
 from vae_keras.plots.images import tile
+from vae_keras.plots.losses import end_limits
 
 ROWS = [
     {
@@ -26,7 +27,7 @@ ROWS = [
 
 def test_losses_shows_each_term_for_training_and_test():
     figure = plots.plot_losses(ROWS)
-    assert [axes.get_title() for axes in figure.axes] == list(plots.TERM_TITLES.values())
+    assert [axes.get_title() for axes in figure.axes] == ["Loss", "Reconstruction", "KL (nats)"]
     train, test = figure.axes[0].lines
     np.testing.assert_allclose(train.get_ydata(), [60, 30, 20, 15])
     np.testing.assert_allclose(test.get_ydata(), [61, 30.5, 61 / 3, 15.25])
@@ -44,12 +45,43 @@ def test_curves_over_decades_have_ticks_all_along():
     axes = plots.plot_losses(rows).axes[0]
     low, high = axes.get_ylim()
     shown = [tick for tick in axes.get_yticks() if low <= tick <= high]
-    assert min(shown) < 1 and max(shown) >= 500 and len(shown) > 6
+    assert min(shown) < 1
+    assert max(shown) >= 500
+    assert len(shown) > 6
 
 
 def test_losses_of_an_autoencoder_has_no_kl():
     rows = [{name: value for name, value in row.items() if "kl" not in name} for row in ROWS]
     assert len(plots.plot_losses(rows).axes) == 2
+
+
+def test_a_new_term_of_the_loss_has_a_panel_in_every_figure():
+    rows = [{**row, "sparsity_loss": 3.0, "val_sparsity_loss": 4.0, "seconds": 1.0} for row in ROWS]
+    titles = ["Loss", "Reconstruction", "KL (nats)", "Sparsity"]
+    figure = plots.plot_losses(rows)
+    assert [axes.get_title() for axes in figure.axes] == titles
+    np.testing.assert_array_equal(figure.axes[3].lines[1].get_ydata(), [4, 4, 4, 4])
+    comparison = plots.plot_loss_comparison({"old": ROWS, "new": rows})
+    assert [axes.get_title() for axes in comparison.axes] == titles
+    assert [line.get_label() for line in comparison.axes[3].lines] == ["new", "new, test"]
+    only = plots.plot_loss_comparison({"old": ROWS, "new": rows}, terms=["sparsity_loss", "none"])
+    assert [axes.get_title() for axes in only.axes] == titles[3:]
+    curves = {
+        name: {column: np.array([[row[column] for row in history]]) for column in history[0]}
+        for name, history in (("old", ROWS), ("new", rows))
+    }
+    study = plots.plot_curves(curves, plots.variant_colors(curves))
+    assert [axes.get_title() for axes in study.axes[4:]] == [f"{title}, test" for title in titles]
+    assert len(study.axes[0].lines) == 2
+    assert len(study.axes[3].lines) == 1
+
+
+def test_the_first_tenth_of_the_epochs_does_not_set_the_limits():
+    beginning, end = np.full(3, 1000.0), np.linspace(20, 10, 27)
+    low, high = end_limits([np.concatenate([beginning, end])])
+    assert 9 < low < 10
+    assert 20 < high < 21
+    assert end_limits([np.array([50.0])])[1] > 50  # a single epoch is shown
 
 
 def test_reconstructions_stand_below_their_images():
@@ -58,7 +90,8 @@ def test_reconstructions_stand_below_their_images():
     shown = [axes.images[0] for axes in plots.plot_reconstructions(images, rebuilt).axes]
     np.testing.assert_array_equal(shown[1].get_array(), images[1, ..., 0])
     np.testing.assert_array_equal(shown[4].get_array(), rebuilt[1, ..., 0])
-    assert shown[1].get_clim() == (0, 255) and shown[4].get_clim() == (0, 1)
+    assert shown[1].get_clim() == (0, 255)
+    assert shown[4].get_clim() == (0, 1)
 
 
 def test_reconstructions_carry_their_points_where_there_are_few_dimensions():
@@ -88,7 +121,8 @@ def test_latent_scatter_has_a_point_for_each_image_and_a_name_for_each_class():
     np.testing.assert_allclose(scatter.get_offsets(), points)
     colors = scatter.get_facecolors()[:, :3]
     assert len(np.unique(colors, axis=0)) == 3
-    assert np.array_equal(colors[0], colors[3]) and not np.array_equal(colors[0], colors[1])
+    assert np.array_equal(colors[0], colors[3])
+    assert not np.array_equal(colors[0], colors[1])
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
     assert legend == ["ankle boot", "bag", "c"]
     (name,) = axes.texts  # only the short one fits
@@ -168,8 +202,10 @@ def test_posteriors_are_ellipses_of_one_and_two_standard_deviations():
     figure = plots.plot_posteriors(np.zeros((5, 2)), means, covariances, np.zeros((2, 3, 3, 1)))
     two, one, turned, _ = figure.axes[-1].patches
     np.testing.assert_array_equal([two.center, one.center, turned.center], [(1, 2), (1, 2), (3, 4)])
-    assert (two.width, two.height) == (8, 4) and (one.width, one.height) == (4, 2)
-    assert two.angle % 180 == 0 and turned.angle % 180 == pytest.approx(np.degrees(0.5))
+    assert (two.width, two.height) == (8, 4)
+    assert (one.width, one.height) == (4, 2)
+    assert two.angle % 180 == 0
+    assert turned.angle % 180 == pytest.approx(np.degrees(0.5))
 
 
 def test_density_is_drawn_over_its_grid_with_the_shares_of_the_prior():
@@ -202,7 +238,8 @@ def test_histograms_are_densities_beside_the_prior():
 def test_histograms_of_many_dimensions_stand_closer():
     figure = plots.plot_histograms(np.zeros((5, 32)), kl=np.zeros(32))
     shown = [axes for axes in figure.axes if axes.patches]
-    assert len(shown) == 32 and shown[1].get_title() == "$z_{2}$\nKL 0.00 nats"
+    assert len(shown) == 32
+    assert shown[1].get_title() == "$z_{2}$\nKL 0.00 nats"
 
 
 def test_interpolations_are_paths_and_rows_of_images():
@@ -247,7 +284,7 @@ def test_convergence_shows_length_and_change_of_each_batch():
 
 def test_loss_comparison_has_one_colour_for_each_model_and_lighter_test_curves():
     figure = plots.plot_loss_comparison({"gelu": ROWS, "leaky_relu": ROWS[:3]})
-    assert [axes.get_title() for axes in figure.axes] == list(plots.TERM_TITLES.values())
+    assert [axes.get_title() for axes in figure.axes] == ["Loss", "Reconstruction", "KL (nats)"]
     train, test, other, _ = figure.axes[0].lines
     np.testing.assert_allclose(train.get_ydata(), [60, 30, 20, 15])
     np.testing.assert_allclose(test.get_ydata(), [61, 30.5, 61 / 3, 15.25])
@@ -261,7 +298,10 @@ def test_training_shows_few_epochs_the_first_and_last_included():
     samples = {epoch: np.full((4, 2, 3, 1), epoch, np.uint8) for epoch in range(1, 101)}
     figure = plots.plot_training(samples)
     epochs = [int(axes.get_ylabel().removeprefix("epoch ")) for axes in figure.axes]
-    assert len(epochs) == 7 and epochs[0] == 1 and epochs[-1] == 100 and epochs == sorted(epochs)
+    assert len(epochs) == 7
+    assert epochs[0] == 1
+    assert epochs[-1] == 100
+    assert epochs == sorted(epochs)
     for axes, epoch in zip(figure.axes, epochs):
         assert axes.images[0].get_array()[0, 0] == epoch
         assert axes.images[0].get_array().shape == (2, 4 * 3 + 3)
@@ -297,7 +337,7 @@ def test_class_colors_differ(count):
     assert len({to_hex(color) for color in plots.class_colors(count)}) == count
 
 
-@pytest.mark.parametrize("classes, named", [(3, True), (400, False)])
+@pytest.mark.parametrize(("classes", "named"), [(3, True), (400, False)])
 def test_only_as_many_classes_are_named_as_fit(classes, named):
     names = [f"class {number}" for number in range(classes)]
     labels = np.arange(classes)
@@ -321,9 +361,8 @@ CURVES = {
 
 def test_curves_show_the_mean_over_seeds_and_a_band_of_all():
     figure = plots.plot_curves(CURVES, plots.variant_colors(CURVES))
-    assert [axes.get_title() for axes in figure.axes] == [
-        "Loss, training", "Reconstruction term, training", "Loss, test", "Reconstruction term, test",
-    ]  # fmt: skip
+    titles = ["Loss, training", "Reconstruction, training", "Loss, test", "Reconstruction, test"]
+    assert [axes.get_title() for axes in figure.axes] == titles
     axes = figure.axes[2]
     low, high = axes.lines
     np.testing.assert_allclose(low.get_ydata(), CURVES["low"]["val_loss"].mean(axis=0))
@@ -342,9 +381,8 @@ def test_published_losses_are_points_beside_the_test_curves():
         CURVES, colors, {"low": [(10, 41.5), (20, 41.0)], "high": [], "far": [(1, 9)]}
     )
     (points,) = [line for axes in figure.axes for line in axes.lines if line.get_marker() == "D"]
-    assert points.axes.get_title() == "Loss, test" and to_hex(points.get_color()) == to_hex(
-        colors["low"]
-    )
+    assert points.axes.get_title() == "Loss, test"
+    assert to_hex(points.get_color()) == to_hex(colors["low"])
     np.testing.assert_array_equal(points.get_xydata(), [(10, 41.5), (20, 41.0)])
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
     assert legend == ["high", "low", "published"]
@@ -353,7 +391,8 @@ def test_published_losses_are_points_beside_the_test_curves():
 def test_curves_of_one_seed_have_no_band_and_one_epoch_is_a_point():
     curves = {"only": {column: values[:1, :1] for column, values in CURVES["low"].items()}}
     axes = plots.plot_curves(curves, plots.variant_colors(curves)).axes[0]
-    assert not axes.collections and axes.lines[0].get_marker() == "o"
+    assert not axes.collections
+    assert axes.lines[0].get_marker() == "o"
 
 
 def test_a_variant_has_the_same_colour_in_every_figure():

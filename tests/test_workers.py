@@ -2,12 +2,14 @@
 
 import os
 import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 from vae_keras import build_model
-from vae_keras.evaluation.workers import map_with_model
+from vae_keras.backend.workers import map_with_model
 from vae_keras.support.errors import InputError
 
 
@@ -36,6 +38,14 @@ def test_processes_of_one_thread_do_what_this_one_does(model):
         assert mine[0] == os.getpid() != theirs[0]
         assert theirs[1] == "1"
         np.testing.assert_allclose(mine[2], theirs[2], rtol=1e-5)
+
+
+def test_processes_start_without_tensorflow():
+    """They import it quietly once they know how many threads it may have."""
+    code = "import sys; sys.argv[0] = '-m'; sys.orig_argv.append('vae_keras.evaluate'); "
+    code += "import vae_keras.backend.workers; print('tensorflow' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.stdout.split() == ["False"], result.stderr
 
 
 def test_a_process_that_is_killed_is_one_line(model):

@@ -30,14 +30,14 @@ def build_parser() -> cli.Parser:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Do what the arguments ask for, and print what was found."""
+    """Find the vector that the arguments name, and print what it is like."""
     cli.run_command(lambda: find(**vars(build_parser().parse_args(arguments))))
 
 
 def find(
     directory: str, attribute: str, attributes: str | None = None, data_dir: str | None = None
 ) -> None:
-    """Find the vector of an attribute and say what it is like."""
+    """Find the vector of an attribute and report what it is like."""
     run = Run(directory)
     run.check_finished()
     run.check_unlocked()

@@ -1,22 +1,32 @@
 """Command line: `python -m vae_keras.evaluate RUN_DIR [RUN_DIR …]`."""
 
+import itertools
 import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 from vae_keras.support import cli
 from vae_keras.support.errors import InputError
 from vae_keras.support.reporting import report
 from vae_keras.support.start import load
+from vae_keras.support.terms import title
 from vae_keras.training.run import Run, run_titles
 
+Results = Mapping[str, Any]
+Cell = Callable[[Results], str | None]
+Row = tuple[str, Cell]
 
-def build_parser():
+
+def build_parser() -> cli.Parser:
     """The options of the command line."""
     parser = cli.Parser(
         prog="python -m vae_keras.evaluate",
-        description="Say what trained models are worth: loss, likelihood, latent space, samples. "
+        description="Evaluate trained models: loss, likelihood, latent space, samples. "
         "One table for all runs; evaluation.json and figures/evaluation.png in each.",
     )
-    parser.add_argument("runs", nargs="+", metavar="RUN_DIR", help="folder of a finished run")
+    parser.add_argument(
+        "directories", nargs="+", metavar="RUN_DIR", help="folder of a finished run"
+    )
     parser.add_argument(
         "--importance-samples",
         type=int,
@@ -25,7 +35,7 @@ def build_parser():
         help="draws for each image in the bound on its likelihood (500)",
     )
     parser.add_argument(
-        "--images", type=int, metavar="N", help="only so many test images, chosen at random"
+        "--images", type=int, metavar="N", help="number of test images, chosen at random (all)"
     )
     parser.add_argument(
         "--jobs", type=int, metavar="N", help="processes that share the work (the cores)"
@@ -40,16 +50,22 @@ def build_parser():
     return parser
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> None:
     """Evaluate the runs that the arguments name, and print one table."""
     cli.run_command(lambda: evaluate_all(**vars(build_parser().parse_args(arguments))))
 
 
 def evaluate_all(
-    runs, importance_samples, seed, images=None, jobs=None, data_dir=None, overwrite=False
-):
-    """Evaluate runs one after the other, and print one table."""
-    runs = [Run(directory) for directory in runs]
+    directories: Sequence[str],
+    importance_samples: int,
+    seed: int,
+    images: int | None = None,
+    jobs: int | None = None,
+    data_dir: str | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Evaluate runs one after the other, and report one table."""
+    runs = [Run(directory) for directory in directories]
     for name, value, least in (
         ("importance_samples", importance_samples, 1),
         ("images", images, 2),
@@ -57,7 +73,7 @@ def evaluate_all(
         ("seed", seed, 0),
     ):
         cli.check_least(name, value, least)
-    for run in runs:  # before the first minute of work
+    for run in runs:  # before the work begins
         run.check_finished()
         run.check_unlocked()
         if not overwrite:
@@ -74,7 +90,7 @@ def evaluate_all(
     report(describe(runs, results))
 
 
-def _check_replaceable(run, images, importance_samples):
+def _check_replaceable(run: Run, images: int | None, importance_samples: int) -> None:
     """Raise `InputError` if a quick look would replace a fuller evaluation."""
     if not run.evaluation_file.exists():
         return
@@ -82,12 +98,12 @@ def _check_replaceable(run, images, importance_samples):
     had_images, had_samples = settings.get("images", 0), settings.get("importance_samples", 0)
     if (images is not None and images < had_images) or importance_samples < had_samples:
         raise InputError(
-            f"{run.evaluation_file} is of {had_images:,} images and {had_samples} importance samples: "
-            "ask for as many, or replace it by --overwrite"
+            f"{run.evaluation_file} is of {had_images:,} images and {had_samples} importance "
+            "samples: ask for as many, or replace it by ⟨overwrite⟩"
         )
 
 
-def describe(runs, results):
+def describe(runs: Sequence[Run], results: Sequence[Results]) -> str:
     """The table of several evaluations, a column for each.
 
     Args:
@@ -100,45 +116,59 @@ def describe(runs, results):
     names = run_titles(runs)
     widths = [max(16, len(name) + 2) for name in names]
     lines = [" " * TITLE_WIDTH + "".join(map(str.rjust, names, widths))]
-    for title, rows in SECTIONS.items():
-        cells = {name: [_cell(cell, result) for result in results] for name, cell in rows.items()}
-        shown = {name: texts for name, texts in cells.items() if any(texts)}
+    sections = {"Loss on the test images": list(_loss_rows(results)), **SECTIONS}
+    for heading, rows in sections.items():
+        cells = [(name, [_cell(cell, result) for result in results]) for name, cell in rows]
+        shown = [(name, texts) for name, texts in cells if any(texts)]
         if shown:
-            lines += ["", title]
-        for name, texts in shown.items():
-            cells = map(str.rjust, (text or "–" for text in texts), widths)
-            lines.append(f"  {name:<{TITLE_WIDTH - 2}}{''.join(cells)}")
+            lines += ["", heading]
+        for name, texts in shown:
+            columns = map(str.rjust, (text or "–" for text in texts), widths)
+            lines.append(f"  {name:<{TITLE_WIDTH - 2}}{''.join(columns)}")
     return "\n".join([*lines, "", FOOTNOTE])
 
 
-def _cell(cell, result):
-    """A cell's text, or None where this kind of model or data has no such figure."""
+def _cell(cell: Cell, result: Results) -> str | None:
+    """The text of a cell, or None if this kind of model or data has no such figure."""
     try:
         return cell(result)
     except KeyError:
         return None
 
 
-def _value(section, name, form):
+def _loss_rows(results: Sequence[Results]) -> Iterator[Row]:
+    """The rows of the loss and of all terms that any of the models has."""
+    yield "images", _value("settings", "images", "{:,}")
+    kinds: tuple[tuple[str, str, Callable[[str], Cell]], ...] = (
+        ("with one random z", "draws", _draws),
+        ("through the mean", "through_the_mean", _through_the_mean),
+    )
+    for heading, kind, cell in kinds:
+        found = (result["loss"].get(kind, {}) for result in results)
+        for name in dict.fromkeys(itertools.chain.from_iterable(found)):
+            yield heading if name == "loss" else f"  {title(name)}", cell(name)
+
+
+def _value(section: str, name: str, form: str) -> Cell:
     return lambda result: form.format(result[section][name])
 
 
-def _with_error(value, error):
+def _with_error(value: float, error: float) -> str:
     return f"{value:.2f} ± {error:.2f}"
 
 
-def _draws(name):
+def _draws(name: str) -> Cell:
     return lambda result: _with_error(*result["loss"]["draws"][name].values())
 
 
-def _through_the_mean(name):
+def _through_the_mean(name: str) -> Cell:
     return lambda result: f"{result['loss']['through_the_mean'][name]:.2f}"
 
 
-def _per_axis(section, name, form):
+def _per_axis(section: str, name: str, form: str) -> Cell:
     """The values of all latent axes, or their range where they are many."""
 
-    def cell(result):
+    def cell(result: Results) -> str:
         texts = [form.format(value) for value in result[section][name]]
         if len(texts) <= 3:
             return ", ".join(texts)
@@ -148,10 +178,10 @@ def _per_axis(section, name, form):
     return cell
 
 
-def _labels(size):
-    """Accuracy from so many training images; None for all."""
+def _labels(size: int | None) -> Cell:
+    """Accuracy from this many training images; None for all."""
 
-    def cell(result):
+    def cell(result: Results) -> str | None:
         last = result["labels"][-1]
         found = [
             row
@@ -166,76 +196,81 @@ def _labels(size):
     return cell
 
 
-def _rarest_class(result):
+def _rarest_class(result: Results) -> str:
     share, name = min(zip(result["samples"]["class_shares"], result["samples"]["class_names"]))
     return f"{name}: {share:.1%}"
 
 
 TITLE_WIDTH = 48
 DRAWN_FROM = {"prior": "N(0, I)", "box": "the range"}
-SECTIONS = {
-    "Loss on the test images": {
-        "images": _value("settings", "images", "{:,}"),
-        "with one random z": _draws("loss"),
-        "  reconstruction": _draws("reconstruction_loss"),
-        "  KL (nats)": _draws("kl_loss"),
-        "through the mean": _through_the_mean("loss"),
-        "  reconstruction through the mean": _through_the_mean("reconstruction_loss"),
-    },
-    "Log-likelihood (nats per image)": {
-        "decoder": _value("likelihood", "decoder", "{}"),
-        "ELBO": _value("likelihood", "elbo", "{:.2f}"),
-        "  in bits per dimension": _value("likelihood", "elbo_bits_per_dimension", "{:.4f}"),
-        "importance-weighted bound": lambda result: _with_error(
-            result["likelihood"]["bound"], result["likelihood"]["bound_standard_error"]
+SECTIONS: dict[str, list[Row]] = {
+    "Log-likelihood (nats per image)": [
+        ("decoder", _value("likelihood", "decoder", "{}")),
+        ("ELBO", _value("likelihood", "elbo", "{:.2f}")),
+        ("  in bits per dimension", _value("likelihood", "elbo_bits_per_dimension", "{:.4f}")),
+        (
+            "importance-weighted bound",
+            lambda result: _with_error(
+                result["likelihood"]["bound"], result["likelihood"]["bound_standard_error"]
+            ),
         ),
-        "  samples K": _value("settings", "importance_samples", "{:,}"),
-        "  in bits per dimension": _value("likelihood", "bound_bits_per_dimension", "{:.4f}"),
-    },
-    "Information in z (nats)": {
-        "KL per axis": _per_axis("information", "kl_per_dimension", "{:.2f}"),
-        "mutual information with the image": _value("information", "mutual_information", "{:.2f}"),
-        "KL of all z together from the prior": _value("information", "marginal_kl", "{:.2f}"),
-        "active units": lambda result: (
-            f"{result['information']['active_units']} of {len(result['geometry']['offset'])}"
+        ("  samples K", _value("settings", "importance_samples", "{:,}")),
+        ("  in bits per dimension", _value("likelihood", "bound_bits_per_dimension", "{:.4f}")),
+    ],
+    "Information in z (nats)": [
+        ("KL per axis", _per_axis("information", "kl_per_dimension", "{:.2f}")),
+        (
+            "mutual information with the image",
+            _value("information", "mutual_information", "{:.2f}"),
         ),
-    },
-    "Latent space": {
-        "offset per axis (standard deviations)": _per_axis("geometry", "offset", "{:+.2f}"),
-        "share of points above 0, per axis": _per_axis("geometry", "share_positive", "{:.0%}"),
-        "smallest value per axis": _per_axis("geometry", "minimum", "{:.1f}"),
-        "largest value per axis": _per_axis("geometry", "maximum", "{:.1f}"),
-        "gaps: draws from N(0, I) far from all images": _value("geometry", "gaps_prior", "{:.1%}"),
-        "gaps: places in the range far from all images": _value("geometry", "gaps_box", "{:.1%}"),
-        "overlap: labels that neighbours agree with": _value(
-            "geometry", "neighbour_agreement", "{:.1%}"
+        ("KL of all z together from the prior", _value("information", "marginal_kl", "{:.2f}")),
+        (
+            "active units",
+            lambda result: (
+                f"{result['information']['active_units']} of {len(result['geometry']['offset'])}"
+            ),
         ),
-    },
-    "Labels from latents (neighbours / logistic)": {
-        "learnt from 100 images": _labels(100),
-        "learnt from 1,000 images": _labels(1000),
-        "learnt from all training images": _labels(None),
-    },
-    "Samples, as a classifier sees them": {
-        "drawn from": lambda result: DRAWN_FROM[result["samples"]["drawn_from"]],
-        "entropy of their classes (bits)": _value("samples", "class_entropy", "{:.3f}"),
-        "  of the test images'": _value("samples", "test_class_entropy", "{:.3f}"),
-        "  rarest class": _rarest_class,
-        "confidence": _value("samples", "confidence", "{:.1%}"),
-        "Fréchet distance to test images": _value("samples", "frechet_distance", "{:.1f}"),
-        "  of training images": _value("samples", "frechet_distance_floor", "{:.1f}"),
-        "classifier's accuracy": _value("samples", "judge_accuracy", "{:.1%}"),
-    },
+    ],
+    "Latent space": [
+        ("offset per axis (standard deviations)", _per_axis("geometry", "offset", "{:+.2f}")),
+        ("share of points above 0, per axis", _per_axis("geometry", "share_positive", "{:.0%}")),
+        ("smallest value per axis", _per_axis("geometry", "minimum", "{:.1f}")),
+        ("largest value per axis", _per_axis("geometry", "maximum", "{:.1f}")),
+        (
+            "gaps: draws from N(0, I) far from all images",
+            _value("geometry", "gaps_prior", "{:.1%}"),
+        ),
+        ("gaps: places in the range far from all images", _value("geometry", "gaps_box", "{:.1%}")),
+        (
+            "overlap: labels that neighbours agree with",
+            _value("geometry", "neighbour_agreement", "{:.1%}"),
+        ),
+    ],
+    "Labels from latents (neighbours / logistic)": [
+        ("learned from 100 images", _labels(100)),
+        ("learned from 1,000 images", _labels(1000)),
+        ("learned from all training images", _labels(None)),
+    ],
+    "Samples, as a classifier sees them": [
+        ("drawn from", lambda result: DRAWN_FROM[result["samples"]["drawn_from"]]),
+        ("entropy of their classes (bits)", _value("samples", "class_entropy", "{:.3f}")),
+        ("  of the test images'", _value("samples", "test_class_entropy", "{:.3f}")),
+        ("  rarest class", _rarest_class),
+        ("confidence", _value("samples", "confidence", "{:.1%}")),
+        ("Fréchet distance to test images", _value("samples", "frechet_distance", "{:.1f}")),
+        ("  of training images", _value("samples", "frechet_distance_floor", "{:.1f}")),
+        ("classifier's accuracy", _value("samples", "judge_accuracy", "{:.1%}")),
+    ],
 }
 FOOTNOTE = """\
-± is a standard error: of the loss over ten draws, of the bound over images. Bits per dimension count
-8-bit pixel values under a Gaussian decoder, where a density even over all greys has 7.99; a Bernoulli
-decoder's log-likelihood is a pseudo-likelihood of grey pixels, not to be compared with a Gaussian's.
-The mutual information cannot exceed log(images). Far from all images is further than the 99th
-percentile of the distances between nearest images, of a VAE between one z drawn for each. Neighbours
-are ten, of 100 images five. The Fréchet distance is between features of a small classifier for this
-data set: it must not be compared with FID, which uses Inception, nor between data sets or numbers of
-images."""
+± is a standard error: of the loss over ten draws, of the bound over images. Bits per dimension
+count 8-bit pixel values under a Gaussian decoder, where a uniform density has 7.99. A Bernoulli
+decoder's log-likelihood is a pseudo-likelihood of gray pixels; do not compare it with a Gaussian's.
+The mutual information cannot exceed log(images). Far from all images means further than the 99th
+percentile of the distances between nearest images, for a VAE between one z drawn for each. Ten
+neighbours classify a point, five if there are 100 images. The Fréchet distance is between features
+of a small classifier for this data set; do not compare it with FID, which uses Inception, or
+between data sets or numbers of images."""
 
 
 if __name__ == "__main__":

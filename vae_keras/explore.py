@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from vae_keras.support import cli
@@ -12,7 +13,7 @@ from vae_keras.support.start import load
 from vae_keras.training.run import Run
 
 
-def build_parser():
+def build_parser() -> cli.Parser:
     """The options of the command line."""
     parser = cli.Parser(
         prog="python -m vae_keras.explore",
@@ -20,7 +21,9 @@ def build_parser():
         "a pointer moves over the plane, and the page decodes what lies below it. Several runs of "
         "one data set stand side by side. The file needs no server and no network.",
     )
-    parser.add_argument("runs", nargs="+", metavar="RUN_DIR", help="folder of a finished run")
+    parser.add_argument(
+        "directories", nargs="+", metavar="RUN_DIR", help="folder of a finished run"
+    )
     parser.add_argument(
         "--output", default="explorer.html", metavar="FILE", help="file to write (explorer.html)"
     )
@@ -38,29 +41,35 @@ def build_parser():
     return parser
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> None:
     """Write the page for the runs that the arguments name."""
     cli.run_command(lambda: explore(**vars(build_parser().parse_args(arguments))))
 
 
-def explore(runs, output, images, data_dir=None, overwrite=False):
-    """Write the page for some runs, and say where it is."""
-    runs, output = [Run(directory) for directory in runs], Path(output)
+def explore(
+    directories: Sequence[str],
+    output: str,
+    images: int,
+    data_dir: str | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Write the page for some runs, and report where it is."""
+    runs, file = [Run(directory) for directory in directories], Path(output)
     cli.check_least("images", images, 1)
     for run in runs:
         run.check_finished()
     _check_same_data(runs)
-    _check_output(output, overwrite)
+    _check_output(file, overwrite)
     build_page = load("vae_keras.explorer").build_page
     data = runs[0].load_data(data_dir=data_dir or runs[0].read_config().data_dir, attributes=None)
     page, shown = build_page(runs, data, images)
-    with replacing(output) as aside:
+    with replacing(file) as aside:
         aside.write_text(page, encoding="utf-8")
-    size = output.stat().st_size / 2**20
-    report(f"written: {output} ({size:.1f} MiB, {shown:,} test images); open it in a browser")
+    size = file.stat().st_size / 2**20
+    report(f"written: {file} ({size:.1f} MiB, {shown:,} test images); open it in a browser")
 
 
-def _check_same_data(runs):
+def _check_same_data(runs: Sequence[Run]) -> None:
     """Raise `InputError` unless all runs have the same test images."""
     first = runs[0].read_config()
     for run in runs[1:]:
@@ -68,21 +77,19 @@ def _check_same_data(runs):
         for name in ("dataset", "image_size", "channels", "test_fraction"):
             if getattr(config, name) != getattr(first, name):
                 raise InputError(
-                    f"{name} is {getattr(first, name)!r} in {runs[0].directory} and "
+                    f"⟨{name}⟩ is {getattr(first, name)!r} in {runs[0].directory} and "
                     f"{getattr(config, name)!r} in {run.directory}: name runs of one data set"
                 )
 
 
-def _check_output(output, overwrite):
+def _check_output(output: Path, overwrite: bool) -> None:
     """Raise `InputError` unless the page may be written."""
     if output.is_dir():
-        raise InputError(f"{output} is a folder: name a file by --output")
+        raise InputError(f"{output} is a folder: name a file by ⟨output⟩")
     if output.exists() and not overwrite:
-        raise InputError(f"{output} exists: replace it by --overwrite, or name another --output")
+        raise InputError(f"{output} exists: replace it by ⟨overwrite⟩, or name another ⟨output⟩")
     if not output.parent.is_dir() or not os.access(output.parent, os.W_OK | os.X_OK):
-        raise InputError(
-            f"{output.parent} is no folder that you may write to: name another --output"
-        )
+        raise InputError(f"{output.parent} is not a writable folder: name another ⟨output⟩")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,9 @@ import platform
 import statistics
 import sys
 from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
 
 from vae_keras.activations import ACTIVATIONS
 from vae_keras.support import cli
@@ -33,15 +36,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--steps", type=int, default=30, metavar="N", help="in a block, at least (30)"
     )
-    options = parser.parse_args(arguments)
-    for name, least in (("batch_size", 1), ("blocks", 2), ("steps", 1)):
-        if getattr(options, name) < least:
-            parser.error(f"{name} must be at least {least}, received {getattr(options, name)}")
-    cli.run_command(lambda: benchmark(**vars(options)))
+    cli.run_command(lambda: benchmark(**vars(parser.parse_args(arguments))))
 
 
-def benchmark(batch_size, blocks, steps):
-    """Print how long steps take, one training at a time and two side by side."""
+def benchmark(batch_size: int, blocks: int, steps: int) -> None:
+    """Report how long steps take, in one training at a time and in one for each core."""
+    for name, value, least in (
+        ("batch_size", batch_size, 1),
+        ("blocks", blocks, 2),
+        ("steps", steps, 1),
+    ):
+        cli.check_least(name, value, least)
     load("tensorflow")
     import keras
     import tensorflow as tf
@@ -53,7 +58,7 @@ def benchmark(batch_size, blocks, steps):
 
     images = load_data("digits").train_images
     flops = flops_per_image(build_model(make_config(), images.shape[1:])) * batch_size
-    cores = os.cpu_count()
+    cores = os.cpu_count() or 1
     report(
         f"{_processor()}, {cores} cores; Python {platform.python_version()}, TensorFlow "
         f"{tf.__version__}, Keras {keras.__version__}; batch {batch_size}, "
@@ -64,7 +69,9 @@ def benchmark(batch_size, blocks, steps):
     _side_by_side(images, batch_size, blocks, steps, flops, cores)
 
 
-def _one_at_a_time(images, batch_size, blocks, steps, flops, threads):
+def _one_at_a_time(
+    images: np.ndarray, batch_size: int, blocks: int, steps: int, flops: int, threads: int
+) -> None:
     from vae_keras.benchmark.workers import MATMUL_FLOPS, Worker
 
     rows = [
@@ -73,12 +80,12 @@ def _one_at_a_time(images, batch_size, blocks, steps, flops, threads):
     of_torch = [row for row in rows if row[0] == "plain PyTorch"]
     tensorflow_rows = [row for row in rows if row not in of_torch]
     tensorflow_worker = Worker(threads, images, batch_size, tensorflow_rows)
-    workers = dict.fromkeys([*tensorflow_rows, "matmul"], tensorflow_worker)
+    workers: dict[Any, Worker] = dict.fromkeys([*tensorflow_rows, "matmul"], tensorflow_worker)
     if importlib.util.find_spec("torch"):
         workers |= dict.fromkeys(of_torch, Worker(threads, images, batch_size, of_torch))
     else:
         report("PyTorch is not installed and left out: pip install torch")
-    seconds = {row: [] for row in workers}
+    seconds: dict[Any, list[float]] = {row: [] for row in workers}
     for block in progress_bar(range(-1, blocks), desc="one at a time", unit="block"):
         for row, worker in workers.items():
             count = 3 if row == "matmul" else steps
@@ -96,13 +103,16 @@ def _one_at_a_time(images, batch_size, blocks, steps, flops, threads):
     for row, values in seconds.items():
         ratio = statistics.median(a / b for a, b in zip(values, seconds[REFERENCE]))
         low, middle, high = statistics.quantiles(values, n=4)
+        quartiles = f"{low * 1e3:.1f}–{high * 1e3:.1f}"
         report(
-            f"{row[0]:<24}{row[1]:<12}{middle * 1e3:>9.1f}"
-            f"{f'{low * 1e3:.1f}–{high * 1e3:.1f}':>15}{ratio:>15.2f}{flops / middle / ceiling:>12.0%}"
+            f"{row[0]:<24}{row[1]:<12}{middle * 1e3:>9.1f}{quartiles:>15}{ratio:>15.2f}"
+            f"{flops / middle / ceiling:>12.0%}"
         )
 
 
-def _side_by_side(images, batch_size, blocks, steps, flops, cores):
+def _side_by_side(
+    images: np.ndarray, batch_size: int, blocks: int, steps: int, flops: int, cores: int
+) -> None:
     from vae_keras.benchmark.workers import MATMUL_FLOPS, Worker
 
     report(f"\n{cores} trainings side by side, one thread each")
@@ -110,12 +120,14 @@ def _side_by_side(images, batch_size, blocks, steps, flops, cores):
     for activation in ("leaky_relu", "gelu"):
         row = ("vae_keras", activation)
         workers = [Worker(1, images, batch_size, [row]) for _ in range(cores)]
-        rates, ceilings = [], []
+        rates: list[float] = []
+        ceilings: list[float] = []
+        tasks: tuple[tuple[Any, int, list[float], int], ...] = (
+            (row, steps, rates, batch_size),
+            ("matmul", 2, ceilings, MATMUL_FLOPS),
+        )
         for block in range(-1, blocks):
-            for what, count, results, work in (
-                (row, steps, rates, batch_size),
-                ("matmul", 2, ceilings, MATMUL_FLOPS),
-            ):
+            for what, count, results, work in tasks:
                 for worker in workers:
                     worker.begin(what, count)
                 rate = sum(work / worker.wait() for worker in workers)
@@ -132,7 +144,7 @@ def _side_by_side(images, batch_size, blocks, steps, flops, cores):
         )
 
 
-def _processor():
+def _processor() -> str:
     try:
         with open("/proc/cpuinfo") as file:
             return next(

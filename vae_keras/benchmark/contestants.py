@@ -5,21 +5,25 @@ compared with, and nothing else in the package uses them.
 """
 
 import itertools
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import numpy as np
+
+Training = Callable[[], int]  # trains at least one step and returns how many
 
 LATENT_DIM, RECONSTRUCTION_WEIGHT, LEARNING_RATE = 2, 1000.0, 5e-4
 
 
-def this_package(images, batch_size, activation):
+def this_package(images: np.ndarray, batch_size: int, activation: str) -> Training:
     """This package: its model, its step, its input pipeline."""
     from vae_keras.data.batches import training_batches
 
     return _this_model(images, batch_size, activation, training_batches(images, batch_size, seed=0))
 
 
-def this_package_without_pipeline(images, batch_size, activation):
-    """This package on one batch that lies ready: the difference is the input pipeline."""
+def this_package_without_pipeline(images: np.ndarray, batch_size: int, activation: str) -> Training:
+    """This package on one batch in memory: the difference is the input pipeline."""
     import tensorflow as tf
 
     batch = tf.constant(images[:batch_size] / np.float32(255))
@@ -27,7 +31,7 @@ def this_package_without_pipeline(images, batch_size, activation):
     return _this_model(images, batch_size, activation, batches)
 
 
-def _this_model(images, batch_size, activation, batches):
+def _this_model(images: np.ndarray, batch_size: int, activation: str, batches: Any) -> Training:
     from vae_keras.config import make_config
     from vae_keras.training.build import build_model
     from vae_keras.training.loop import steps_at_once
@@ -37,13 +41,13 @@ def _this_model(images, batch_size, activation, batches):
     return _training(model, batches, steps_at_once(steps_per_epoch, batch_size, images.shape[1:]))
 
 
-def plain_keras(images, batch_size, activation):
+def plain_keras(images: np.ndarray, batch_size: int, activation: str) -> Training:
     """Keras's own layers and activations, in the style of the book."""
     import keras
     import tensorflow as tf
     from keras import layers
 
-    def activate():
+    def activate() -> Any:
         return layers.LeakyReLU() if activation == "leaky_relu" else layers.Activation(activation)
 
     inputs = x = keras.Input(images.shape[1:])
@@ -60,7 +64,7 @@ def plain_keras(images, batch_size, activation):
     decoder = keras.Model(inputs, x)
 
     class PlainVAE(keras.Model):
-        def train_step(self, images):
+        def train_step(self, images: Any) -> dict[str, Any]:
             with tf.GradientTape() as tape:
                 mean, log_var = encoder(images, training=True)
                 z = mean + tf.exp(0.5 * log_var) * tf.random.normal(tf.shape(mean))
@@ -78,27 +82,27 @@ def plain_keras(images, batch_size, activation):
     return _training(model, dataset.prefetch(tf.data.AUTOTUNE), 1)
 
 
-def _training(model, batches, steps):
+def _training(model: Any, batches: Any, steps: int) -> Training:
     model.steps_per_execution = steps
     model.make_train_function()
     batches = iter(batches)
 
-    def train():
+    def train() -> int:
         model.train_function(batches)
         return steps
 
     return train
 
 
-def plain_torch(images, batch_size, activation):
+def plain_torch(images: np.ndarray, batch_size: int, activation: str) -> Training:
     """PyTorch without `torch.compile`."""
     import torch
     from torch import nn
 
-    def activate():
+    def activate() -> Any:
         return nn.LeakyReLU(0.3) if activation == "leaky_relu" else nn.GELU()
 
-    def convolutions(layers):
+    def convolutions(layers: Iterable[Any]) -> Iterator[Any]:
         return itertools.chain(*((layer, activate()) for layer in layers))
 
     encoder = nn.Sequential(
@@ -124,7 +128,7 @@ def plain_torch(images, batch_size, activation):
     optimizer = torch.optim.Adam(parts.parameters(), LEARNING_RATE)
     tensor = torch.from_numpy(np.moveaxis(images, -1, 1).copy())
 
-    def train():
+    def train() -> int:
         chosen = tensor[torch.randint(len(tensor), (batch_size,))].float() / 255
         hidden = encoder(chosen)
         mean, log_var = mean_layer(hidden), log_var_layer(hidden)
@@ -139,7 +143,7 @@ def plain_torch(images, batch_size, activation):
     return train
 
 
-CONTESTANTS = {
+CONTESTANTS: dict[str, Callable[..., Training]] = {
     "vae_keras": this_package,
     "vae_keras, no pipeline": this_package_without_pipeline,
     "plain Keras": plain_keras,

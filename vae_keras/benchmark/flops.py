@@ -1,11 +1,14 @@
 """Floating-point operations of a training step, counted from the layers."""
 
 import math
+from typing import Any
 
 from keras import layers
 
+from vae_keras.model import Autoencoder
 
-def flops_per_image(model):
+
+def flops_per_image(model: Autoencoder) -> int:
     """Operations of a training step on one image, forward and backward.
 
     Convolutions and dense layers only, a multiplication and an addition counted as two;
@@ -28,7 +31,7 @@ def flops_per_image(model):
     return sum(_forward(layer) * (2 if layer is found[0] else 3) for layer in found)
 
 
-def _forward(layer):
+def _forward(layer: Any) -> int:
     # A kernel is applied once at every position of a convolution's output, and of a
     # transposed convolution's input.
     grid = layer.input if isinstance(layer, layers.Conv2DTranspose) else layer.output

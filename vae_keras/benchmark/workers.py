@@ -3,6 +3,11 @@
 import multiprocessing
 import sys
 import time
+from collections.abc import Callable, Sequence
+from multiprocessing.connection import Connection
+from typing import Any
+
+import numpy as np
 
 from vae_keras.benchmark.contestants import CONTESTANTS
 from vae_keras.support.start import load
@@ -18,7 +23,13 @@ class Worker:
         contestants: Pairs of a name in `CONTESTANTS` and an activation.
     """
 
-    def __init__(self, threads, images, batch_size, contestants):
+    def __init__(
+        self,
+        threads: int,
+        images: np.ndarray,
+        batch_size: int,
+        contestants: Sequence[tuple[str, str]],
+    ) -> None:
         context = multiprocessing.get_context("spawn")
         self._connection, other_end = context.Pipe()
         self._process = context.Process(
@@ -27,41 +38,47 @@ class Worker:
         self._process.start()
         other_end.close()
 
-    def begin(self, contestant, steps):
-        """Start a block of at least so many steps and return at once."""
+    def begin(self, contestant: Any, steps: int) -> None:
+        """Start a block of at least this many steps and return at once."""
         self._connection.send((contestant, steps))
 
-    def wait(self):
+    def wait(self) -> float:
         """Seconds that each of these steps took, on average."""
         return self._connection.recv()
 
-    def time(self, contestant, steps):
-        """Run a block of at least so many steps and return the seconds of one, on average."""
+    def time(self, contestant: Any, steps: int) -> float:
+        """Run a block of at least this many steps and return the seconds of one, on average."""
         self.begin(contestant, steps)
         return self.wait()
 
-    def close(self):
+    def close(self) -> None:
         """End the process."""
         self._process.terminate()
         self._process.join()
 
 
-def _work(connection, threads, images, batch_size, contestants):
+def _work(
+    connection: Connection,
+    threads: int,
+    images: np.ndarray,
+    batch_size: int,
+    contestants: Sequence[tuple[str, str]],
+) -> None:
+    trainings: dict[Any, Callable[[], int]] = {}
     if "plain PyTorch" in dict(contestants):
-        # Triton brings an LLVM of its own, and a process that has TensorFlow's already, as one
-        # started by a script or a notebook does, would abort. On a CPU it has no use.
-        sys.modules["triton"] = None
+        # Triton has its own LLVM, which aborts a process that has loaded TensorFlow's. A script
+        # or notebook may have imported it. Triton has no use on a CPU.
+        sys.modules["triton"] = None  # type: ignore[assignment]
         import torch
 
         torch.set_num_threads(threads)
-        trainings = {}
     else:
         load("tensorflow")
         import tensorflow as tf
 
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
-        trainings = {"matmul": _matmul()}
+        trainings["matmul"] = _matmul()
     for name, activation in contestants:
         trainings[name, activation] = CONTESTANTS[name](images, batch_size, activation)
     while True:
@@ -78,13 +95,13 @@ MATMUL_SIDE = 2048
 MATMUL_FLOPS = 2 * MATMUL_SIDE**3
 
 
-def _matmul():
+def _matmul() -> Callable[[], int]:
     """A product of two float32 matrices, whose speed is the ceiling for everything else."""
     import tensorflow as tf
 
     left, right = tf.random.stateless_normal((2, MATMUL_SIDE, MATMUL_SIDE), seed=(0, 0))
 
-    def multiply():
+    def multiply() -> int:
         tf.linalg.matmul(left, right).numpy()
         return 1
 

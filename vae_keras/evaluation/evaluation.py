@@ -1,30 +1,44 @@
 """All figures of merit of one model, in one dictionary."""
 
 import math
+from collections.abc import Mapping
+from os import PathLike
+from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 from scipy.stats import entropy
 
 from vae_keras import plots
+from vae_keras.data.images import ImageData
 from vae_keras.evaluation import latent, likelihood
 from vae_keras.evaluation.judge import Judge, frechet_distance, judge_samples
 from vae_keras.export.loading import load_model
 from vae_keras.latent.inference import decode_points, encode_images, latent_points
 from vae_keras.likelihood import elbo
+from vae_keras.model import Autoencoder
 from vae_keras.support.errors import InputError
 from vae_keras.support.files import replacing, write_json
 from vae_keras.support.seeds import derive_seed
+from vae_keras.training.run import Run
 
 SAMPLES = 10_000  # drawn for the gaps of the latent space and for the judge
 
 
-def evaluate_run(run, importance_samples=500, images=None, seed=0, data_dir=None, processes=1):
+def evaluate_run(
+    run: Run,
+    importance_samples: int = 500,
+    images: int | None = None,
+    seed: int = 0,
+    data_dir: str | PathLike | None = None,
+    processes: int = 1,
+) -> dict[str, Any]:
     """Evaluate a finished run; write `evaluation.json` and `figures/evaluation.png` into it.
 
     Args:
         run: `Run`.
         importance_samples: Draws of z for each image in the bound on its likelihood.
-        images: Evaluate on so many of the test images, chosen at random; None for all.
+        images: Number of test images to evaluate on, chosen at random; None for all.
         seed: Integer that decides every draw.
         data_dir: Where tensorflow-datasets keeps its data; None for where it was in training.
         processes: How many may share the work of the bound.
@@ -51,14 +65,22 @@ def evaluate_run(run, importance_samples=500, images=None, seed=0, data_dir=None
     return results
 
 
-def evaluate(model, data, importance_samples=500, images=None, seed=0, judge=None, processes=1):
+def evaluate(
+    model: Autoencoder,
+    data: ImageData,
+    importance_samples: int = 500,
+    images: int | None = None,
+    seed: int = 0,
+    judge: Judge | None = None,
+    processes: int = 1,
+) -> tuple[dict[str, Any], Figure]:
     """Every figure of merit of a model on test images.
 
     Args:
         model: `VAE` or `Autoencoder`.
         data: `ImageData`, whose test images are evaluated.
         importance_samples: Draws of z for each image in the bound on its likelihood.
-        images: Evaluate on so many of the test images, chosen at random; None for all.
+        images: Number of test images to evaluate on, chosen at random; None for all.
         seed: Integer that decides every draw.
         judge: `Judge` of samples; None for one of this data, where it has labels.
         processes: How many may share the work of the bound.
@@ -74,39 +96,40 @@ def evaluate(model, data, importance_samples=500, images=None, seed=0, judge=Non
     count = len(data.test_images) if images is None else images
     if not 2 <= count <= len(data.test_images):
         raise InputError(
-            f"images must be between 2 and the {len(data.test_images)} test images, received {count}"
+            f"⟨images⟩ must be between 2 and the {len(data.test_images)} test images, "
+            f"received {count}"
         )
     if importance_samples < 1:
-        raise InputError(f"importance_samples must be at least 1, received {importance_samples}")
+        raise InputError(f"⟨importance_samples⟩ must be at least 1, received {importance_samples}")
     chosen = np.sort(_random(seed, "images").permutation(len(data.test_images))[:count])
-    images = data.test_images[chosen]
-    encoded = encode_images(model, images)
-    results = {
+    test_images = data.test_images[chosen]
+    encoded = encode_images(model, test_images)
+    through_the_mean = likelihood.losses_through_the_mean(model, test_images, encoded)
+    results: dict[str, Any] = {
         "settings": {"images": count, "seed": seed},
-        "loss": {"through_the_mean": likelihood.losses_through_the_mean(model, images, encoded)},
+        "loss": {"through_the_mean": through_the_mean},
     }
+    # As in the book, a model without a prior is sampled over the range of its points.
+    drawn_from = "prior" if model.has_prior else "box"
+    cloud = points = encoded[model.encoder_outputs[0]]
     if model.has_prior:
         results["settings"]["importance_samples"] = importance_samples
         results["loss"]["draws"] = likelihood.losses_over_draws(
-            model, images, **encoded, seed=derive_seed(seed, "draws")
+            model, test_images, encoded, seed=derive_seed(seed, "draws")
         )
         bounds = likelihood.importance_weighted_bounds(
             model,
-            images,
-            **encoded,
-            samples=importance_samples,
+            test_images,
+            encoded,
+            importance_samples,
             seed=derive_seed(seed, "bound"),
             processes=processes,
         )
-        results["likelihood"] = _summarise_likelihood(model, results["loss"]["draws"], bounds)
-        results["information"] = _summarise_information(encoded, seed)
-        points, drawn_from = encoded["mean"], "prior"
+        results["likelihood"] = _summarize_likelihood(model, results["loss"]["draws"], bounds)
+        log_var = encoded["log_var"]
+        results["information"] = _summarize_information(points, log_var, seed)
         noise = _random(seed, "posterior").standard_normal(points.shape, np.float32)
-        cloud = points + np.exp(0.5 * encoded["log_var"]) * noise
-    else:
-        # It has no prior: as in the book, it is sampled over the range of its points.
-        cloud = points = encoded["z"]
-        drawn_from = "box"
+        cloud = points + np.exp(0.5 * log_var) * noise
     places = {
         "prior": _random(seed, "prior").standard_normal((SAMPLES, model.latent_dim), np.float32),
         "box": latent.box_draws(points, SAMPLES, derive_seed(seed, "box")),
@@ -116,8 +139,8 @@ def evaluate(model, data, importance_samples=500, images=None, seed=0, judge=Non
         **{name: values.tolist() for name, values in latent.geometry(points).items()},
         **{f"gaps_{name}": float(found.mean()) for name, found in gaps.items()},
     }
-    shares = ()
-    if data.has_labels:
+    shares: tuple[np.ndarray, ...] = ()
+    if data.train_labels is not None and data.test_labels is not None:
         labels = data.test_labels[chosen]
         results["geometry"]["neighbour_agreement"] = latent.neighbour_agreement(points, labels)
         results["labels"] = latent.label_accuracy(
@@ -128,29 +151,31 @@ def evaluate(model, data, importance_samples=500, images=None, seed=0, judge=Non
             seed=derive_seed(seed, "labels"),
         )
         samples = decode_points(model, places[drawn_from])
-        judgement = _judge(judge or Judge(data), samples, images, labels, seed)
-        results["samples"] = {"drawn_from": drawn_from, **judgement}
-        shares = judgement["class_shares"], judgement["test_class_shares"]
+        judgment = _judge(judge or Judge(data), samples, test_images, labels, seed)
+        results["samples"] = {"drawn_from": drawn_from, **judgment}
+        shares = judgment["class_shares"], judgment["test_class_shares"]
     figure = plots.plot_evaluation(
         cloud, places[drawn_from], gaps[drawn_from], drawn_from, data.class_names, *shares
     )
     return results, figure
 
 
-def _random(seed, label):
+def _random(seed: int, label: str) -> np.random.Generator:
     return np.random.default_rng(derive_seed(seed, label))
 
 
-def _summarise_information(encoded, seed):
-    """What z tells of the image, in nats."""
+def _summarize_information(mean: np.ndarray, log_var: np.ndarray, seed: int) -> dict[str, Any]:
+    """What z tells about the image, in nats."""
     return {
-        "kl_per_dimension": latent.kl_per_dimension(**encoded).tolist(),
-        "active_units": latent.active_units(encoded["mean"]),
-        **latent.split_kl(**encoded, seed=derive_seed(seed, "mixture")),
+        "kl_per_dimension": latent.kl_per_dimension(mean, log_var).tolist(),
+        "active_units": latent.active_units(mean),
+        **latent.split_kl(mean, log_var, seed=derive_seed(seed, "mixture")),
     }
 
 
-def _summarise_likelihood(model, draws, bounds):
+def _summarize_likelihood(
+    model: Autoencoder, draws: Mapping[str, Mapping[str, float]], bounds: np.ndarray
+) -> dict[str, Any]:
     """ELBO and importance-weighted bound in nats per image and bits per dimension.
 
     The standard error of the bound is that of its mean over images, s / √images.
@@ -176,8 +201,10 @@ def _summarise_likelihood(model, draws, bounds):
     }
 
 
-def _judge(judge, samples, images, labels, seed):
-    """What a classifier says of samples, and of training images in their place."""
+def _judge(
+    judge: Judge, samples: np.ndarray, images: np.ndarray, labels: np.ndarray, seed: int
+) -> dict[str, Any]:
+    """What a classifier says about samples, and about training images in their place."""
     # As many of each, because the distance depends on how many there are.
     count = min(len(samples), len(images), len(judge.data.train_images))
     train = _random(seed, "floor").permutation(len(judge.data.train_images))[:count]

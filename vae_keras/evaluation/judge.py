@@ -1,8 +1,9 @@
-"""A small classifier that looks at samples: which classes they show, and how like images they are."""
+"""A small classifier that judges samples: their classes, and how similar to images they are."""
 
 import hashlib
 import os
 from pathlib import Path
+from typing import Any
 
 import filelock
 import keras
@@ -10,21 +11,21 @@ import numpy as np
 from keras import layers
 from scipy.stats import entropy
 
+from vae_keras.data.images import ImageData
 from vae_keras.support.errors import InputError
 from vae_keras.support.files import replacing
 from vae_keras.support.reporting import progress_bar, report
 
 FEATURES = 64
 BATCH_SIZE, STEPS = 128, 3000
-VERSION = 1  # to be raised with every other change of how the classifier is trained
+VERSION = 1  # raise it when the training of the classifier changes in any other way
 
 
 class Judge:
     """A classifier trained on a data set's training images, kept for the next evaluation.
 
-    The first time that a data set is judged takes a minute of training on two cores; the
-    classifier then lies in `$XDG_CACHE_HOME/vae_keras` (by default `~/.cache/vae_keras`)
-    under a digest of images, labels and the way it is trained.
+    The classifier is trained once for a data set, and kept in `$XDG_CACHE_HOME/vae_keras` (by
+    default `~/.cache/vae_keras`) under a digest of the images, the labels and its training.
 
     Args:
         data: `ImageData` with labels. All of it, so that models trained on a part of it
@@ -33,13 +34,13 @@ class Judge:
     Attributes:
         data: The data.
         classifier: `keras.Model` from uint8 images to `{"features", "probabilities"}`.
-        accuracy: Share of the test images that it names rightly.
+        accuracy: Share of the test images that it classifies correctly.
 
     Raises:
         InputError: If the data has no labels, or the cache cannot be written.
     """
 
-    def __init__(self, data):
+    def __init__(self, data: ImageData) -> None:
         if data.train_labels is None or data.test_labels is None:
             raise InputError(f"{data.name} has no classes, so that no classifier can judge samples")
         self.data = data
@@ -50,21 +51,22 @@ class Judge:
             self.classifier = _load_or_train(cache / f"judge-{name}.keras", data)
         except OSError as error:
             raise InputError(
-                f"{cache} cannot be written ({error.strerror}): name another folder by XDG_CACHE_HOME"
+                f"{cache} cannot be written ({error.strerror}): "
+                "name another folder by XDG_CACHE_HOME"
             ) from None
         self.accuracy = float(np.mean(self.classes(data.test_images) == data.test_labels))
 
-    def classes(self, images):
+    def classes(self, images: np.ndarray) -> np.ndarray:
         """The class of each image, an integer array `(images,)`."""
         return self.look_at(images)["probabilities"].argmax(axis=1)
 
-    def look_at(self, images):
+    def look_at(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """Features `(images, 64)` and class probabilities `(images, classes)` of uint8 images."""
         return self.classifier.predict(images, batch_size=500, verbose=0)
 
 
-def judge_samples(judge, samples):
-    """Which classes samples show, and how sure the classifier is of it.
+def judge_samples(judge: Judge, samples: np.ndarray) -> dict[str, Any]:
+    """Which classes samples show, and how sure the classifier is.
 
     The entropy is −Σ pᵢ log₂ pᵢ of the shares pᵢ (Shannon 1948); it asks whether a decoder
     makes every kind of image, as the marginal entropy in the Inception score does (Salimans
@@ -80,9 +82,8 @@ def judge_samples(judge, samples):
         classes are equally frequent; `confidence`, the mean of the largest probability.
     """
     probabilities = judge.look_at(samples)["probabilities"]
-    shares = np.bincount(probabilities.argmax(axis=1), minlength=probabilities.shape[1]) / len(
-        samples
-    )
+    counts = np.bincount(probabilities.argmax(axis=1), minlength=probabilities.shape[1])
+    shares = counts / len(samples)
     return {
         "class_shares": shares,
         "class_entropy": float(entropy(shares, base=2)),
@@ -90,7 +91,7 @@ def judge_samples(judge, samples):
     }
 
 
-def frechet_distance(features, other_features):
+def frechet_distance(features: np.ndarray, other_features: np.ndarray) -> float:
     """Squared Fréchet distance of the Gaussians fitted to two sets of features.
 
     |μ₁ − μ₂|² + tr(Σ₁ + Σ₂ − 2(Σ₁Σ₂)^½). With the features of Inception it is known as
@@ -105,11 +106,9 @@ def frechet_distance(features, other_features):
         Dowson & Landau 1982, Journal of Multivariate Analysis 12; Heusel et al. 2017,
         https://arxiv.org/abs/1706.08500.
     """
-    features, other_features = np.float64(features), np.float64(other_features)
-    covariances = [
-        np.atleast_2d(np.cov(values, rowvar=False)) for values in (features, other_features)
-    ]
-    offset = features.mean(axis=0) - other_features.mean(axis=0)
+    both = [np.asarray(values, np.float64) for values in (features, other_features)]
+    covariances = [np.atleast_2d(np.cov(values, rowvar=False)) for values in both]
+    offset = both[0].mean(axis=0) - both[1].mean(axis=0)
     # The trace of (Σ₁Σ₂)^½ through the symmetric Σ₁^½ Σ₂ Σ₁^½, whose eigenvalues are the same.
     values, vectors = np.linalg.eigh(covariances[0])
     root = vectors * np.sqrt(np.maximum(values, 0)) @ vectors.T
@@ -118,8 +117,8 @@ def frechet_distance(features, other_features):
     return float(offset @ offset + sum(np.trace(matrix) for matrix in covariances) - 2 * trace)
 
 
-def _load_or_train(file, data):
-    """The classifier that lies in the cache, or a new one; one process at a time trains."""
+def _load_or_train(file: Path, data: ImageData) -> keras.Model:
+    """The classifier in the cache, or a new one; one process at a time trains."""
     if (classifier := _load(file)) is not None:
         return classifier
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -132,7 +131,7 @@ def _load_or_train(file, data):
     return classifier
 
 
-def _load(file):
+def _load(file: Path) -> keras.Model | None:
     """The classifier in a file; None if there is none, or the file is damaged."""
     try:
         return keras.saving.load_model(file, compile=False) if file.exists() else None
@@ -140,7 +139,7 @@ def _load(file):
         return None
 
 
-def _train(data):
+def _train(data: ImageData) -> keras.Model:
     """A classifier that needs no more than the labels: two convolutions and two dense layers."""
     import tensorflow as tf
 

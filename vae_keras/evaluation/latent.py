@@ -1,6 +1,8 @@
 """What the latent space is like, from the posteriors or points of many images."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from scipy.special import logsumexp
@@ -14,7 +16,7 @@ NEIGHBOURS = 10
 LOG_2PI = math.log(2 * math.pi)
 
 
-def kl_per_dimension(mean, log_var):
+def kl_per_dimension(mean: np.ndarray, log_var: np.ndarray) -> np.ndarray:
     """KL divergence from the prior N(0, 1) along each latent axis, averaged over images, in nats.
 
     ½(μ² + σ² − 1 − log σ²) along each axis.
@@ -28,11 +30,11 @@ def kl_per_dimension(mean, log_var):
     Reference:
         Kingma & Welling 2014, https://arxiv.org/abs/1312.6114, appendix B.
     """
-    mean, log_var = np.float64(mean), np.float64(log_var)
+    mean, log_var = np.asarray(mean, np.float64), np.asarray(log_var, np.float64)
     return np.mean(0.5 * (np.square(mean) + np.exp(log_var) - 1.0 - log_var), axis=0)
 
 
-def active_units(mean, threshold=0.01):
+def active_units(mean: np.ndarray, threshold: float = 0.01) -> int:
     """How many latent axes tell images apart: the posterior mean's variance is above 0.01.
 
     Args:
@@ -45,8 +47,10 @@ def active_units(mean, threshold=0.01):
     return int(np.sum(np.var(np.float64(mean), axis=0) > threshold))
 
 
-def split_kl(mean, log_var, draws=5, seed=0):
-    """The KL term as what z tells of the image, and how far all z together are from the prior.
+def split_kl(
+    mean: np.ndarray, log_var: np.ndarray, draws: int = 5, seed: int = 0
+) -> dict[str, float]:
+    """The KL term in two parts: what z tells about the image, and how far q(z) is from the prior.
 
     KL = I(x; z) + KL(q(z) ‖ p(z)), where q(z) is the mixture of the given posteriors with
     equal weights (the aggregate posterior) and I = E[log q(z|x) − log q(z)] is the mutual
@@ -67,17 +71,17 @@ def split_kl(mean, log_var, draws=5, seed=0):
         Hoffman & Johnson 2016, "ELBO surgery", Workshop on Advances in Approximate
         Bayesian Inference, NIPS.
     """
-    mean, log_var = np.float64(mean), np.float64(log_var)
+    mean, log_var = np.asarray(mean, np.float64), np.asarray(log_var, np.float64)
     random = np.random.default_rng(seed)
     entropy = 0.5 * np.sum(LOG_2PI + 1.0 + log_var, axis=1)
-    ratios, surprises = [], []
+    all_ratios, all_surprises = [], []
     for _ in range(draws):
         noise = random.standard_normal(mean.shape)
         own = -0.5 * np.sum(LOG_2PI + np.square(noise) + log_var, axis=1)
         z = mean + np.exp(0.5 * log_var) * noise
-        ratios.append(own - log_aggregate_posterior(z, mean, log_var))
-        surprises.append(own + entropy)  # of mean 0
-    ratios, surprises = np.array(ratios), np.array(surprises)
+        all_ratios.append(own - log_aggregate_posterior(z, mean, log_var))
+        all_surprises.append(own + entropy)  # of mean 0
+    ratios, surprises = np.array(all_ratios), np.array(all_surprises)
     slope = np.mean(surprises * (ratios - ratios.mean())) / np.mean(np.square(surprises))
     information = np.mean(ratios - slope * surprises, axis=1)
     kl = float(kl_per_dimension(mean, log_var).sum())
@@ -89,7 +93,7 @@ def split_kl(mean, log_var, draws=5, seed=0):
     }
 
 
-def log_aggregate_posterior(z, mean, log_var):
+def log_aggregate_posterior(z: np.ndarray, mean: np.ndarray, log_var: np.ndarray) -> np.ndarray:
     """Logarithm of the density of the mixture of posteriors, 1/N Σₙ q(z|xₙ), in nats.
 
     Args:
@@ -113,7 +117,7 @@ def log_aggregate_posterior(z, mean, log_var):
     return np.concatenate(densities) - math.log(len(mean))
 
 
-def geometry(points):
+def geometry(points: np.ndarray) -> dict[str, np.ndarray]:
     """How the points of many images lie around the origin, axis by axis.
 
     What the book's chapter on autoencoders observes by eye (Foster, Generative Deep
@@ -127,7 +131,7 @@ def geometry(points):
         0 where all points are the same; `share_positive`, the part of the points above
         zero; `minimum` and `maximum` in the unit of z.
     """
-    points = np.float64(points)
+    points = np.asarray(points, np.float64)
     deviation = points.std(axis=0)
     offset = np.divide(
         points.mean(axis=0), deviation, out=np.zeros_like(deviation), where=deviation > 0
@@ -140,7 +144,7 @@ def geometry(points):
     }
 
 
-def find_gaps(points, places):
+def find_gaps(points: np.ndarray, places: np.ndarray) -> np.ndarray:
     """Which places of the latent space are far from every image.
 
     Far is d₁(place) > Q₀.₉₉ of d₁(point), d₁ being the Euclidean distance to the nearest other
@@ -165,7 +169,7 @@ def find_gaps(points, places):
     return distances[:, 0] > np.quantile(between_images, 0.99)
 
 
-def box_draws(points, count, seed=0):
+def box_draws(points: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
     """Places spread evenly over the range of the points: U(minᵢ, maxᵢ) along every axis i.
 
     There the book samples a plain autoencoder, which has no prior.
@@ -183,10 +187,10 @@ def box_draws(points, count, seed=0):
     """
     random = np.random.default_rng(seed)
     size = (count, points.shape[1])
-    return np.float32(random.uniform(points.min(axis=0), points.max(axis=0), size))
+    return random.uniform(points.min(axis=0), points.max(axis=0), size).astype(np.float32)
 
 
-def neighbour_agreement(points, labels):
+def neighbour_agreement(points: np.ndarray, labels: np.ndarray) -> float:
     """Share of images whose label their nearest neighbours in the latent space would guess.
 
     Each image is classified by the ten other images next to it: 1 where classes lie
@@ -207,8 +211,15 @@ def neighbour_agreement(points, labels):
     return float(np.mean(votes.argmax(axis=1) == labels))
 
 
-def label_accuracy(train_points, train_labels, test_points, test_labels, sizes=(100, 1000), seed=0):
-    """How well labels can be read off latent points, learnt from few and from all images.
+def label_accuracy(
+    train_points: np.ndarray,
+    train_labels: np.ndarray,
+    test_points: np.ndarray,
+    test_labels: np.ndarray,
+    sizes: Sequence[int] = (100, 1000),
+    seed: int = 0,
+) -> list[dict[str, Any]]:
+    """How well labels can be predicted from latent points, learned from few and from all images.
 
     Args:
         train_points, test_points: Arrays `(images, latent_dim)`.
@@ -217,7 +228,7 @@ def label_accuracy(train_points, train_labels, test_points, test_labels, sizes=(
         seed: Integer that decides which training images are taken.
 
     Returns:
-        List of dictionaries with `train_images` and the share of test points rightly named
+        List of dictionaries with `train_images` and the share of test points classified correctly
         by `nearest_neighbours` (ten; five up to 100 images) and `logistic_regression` (None
         where the training images are all of one class).
 
@@ -230,23 +241,24 @@ def label_accuracy(train_points, train_labels, test_points, test_labels, sizes=(
         points, labels = train_points[chosen[:size]], train_labels[chosen[:size]]
         neighbours = KNeighborsClassifier(min(NEIGHBOURS if size > 100 else 5, size))
         regression = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-        of_many_classes = len(np.unique(labels)) > 1
+        has_classes = len(np.unique(labels)) > 1  # the regression needs two
+        given = points, labels, test_points, test_labels
         results.append(
             {
                 "train_images": size,
-                "nearest_neighbours": _accuracy(
-                    neighbours, points, labels, test_points, test_labels
-                ),
-                "logistic_regression": _accuracy(
-                    regression, points, labels, test_points, test_labels
-                )
-                if of_many_classes
-                else None,
+                "nearest_neighbours": _accuracy(neighbours, *given),
+                "logistic_regression": _accuracy(regression, *given) if has_classes else None,
             }
         )
     return results
 
 
-def _accuracy(classifier, points, labels, test_points, test_labels):
+def _accuracy(
+    classifier: Any,
+    points: np.ndarray,
+    labels: np.ndarray,
+    test_points: np.ndarray,
+    test_labels: np.ndarray,
+) -> float:
     classifier.fit(points, labels)
     return float(accuracy_score(test_labels, classifier.predict(test_points)))

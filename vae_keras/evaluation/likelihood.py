@@ -2,66 +2,73 @@
 
 import functools
 import math
+import statistics
+from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 
+from vae_keras.backend.workers import map_with_model
 from vae_keras.data.batches import scale
-from vae_keras.evaluation.decoding import rearrange
-from vae_keras.evaluation.workers import map_with_model
 from vae_keras.latent.inference import batch_size, predict
 from vae_keras.likelihood import elbo
-from vae_keras.losses import kl_divergence
+from vae_keras.model import Autoencoder
 from vae_keras.support.reporting import progress_bar
+
+Encoded = dict[str, np.ndarray]
 
 DECODED_IN_TASK = 10_000
 DECODED_IN_PROCESS = 100_000  # in the time that a process takes to start
 
 
-def losses_over_draws(model, images, mean, log_var, draws=10, seed=0):
+def losses_over_draws(
+    model: Autoencoder, images: np.ndarray, encoded: Encoded, draws: int = 10, seed: int = 0
+) -> dict[str, dict[str, float]]:
     """The loss with one random z for each image, as training sees it, several times over.
 
     Args:
         model: `VAE`.
         images: uint8 array `(count, height, width, channels)`.
-        mean, log_var: The posterior of each image, arrays `(count, latent_dim)`.
+        encoded: What `encode_images` returned for them.
         draws: How often every image gets a new z, at least 2.
         seed: Integer that decides the noise.
 
     Returns:
-        Dictionary of `loss`, `reconstruction_loss` (weighted) and `kl_loss` (nats), each a
-        dictionary of `mean` and `standard_error`. The error is that over draws: how much
-        the figure would move with other noise on the same images. The KL divergence has a
-        closed form and no error.
+        Dictionary of `loss` and the model's terms, such as `reconstruction_loss` (weighted) and
+        `kl_loss` (nats), each a dictionary of `mean` and `standard_error`. The error is that over
+        draws: how much the figure would move with other noise on the same images. A term that
+        does not depend on z, such as the KL divergence, has no error.
 
     Reference:
         Kingma & Welling 2014, https://arxiv.org/abs/1312.6114, section 2.3.
     """
     random = np.random.default_rng(seed)
-    deviation = np.exp(0.5 * log_var)
-    reconstruction = np.array(
-        [
-            _reconstruction_losses(
-                model, images, mean + deviation * random.standard_normal(mean.shape, np.float32)
-            ).mean()
-            for _ in range(draws)
-        ]
-    )
-    kl_loss = _mean_kl(mean, log_var)
-    error = float(reconstruction.std(ddof=1) / math.sqrt(draws))
-    average = float(reconstruction.mean())
+    mean, deviation = encoded["mean"], np.exp(0.5 * encoded["log_var"])
+    losses = [
+        _mean_losses(
+            model, images, encoded, mean + deviation * random.standard_normal(mean.shape, "f4")
+        )
+        for _ in range(draws)
+    ]
+    values = {name: [drawn[name] for drawn in losses] for name in losses[0]}
     return {
-        "loss": {"mean": average + model.kl_weight * kl_loss, "standard_error": error},
-        "reconstruction_loss": {"mean": average, "standard_error": error},
-        "kl_loss": {"mean": kl_loss, "standard_error": 0.0},
+        name: {
+            "mean": statistics.mean(drawn),
+            "standard_error": statistics.stdev(drawn) / math.sqrt(draws),
+        }
+        for name, drawn in values.items()
     }
 
 
-def losses_through_the_mean(model, images, encoded):
-    """The loss without noise: W·mean((x − decode(mean(x)))²) + kl_weight·KL, averaged over images.
+def losses_through_the_mean(
+    model: Autoencoder, images: np.ndarray, encoded: Encoded
+) -> dict[str, float]:
+    """The loss without noise, where every image is decoded from its latent point.
 
-    For `"bce"` the first term is W times the mean binary cross-entropy; a plain autoencoder has
-    the first term alone.
+    For a `VAE` it is W·mean((x − decode(mean(x)))²) + kl_weight·KL, averaged over images. For
+    `"bce"` the first term is W times the mean binary cross-entropy; a plain autoencoder has the
+    first term alone.
 
     Args:
         model: `VAE` or `Autoencoder`.
@@ -69,25 +76,23 @@ def losses_through_the_mean(model, images, encoded):
         encoded: What `encode_images` returned for them.
 
     Returns:
-        Dictionary of `loss`, `reconstruction_loss` (weighted) and, for a `VAE`, `kl_loss`
-        in nats, averaged over images.
+        Dictionary of `loss` and the model's terms, such as `reconstruction_loss` (weighted) and
+        `kl_loss` (nats), averaged over images.
 
     Reference:
         Foster, Generative Deep Learning, chapter 3.
     """
-    if "z" in encoded:
-        loss = float(_reconstruction_losses(model, images, encoded["z"]).mean())
-        return {"loss": loss, "reconstruction_loss": loss}
-    reconstruction = float(_reconstruction_losses(model, images, encoded["mean"]).mean())
-    kl_loss = _mean_kl(**encoded)
-    return {
-        "loss": reconstruction + model.kl_weight * kl_loss,
-        "reconstruction_loss": reconstruction,
-        "kl_loss": kl_loss,
-    }
+    return _mean_losses(model, images, encoded, encoded[model.encoder_outputs[0]])
 
 
-def importance_weighted_bounds(model, images, mean, log_var, samples=500, seed=0, processes=1):
+def importance_weighted_bounds(
+    model: Autoencoder,
+    images: np.ndarray,
+    encoded: Encoded,
+    samples: int = 500,
+    seed: int = 0,
+    processes: int = 1,
+) -> np.ndarray:
     """Lower bound on the log-likelihood of each image, in nats.
 
     log 1/K Σₖ p(x|zₖ)·p(zₖ) / q(zₖ|x) with zₖ drawn from q(z|x). Its expectation is the
@@ -95,11 +100,11 @@ def importance_weighted_bounds(model, images, mean, log_var, samples=500, seed=0
     a batch at a time, so that memory does not grow with K.
 
     Args:
-        model: `VAE`. Its decoder is read as `vae_keras.losses.elbo` says: for `"mse"` a
+        model: `VAE`. Its decoder is read as `vae_keras.likelihood.elbo` says: for `"mse"` a
             Gaussian of the variance that the weight implies, over pixels in [0, 1]; for
             `"bce"` Bernoulli variables, a pseudo-likelihood where pixels are grey.
         images: uint8 array `(count, height, width, channels)`.
-        mean, log_var: The posterior of each image, arrays `(count, latent_dim)`.
+        encoded: What `encode_images` returned for them.
         samples: The number K.
         seed: Integer that decides the draws. Every image has its own, so that the bounds
             depend on the number of processes by rounding only.
@@ -112,6 +117,7 @@ def importance_weighted_bounds(model, images, mean, log_var, samples=500, seed=0
     Reference:
         Burda, Grosse & Salakhutdinov 2016, https://arxiv.org/abs/1509.00519.
     """
+    mean, log_var = encoded["mean"], encoded["log_var"]
     at_once = max(1, DECODED_IN_TASK // samples)
     parts = [slice(start, start + at_once) for start in range(0, len(images), at_once)]
     tasks = [(images[part], mean[part], log_var[part], samples, seed, part.start) for part in parts]
@@ -126,7 +132,7 @@ def importance_weighted_bounds(model, images, mean, log_var, samples=500, seed=0
     return np.concatenate(bounds)
 
 
-def bits_per_dimension(log_likelihood, pixels, steps=255):
+def bits_per_dimension(log_likelihood: float, pixels: int, steps: int = 255) -> float:
     """A density over pixels in [0, 1] as bits for each pixel value.
 
     −log₂ p / D + log₂ 255: an 8-bit value is a step of 1/255 wide, so that p / 255 is about
@@ -146,19 +152,26 @@ def bits_per_dimension(log_likelihood, pixels, steps=255):
 class Scorer(keras.Model):
     """The weighted reconstruction term of images that are decoded from given points, `(batch,)`."""
 
-    def __init__(self, model, batch_size):
+    def __init__(self, model: Autoencoder, batch_size: int) -> None:
         super().__init__()
         self.model, self.batch_size = model, batch_size
-        self.decoder = rearrange(model.decoder, batch_size)
 
-    def call(self, inputs):
-        return self.model.reconstruction_loss(inputs["images"], self.decoder(inputs["z"]))
+    def call(self, inputs: Any) -> Any:
+        return self.model.reconstruction_loss(inputs["images"], self.model.decoder(inputs["z"]))
 
 
 _scorer = functools.lru_cache(maxsize=1)(Scorer)  # TensorFlow traces every new one
 
 
-def _bounds(model, images, mean, log_var, samples, seed, first):
+def _bounds(
+    model: Autoencoder,
+    images: np.ndarray,
+    mean: np.ndarray,
+    log_var: np.ndarray,
+    samples: int,
+    seed: int,
+    first: int,
+) -> np.ndarray:
     """The bounds of some images, the first of which has the given number."""
     size = max(8, batch_size(model) // 8)  # larger batches leave the cache of a core
     scorer = _scorer(model, size)
@@ -179,7 +192,9 @@ def _bounds(model, images, mean, log_var, samples, seed, first):
     return bounds
 
 
-def _log_weights(scorer, images, mean, log_var, noise):
+def _log_weights(
+    scorer: Scorer, images: np.ndarray, mean: np.ndarray, log_var: np.ndarray, noise: np.ndarray
+) -> np.ndarray:
     """log p(x|z) + log p(z) − log q(z|x) for z drawn with the given noise, `(draws, images)`.
 
     They are decoded at once.
@@ -200,16 +215,26 @@ def _log_weights(scorer, images, mean, log_var, noise):
     return log_likelihood.reshape(len(z), -1) + log_prior - log_posterior
 
 
-def _reconstruction_losses(model, images, z):
-    """The weighted reconstruction term of each image decoded from its z, float64 `(count,)`."""
+def _mean_losses(
+    model: Autoencoder, images: np.ndarray, encoded: Encoded, z: np.ndarray
+) -> dict[str, float]:
+    """The loss and its terms for images that are decoded from the given z, averaged."""
     size = batch_size(model)
-    losses = []
+    totals: dict[str, float] = {}
     for start in range(0, len(z), size):
-        reconstructions = predict(model.decoder, z[start : start + size], size)
-        batch = scale(images[start : start + size])
-        losses.append(np.asarray(model.reconstruction_loss(batch, reconstructions)))
-    return np.concatenate(losses).astype(np.float64)
-
-
-def _mean_kl(mean, log_var):
-    return float(np.mean(np.asarray(kl_divergence(mean, log_var)), dtype=np.float64))
+        part = slice(start, start + size)
+        outputs = {
+            **{name: values[part] for name, values in encoded.items()},
+            "z": z[part],
+            "reconstruction": predict(model.decoder, z[part], size),
+        }
+        outputs = {name: ops.convert_to_tensor(values) for name, values in outputs.items()}
+        terms = model.loss_terms(ops.convert_to_tensor(scale(images[part])), outputs)
+        sums = {
+            name: float(np.sum(ops.convert_to_numpy(term.value), dtype=np.float64))
+            for name, term in terms.items()
+        }
+        loss = sum(float(term.weight) * sums[name] for name, term in terms.items())
+        for name, value in {"loss": loss, **sums}.items():
+            totals[name] = totals.get(name, 0.0) + value
+    return {name: total / len(z) for name, total in totals.items()}

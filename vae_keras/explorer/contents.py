@@ -5,13 +5,17 @@ import dataclasses
 import io
 import math
 import os
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.colors import to_hex, to_rgb
 from PIL import Image
 
+from vae_keras.data.images import ImageData
 from vae_keras.evaluation.latent import kl_per_dimension
 from vae_keras.explorer.network import (
+    Layer,
     count_multiplications,
     count_weights,
     describe_network,
@@ -24,14 +28,16 @@ from vae_keras.model import Autoencoder
 from vae_keras.plots.colors import class_colors
 from vae_keras.plots.images import tile
 from vae_keras.support.seeds import derive_seed
+from vae_keras.support.terms import title
+from vae_keras.support.text import minus
 from vae_keras.training.run import Run, run_titles
 
 # Networks beyond either of these do not run in the page.
-MOST_MULTIPLICATIONS = 25_000_000  # some 30 ms in a browser
-MOST_WEIGHTS = 500_000  # 1.3 MiB of page
-SHEET_VALUES = 8_000_000  # pixels and channels that a phone's browser holds with ease
+MOST_MULTIPLICATIONS = 25_000_000
+MOST_WEIGHTS = 500_000  # 1.3 MiB in the page
+SHEET_VALUES = 8_000_000  # pixels times channels that the browser of a phone can hold
 ATLAS_SIDE = 25  # images along each side of an atlas, at most
-ATLAS_BYTES = 2_000_000  # of page for an atlas
+ATLAS_BYTES = 2_000_000  # in the page, for an atlas
 SLIDERS = 8
 INK = 64  # from this value on, a pixel of a drawing is not background
 
@@ -58,10 +64,10 @@ class TrainedRun:
     points: np.ndarray
     plane: LatentPlane
     importance: np.ndarray
-    decoder: list | None
+    decoder: list[Layer] | None
 
 
-def load_runs(runs, data):
+def load_runs(runs: Sequence[Run], data: ImageData) -> list[TrainedRun]:
     """What is to be shown of runs that were trained on the same data set.
 
     Args:
@@ -76,17 +82,21 @@ def load_runs(runs, data):
             trained on other images.
     """
     found = []
-    for run, title in zip(runs, run_titles(runs), strict=True):
+    for run, name in zip(runs, run_titles(runs), strict=True):
         run.check_data(data.head(run.read_config().max_train_images))
         model = load_model(run.model_file)
         encoded = encode_images(model, data.test_images)
         points = encoded[model.encoder_outputs[0]]
-        importance = kl_per_dimension(**encoded) if model.has_prior else points.var(axis=0)
+        importance = (
+            kl_per_dimension(encoded["mean"], encoded["log_var"])
+            if model.has_prior
+            else points.var(axis=0)
+        )
         decoder = describe_network(model.decoder)
         found.append(
             TrainedRun(
                 run,
-                title,
+                name,
                 model,
                 points,
                 latent_plane(points),
@@ -97,7 +107,7 @@ def load_runs(runs, data):
     return found
 
 
-def describe_page(runs, data):
+def describe_page(runs: Sequence[TrainedRun], data: ImageData) -> dict[str, Any]:
     """What a page shows besides test images.
 
     Args:
@@ -122,7 +132,7 @@ def describe_page(runs, data):
     }
 
 
-def describe_images(runs, data, count):
+def describe_images(runs: Sequence[TrainedRun], data: ImageData, count: int) -> dict[str, Any]:
     """Test images, chosen at random, and where each run puts them.
 
     Args:
@@ -143,7 +153,7 @@ def describe_images(runs, data, count):
     }
 
 
-def describe_run(trained, limits):
+def describe_run(trained: TrainedRun, limits: dict[str, list[float]]) -> dict[str, Any]:
     """What a page shows of one run: its networks, and losses to print beside them.
 
     A decoder that is too large for the page is replaced by an atlas, images decoded at a grid of
@@ -151,11 +161,8 @@ def describe_run(trained, limits):
     """
     model, plane = trained.model, trained.plane
     has_atlas = trained.decoder is None
-    encoder = describe_network(
-        model.encoder,
-        model.encoder_outputs[0],
-        plane.directions if has_atlas else None,
-    )
+    projection = plane.directions if has_atlas else None
+    encoder = describe_network(model.encoder, model.encoder_outputs[0], projection)
     return {
         "title": trained.title,
         "losses": describe_losses(trained.run),
@@ -169,7 +176,7 @@ def describe_run(trained, limits):
     }
 
 
-def describe_losses(run):
+def describe_losses(run: Run) -> list[tuple[str, str]]:
     """Losses of a run on its test images: titles and values as texts.
 
     They come from its evaluation where there is one, otherwise from the end of its training.
@@ -177,27 +184,20 @@ def describe_losses(run):
     if run.evaluation_file.exists():
         found = run.read_evaluation()
         draws = found["loss"].get("draws", {})
-        losses = {name: value["mean"] for name, value in draws.items()} or found["loss"][
-            "through_the_mean"
-        ]
-        losses["elbo"] = found.get("likelihood", {}).get("elbo")
+        losses = {name: value["mean"] for name, value in draws.items()}
+        losses = losses or dict(found["loss"]["through_the_mean"])
+        if "likelihood" in found:
+            losses["elbo"] = found["likelihood"]["elbo"]
     else:
         losses = run.read_metrics()["test"]
-    titles = {
-        "loss": ("test loss", ""),
-        "reconstruction_loss": ("reconstruction", ""),
-        "kl_loss": ("KL", " nats"),
-        "elbo": ("ELBO", " nats per image"),
-    }
     return [
-        [title, f"{losses[name]:.2f}{unit}".replace("-", "−")]
-        for name, (title, unit) in titles.items()
-        if losses.get(name) is not None
+        ("test loss" if name == "loss" else title(name), minus(f"{value:.2f}"))
+        for name, value in losses.items()
     ]
 
 
-def describe_sliders(trained):
-    """The dimensions that tell most of an image, the first of them first."""
+def describe_sliders(trained: TrainedRun) -> list[dict[str, Any]]:
+    """The dimensions that tell most about an image, the most important one first."""
     unit = "KL {:.2f} nats" if trained.model.has_prior else "variance {:.2f}"
     most = np.argsort(-trained.importance)[:SLIDERS]
     return [
@@ -206,7 +206,9 @@ def describe_sliders(trained):
     ]
 
 
-def draw_atlas(model, plane, limits):
+def draw_atlas(
+    model: Autoencoder, plane: LatentPlane, limits: dict[str, list[float]]
+) -> dict[str, Any]:
     """Images decoded at a grid of places, row by row from the top of the plane.
 
     Returns:
@@ -214,7 +216,8 @@ def draw_atlas(model, plane, limits):
     """
     side = max(2, min(ATLAS_SIDE, math.isqrt(SHEET_VALUES // math.prod(model.image_shape))))
     while True:
-        x, y = np.meshgrid(np.linspace(*limits["x"], side), np.linspace(*limits["y"], side)[::-1])
+        (left, right), (bottom, top) = limits["x"], limits["y"]
+        x, y = np.meshgrid(np.linspace(left, right, side), np.linspace(top, bottom, side))
         places = np.stack([x.ravel(), y.ravel()], axis=1)
         sheet = picture(decode_points(model, plane.lift(places)))
         if len(sheet) <= ATLAS_BYTES or side == 2:
@@ -222,7 +225,7 @@ def draw_atlas(model, plane, limits):
         side = max(2, int(side * math.sqrt(ATLAS_BYTES / len(sheet))))
 
 
-def plane_limits(places):
+def plane_limits(places: Sequence[np.ndarray]) -> dict[str, list[float]]:
     """A square of the plane that holds nearly all test images of all runs.
 
     Args:
@@ -232,33 +235,33 @@ def plane_limits(places):
         Dictionary with `x` and `y`, each the least and the largest value.
     """
     least, most = np.quantile(np.concatenate(places), [0.001, 0.999], axis=0)
-    # In a collapsed VAE all means are alike; the prior has its width nevertheless.
+    # In a collapsed VAE all means are alike, but the prior keeps its width.
     half = max(2.5, 0.54 * float(np.max(most - least)))
     middle = (least + most) / 2
     return {name: [float(m - half), float(m + half)] for name, m in zip("xy", middle)}
 
 
-def drawing_frame(images):
-    """How large objects are in images, and where, so that a drawing can be made alike.
+def drawing_frame(images: np.ndarray) -> dict[str, Any]:
+    """How large objects are in images, and where, so that a drawing can be placed alike.
 
     Args:
         images: uint8 array `(count, height, width, channels)`.
 
     Returns:
         Dictionary: `side`, the median of the longer sides of the objects in pixels, and `center`,
-        the mean of their centres of mass, `(x, y)` in pixels from the top left corner.
+        the mean of their centers of mass, `(x, y)` in pixels from the top left corner.
     """
-    grey = images.mean(axis=-1)
-    inked = grey > INK
+    gray = images.mean(axis=-1)
+    inked = gray > INK
     longer = np.maximum(_extents(inked.any(axis=1)), _extents(inked.any(axis=2)))
-    mass = grey.mean(axis=0) + 1e-9
+    mass = gray.mean(axis=0) + 1e-9
     rows, columns = np.indices(mass.shape) + 0.5
     center = [float(np.average(positions, weights=mass)) for positions in (columns, rows)]
     return {"side": float(np.median(longer)), "center": center}
 
 
-def picture(images):
-    """Images as one, row by row, as a data URI: PNG, or JPEG where they have colours.
+def picture(images: np.ndarray) -> str:
+    """Images as one, row by row, as a data URI: PNG, or JPEG if they have colors.
 
     Args:
         images: uint8 array `(count, height, width, channels)`.
@@ -276,12 +279,13 @@ def picture(images):
     return f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
-def _paler(color):
-    """A colour nearer to white, so that it is seen on a dark page too."""
-    return 0.72 * np.array(to_rgb(color)) + 0.28
+def _paler(color: Any) -> tuple[float, float, float]:
+    """A color nearer to white, which can be seen on a dark page too."""
+    red, green, blue = (0.72 * value + 0.28 for value in to_rgb(color))
+    return red, green, blue
 
 
-def _fits(network):
+def _fits(network: list[Layer]) -> bool:
     """Whether a page can run a described network while the pointer moves."""
     return (
         count_multiplications(network) <= MOST_MULTIPLICATIONS
@@ -289,12 +293,12 @@ def _fits(network):
     )
 
 
-def _page_points(trained):
+def _page_points(trained: TrainedRun) -> np.ndarray:
     """Latent points as the page takes them: on the plane, where an atlas stands for the decoder."""
     return trained.plane.project(trained.points) if trained.decoder is None else trained.points
 
 
-def _extents(inked):
+def _extents(inked: np.ndarray) -> np.ndarray:
     """Distance from the first to the last true value of each row, both included."""
     first, last = inked.argmax(axis=1), inked.shape[1] - inked[:, ::-1].argmax(axis=1)
     return np.where(inked.any(axis=1), last - first, inked.shape[1])

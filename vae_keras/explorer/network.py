@@ -2,6 +2,8 @@
 
 import base64
 import math
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import keras
 import numpy as np
@@ -9,6 +11,8 @@ from keras import layers
 
 from vae_keras.layers import SmoothActivation
 from vae_keras.support.errors import InputError
+
+Layer = dict[str, Any]  # a layer for JSON: its `kind`, its sizes and its weights
 
 KERAS_FUNCTIONS = {
     keras.activations.elu: "elu",
@@ -20,11 +24,13 @@ KERAS_FUNCTIONS = {
 }
 
 
-def describe_network(network, output=None, projection=None):
+def describe_network(
+    network: keras.Model, output: str | None = None, projection: np.ndarray | None = None
+) -> list[Layer]:
     """A trained network as the list of layers that a page runs.
 
-    Kernels are float16 and vectors float32, which halves the page and moves pixels by much less
-    than a hundredth. What does nothing at inference, or only changes shapes, is left out.
+    Kernels are float16 and vectors float32, which halves the page and moves pixels by less than
+    a hundredth. What does nothing at inference, or only changes shapes, is left out.
 
     Args:
         network: `keras.Model` whose layers follow each other; encoders end in one dense
@@ -48,23 +54,23 @@ def describe_network(network, output=None, projection=None):
     return described
 
 
-def count_multiplications(description):
+def count_multiplications(description: Iterable[Layer]) -> int:
     """Multiplications of a described network's convolutions and dense layers, for one input."""
     return sum(layer.get("multiplications", 0) for layer in description)
 
 
-def count_weights(description):
+def count_weights(description: Iterable[Layer]) -> int:
     """Values in the kernels of a described network."""
     return sum(layer.get("weights", 0) for layer in description)
 
 
-def encode_array(values, dtype):
+def encode_array(values: Any, dtype: str) -> dict[str, str]:
     """An array for JSON: its type and, in base64, its bytes in little-endian order."""
     values = np.asarray(values, np.dtype(dtype).newbyteorder("<"))
     return {dtype: base64.b64encode(values.tobytes()).decode()}
 
 
-def _chain(network, tensor):
+def _chain(network: keras.Model, tensor: Any) -> list[Any]:
     """The layers from the input of a network to one of its tensors."""
     makers = {id(layer.output): layer for layer in network.layers}
     chain = []
@@ -77,7 +83,7 @@ def _chain(network, tensor):
     return chain[::-1]
 
 
-def _describe_layer(layer):
+def _describe_layer(layer: Any) -> list[Layer]:
     """What a page has to do for one layer: none, one or two steps."""
     known = DESCRIBERS.get(type(layer))
     if known is None:
@@ -91,7 +97,7 @@ def _describe_layer(layer):
     return steps
 
 
-def _describe_dense(layer, projection=None):
+def _describe_dense(layer: Any, projection: np.ndarray | None = None) -> Layer:
     kernel, bias = layer.kernel.numpy(), _bias(layer, layer.units)
     if projection is not None:
         kernel, bias = kernel @ projection.T, projection @ bias
@@ -104,7 +110,7 @@ def _describe_dense(layer, projection=None):
     }
 
 
-def _describe_convolution(layer):
+def _describe_convolution(layer: Any) -> Layer:
     transposed = isinstance(layer, layers.Conv2DTranspose)
     usual = {
         "padding": "same",
@@ -135,19 +141,19 @@ def _describe_convolution(layer):
     }
 
 
-def _describe_batch_normalization(layer):
+def _describe_batch_normalization(layer: Any) -> Layer:
     """At inference, every channel times a factor plus an offset."""
     if layer.axis not in (-1, len(layer.input.shape) - 1):
-        raise _refusal(layer, f"normalises axis {layer.axis}")
+        raise _refusal(layer, f"normalizes axis {layer.axis}")
     mean, variance = layer.moving_mean.numpy(), layer.moving_variance.numpy()
     factor = (layer.gamma.numpy() if layer.scale else 1.0) / np.sqrt(variance + layer.epsilon)
     offset = (layer.beta.numpy() if layer.center else 0.0) - mean * factor
     return {"kind": "scale", **_vectors(factor=factor, offset=offset)}
 
 
-def _describe_layer_normalization(layer):
+def _describe_layer_normalization(layer: Any) -> Layer:
     if list(np.atleast_1d(layer.axis)) not in ([-1], [len(layer.input.shape) - 1]):
-        raise _refusal(layer, f"normalises axes {layer.axis}")
+        raise _refusal(layer, f"normalizes axes {layer.axis}")
     size = layer.input.shape[-1]
     factor = layer.gamma.numpy() if layer.scale else np.ones(size)
     offset = layer.beta.numpy() if layer.center else np.zeros(size)
@@ -158,23 +164,23 @@ def _describe_layer_normalization(layer):
     }
 
 
-def _describe_leaky_relu(layer):
+def _describe_leaky_relu(layer: Any) -> Layer:
     return {"kind": "activation", "function": "leaky_relu", "slope": float(layer.negative_slope)}
 
 
-def _describe_smooth(layer):
+def _describe_smooth(layer: Any) -> Layer:
     return {"kind": "activation", "function": layer.function}
 
 
-def _one(describe):
+def _one(describe: Callable[[Any], Layer]) -> Callable[[Any], list[Layer]]:
     return lambda layer: [describe(layer)]
 
 
-def _nothing(layer):
+def _nothing(layer: Any) -> list[Layer]:
     return []
 
 
-DESCRIBERS = {
+DESCRIBERS: dict[type, Callable[[Any], list[Layer]]] = {
     layers.Dense: _one(_describe_dense),
     layers.Conv2D: _one(_describe_convolution),
     layers.Conv2DTranspose: _one(_describe_convolution),
@@ -189,11 +195,11 @@ DESCRIBERS = {
 }
 
 
-def _bias(layer, size):
+def _bias(layer: Any, size: int) -> np.ndarray:
     return layer.bias.numpy() if layer.use_bias else np.zeros(size)
 
 
-def _weights(kernel, bias):
+def _weights(kernel: np.ndarray, bias: np.ndarray) -> Layer:
     return {
         "kernel": encode_array(kernel, "float16"),
         **_vectors(bias=bias),
@@ -201,13 +207,13 @@ def _weights(kernel, bias):
     }
 
 
-def _vectors(**arrays):
+def _vectors(**arrays: np.ndarray) -> Layer:
     return {name: encode_array(values, "float32") for name, values in arrays.items()}
 
 
-def _refusal(layer, reason):
+def _refusal(layer: Any, reason: str) -> InputError:
     known = ", ".join(sorted(known.__name__ for known in DESCRIBERS))
     return InputError(
-        f"layer {layer.name!r} {reason}, which the explorer's page cannot run: it knows networks of "
-        f"{known} in a row, as vae_keras.networks builds them"
+        f"layer {layer.name!r} {reason}, which the explorer's page cannot run: it knows networks "
+        f"of {known} in a row, as vae_keras.networks builds them"
     )

@@ -4,15 +4,19 @@ import importlib.resources
 import json
 import math
 import re
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from vae_keras.data.images import ImageData
 from vae_keras.explorer.contents import SHEET_VALUES, describe_images, describe_page, load_runs
 from vae_keras.support.errors import InputError
+from vae_keras.training.run import Run
 
 PAGE_LIMIT = 5 * 2**20  # bytes
 FEWEST_IMAGES = 50
 
 
-def build_page(runs, data, images=2000):
+def build_page(runs: Sequence[Run], data: ImageData, images: int = 2000) -> tuple[str, int]:
     """The explorer's page for some runs.
 
     Args:
@@ -37,13 +41,13 @@ def build_page(runs, data, images=2000):
             return page, count
         if count <= FEWEST_IMAGES:
             raise InputError(
-                f"the page would be larger than {PAGE_LIMIT / 2**20:.0f} MiB with {len(runs)} runs: "
-                "name fewer"
+                f"the page would be larger than {PAGE_LIMIT / 2**20:.0f} MiB with {len(runs)} "
+                "runs: name fewer"
             )
         count = max(FEWEST_IMAGES, count // 2)
 
 
-def assemble(contents):
+def assemble(contents: Mapping[str, Any]) -> str:
     """The files of `web/` as one page, with contents for its scripts.
 
     Args:
@@ -51,7 +55,7 @@ def assemble(contents):
     """
     web = importlib.resources.files(__package__) / "web"
 
-    def embed(match):
+    def embed(match: re.Match[str]) -> str:
         return (web / match["name"]).read_text(encoding="utf-8").rstrip()
 
     page = (web / "explorer.html").read_text(encoding="utf-8")

@@ -1,5 +1,6 @@
 """Saved models, read with care."""
 
+import os
 from pathlib import Path
 
 import keras
@@ -8,11 +9,11 @@ from vae_keras.model import Autoencoder
 from vae_keras.support.errors import InputError
 
 
-def load_model(path):
+def load_model(path: str | os.PathLike) -> Autoencoder:
     """Load a model that `train` saved.
 
-    `keras.saving.load_model` does the same; this function turns what can be wrong with a
-    file into one line. No code in the file is run.
+    Like `keras.saving.load_model`, but an unusable file is an error of one line. No code in the
+    file is run.
 
     Args:
         path: A `model.keras` file, or the folder of a run.
@@ -35,8 +36,8 @@ def load_model(path):
     except Exception as error:  # Keras, zipfile, h5py and json raise errors of many kinds
         reason = str(error).strip().splitlines()
         raise InputError(
-            f"{path} cannot be loaded ({reason[0][:120] if reason else type(error).__name__}): it is "
-            "damaged, or not a model of vae_keras"
+            f"{path} cannot be loaded ({reason[0][:120] if reason else type(error).__name__}): it "
+            "is damaged, or not a model of vae_keras"
         ) from error
     if not isinstance(model, Autoencoder):
         raise InputError(

@@ -1,10 +1,15 @@
 """SavedModel: the trained model for programs that know neither Keras nor this package."""
 
+import os
+from typing import Any
+
 import keras
 import tensorflow as tf
 
+from vae_keras.model import Autoencoder
 
-def export_saved_model(model, path):
+
+def export_saved_model(model: Autoencoder, path: str | os.PathLike) -> None:
     """Write a TensorFlow SavedModel with one named signature for each use.
 
     | signature | inputs | outputs |
@@ -16,7 +21,7 @@ def export_saved_model(model, path):
 
     Images are float32 `(batch, height, width, channels)` in [0, 1], z is float32
     `(batch, latent_dim)`; the batch size is free. The same seed gives the same images,
-    those of `model.generate(count, seed)`.
+    the same as `model.generate(count, seed)`.
 
     Args:
         model: `VAE` or `Autoencoder`.
@@ -25,16 +30,16 @@ def export_saved_model(model, path):
     images = tf.TensorSpec((None, *model.image_shape), tf.float32, name="images")
     z = tf.TensorSpec((None, model.latent_dim), tf.float32, name="z")
 
-    def encode(images):
+    def encode(images: Any) -> dict[str, Any]:
         return model.encode(images)
 
-    def decode(z):
+    def decode(z: Any) -> dict[str, Any]:
         return {"images": model.decode(z)}
 
-    def reconstruct(images):
+    def reconstruct(images: Any) -> dict[str, Any]:
         return {"images": model.reconstruct(images)}
 
-    def generate(count, seed):
+    def generate(count: Any, seed: Any) -> dict[str, Any]:
         z = tf.random.stateless_normal((count, model.latent_dim), seed=tf.stack([seed, 0]))
         return {"images": model.decode(z)}
 

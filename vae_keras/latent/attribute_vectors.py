@@ -3,18 +3,24 @@
 import hashlib
 import os
 import re
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from vae_keras import plots
 from vae_keras.data.attribute_table import read_attributes, split_by
+from vae_keras.data.images import ImageData
 from vae_keras.data.sources import check_options, find_source
 from vae_keras.export.loading import load_model
 from vae_keras.latent.inference import decode_points, latent_points
 from vae_keras.latent.space import attribute_vector, linear_path, vector_convergence
+from vae_keras.model import Autoencoder
 from vae_keras.support.errors import InputError, check_name
 from vae_keras.support.files import replacing, write_csv, write_json
 from vae_keras.support.reporting import progress_bar
+from vae_keras.training.run import Run
 
 BATCH = 500  # images between two looks at the vector
 LEAST_LOOKS = 10
@@ -23,7 +29,12 @@ STRIPS = 5
 MORPH_STEPS = 10
 
 
-def attribute_of_run(run, attribute, attributes=None, data_dir=None):
+def attribute_of_run(
+    run: Run,
+    attribute: str,
+    attributes: str | os.PathLike | None = None,
+    data_dir: str | os.PathLike | None = None,
+) -> tuple[Path, dict[str, Any]]:
     """Find the vector of an attribute; write it, with figures, into the folder of a run.
 
     Args:
@@ -40,7 +51,10 @@ def attribute_of_run(run, attribute, attributes=None, data_dir=None):
     """
     run.check_finished()
     config = run.read_config()
-    places = {"data_dir": data_dir or config.data_dir, "attributes": config.attributes}
+    places: dict[str, Any] = {
+        "data_dir": data_dir or config.data_dir,
+        "attributes": config.attributes,
+    }
     if attributes is not None:
         check_options(find_source(config.dataset), ["attributes"])
         places["attributes"] = os.path.abspath(attributes)
@@ -75,7 +89,9 @@ def attribute_of_run(run, attribute, attributes=None, data_dir=None):
     return folder, found
 
 
-def find_vector(model, data, attribute):
+def find_vector(
+    model: Autoencoder, data: ImageData, attribute: str
+) -> tuple[np.ndarray, list[dict[str, Any]], dict[str, int]]:
     """The difference of the means of training images with and without an attribute.
 
     Args:
@@ -104,7 +120,7 @@ def find_vector(model, data, attribute):
     return attribute_vector(points, present), rows, counts
 
 
-def draw_strips(model, images, direction, name):
+def draw_strips(model: Autoencoder, images: np.ndarray, direction: np.ndarray, name: str) -> Figure:
     """Images with a direction of length 1 added to their latent points, times −4 to 4.
 
     Args:
@@ -123,7 +139,7 @@ def draw_strips(model, images, direction, name):
     return plots.plot_arithmetic(rows, factors, f"“{name}”", images)
 
 
-def draw_morph(model, start, end):
+def draw_morph(model: Autoencoder, start: np.ndarray, end: np.ndarray) -> Figure:
     """One image turning into another, along the straight line between their latent points.
 
     Args:
@@ -133,7 +149,8 @@ def draw_morph(model, start, end):
     Returns:
         Figure, with the images themselves at both ends.
     """
-    path = linear_path(*latent_points(model, np.stack([start, end])), MORPH_STEPS)
+    first, last = latent_points(model, np.stack([start, end]))
+    path = linear_path(first, last, MORPH_STEPS)
     shares = np.linspace(0, 1, MORPH_STEPS)
     return plots.plot_images(
         np.stack([start, *decode_points(model, path), end]),
@@ -142,8 +159,8 @@ def draw_morph(model, start, end):
     )
 
 
-def choose_pair(data, attribute):
-    """The first image without an attribute and the first with it; test images where there are such."""
+def choose_pair(data: ImageData, attribute: str) -> list[np.ndarray]:
+    """The first image without an attribute and the first with it, test images if possible."""
     splits, pair = _split(data, attribute), []
     for wanted in (False, True):
         for split in ("test", "train"):
@@ -155,26 +172,25 @@ def choose_pair(data, attribute):
     return pair
 
 
-def file_name(attribute):
+def file_name(attribute: str) -> str:
     """A name for the folder of an attribute, another one for each attribute."""
     name = re.sub(r"[^\w-]+", "_", attribute).strip("_")[:60]
-    return (
-        name
-        if name == attribute
-        else f"{name}-{hashlib.sha256(attribute.encode()).hexdigest()[:6]}"
-    )
+    if name == attribute:
+        return name
+    return f"{name}-{hashlib.sha256(attribute.encode()).hexdigest()[:6]}"
 
 
-def _split(data, attribute):
+def _split(data: ImageData, attribute: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Dictionary from split to two boolean arrays, see `split_by`."""
-    if not data.attribute_names:
+    train, test = data.train_attributes, data.test_attributes
+    if train is None or test is None:
         raise InputError(
-            f"the images of {data.name} have no attributes: for a folder of pictures name a CSV file "
-            "with --attributes"
+            f"the images of {data.name} have no attributes: for a folder of pictures name a CSV "
+            "file with ⟨attributes⟩"
         )
     check_name("attribute", attribute, data.attribute_names)
     column = data.attribute_names.index(attribute)
-    values = np.concatenate([data.train_attributes[:, column], data.test_attributes[:, column]])
+    values = np.concatenate([train[:, column], test[:, column]])
     known, present = split_by(values, attribute)
     count = len(data.train_images)
     return {"train": (known[:count], present[:count]), "test": (known[count:], present[count:])}

@@ -1,17 +1,20 @@
 """Whole arrays through a model, in batches: NumPy in, NumPy out."""
 
 import math
+from typing import Any
 
 import keras
 import numpy as np
 
+from vae_keras.backend.inputs import name_outputs
 from vae_keras.data.batches import scale
+from vae_keras.model import Autoencoder
 
 VALUES_AT_ONCE = 1000 * 28 * 28  # of pixels; larger batches are no faster on a CPU
 
 
-def encode_images(model, images):
-    """What the encoder says of every image.
+def encode_images(model: Autoencoder, images: np.ndarray) -> dict[str, np.ndarray]:
+    """The outputs of the encoder for every image.
 
     Args:
         model: `VAE` or `Autoencoder`.
@@ -23,13 +26,16 @@ def encode_images(model, images):
     """
     size = batch_size(model)
     parts = [
-        predict(model.encoder, scale(images[start : start + size]), size)
+        name_outputs(
+            predict(model.encoder, scale(images[start : start + size]), size),
+            model.encoder_outputs,
+        )
         for start in range(0, len(images), size)
     ]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def latent_points(model, images):
+def latent_points(model: Autoencoder, images: np.ndarray) -> np.ndarray:
     """Where the encoder puts images: the mean, or the point of a plain autoencoder.
 
     Args:
@@ -42,7 +48,7 @@ def latent_points(model, images):
     return encode_images(model, images)[model.encoder_outputs[0]]
 
 
-def decode_points(model, z):
+def decode_points(model: Autoencoder, z: np.ndarray) -> np.ndarray:
     """The image at every latent point.
 
     Args:
@@ -60,19 +66,19 @@ def decode_points(model, z):
     return images
 
 
-def batch_size(model):
-    """How many of the model's images are worth computing at once."""
+def batch_size(model: Autoencoder) -> int:
+    """How many of the model's images to compute at once."""
     return max(1, VALUES_AT_ONCE // math.prod(model.image_shape))
 
 
-def predict(network, inputs, size):
+def predict(network: Any, inputs: Any, size: int) -> Any:
     """What a network returns for at most `size` inputs, as NumPy arrays.
 
     Every batch is filled up to `size`, because TensorFlow compiles anew for every shape.
     """
     count = len(keras.tree.flatten(inputs)[0])
 
-    def fill_up(values):
+    def fill_up(values: np.ndarray) -> np.ndarray:
         return np.concatenate([values, np.repeat(values[-1:], size - count, axis=0)])
 
     outputs = network.predict_on_batch(keras.tree.map_structure(fill_up, inputs))

@@ -1,6 +1,7 @@
 """Places in the latent space: a plane to look at it, grids, paths and directions. NumPy only."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 from scipy.stats import norm
@@ -24,22 +25,22 @@ class LatentPlane:
     directions: np.ndarray
     names: tuple[str, str]
 
-    def project(self, points):
+    def project(self, points: np.ndarray) -> np.ndarray:
         """The part of points `(count, latent_dim)` that lies in the plane, `(count, 2)`."""
         return np.float64(points) @ self.directions.T
 
-    def lift(self, places):
+    def lift(self, places: np.ndarray) -> np.ndarray:
         """The latent points, float32 `(count, latent_dim)`, at places `(count, 2)` of the plane."""
-        return np.float32(np.float64(places) @ self.directions)
+        return (np.float64(places) @ self.directions).astype(np.float32)
 
-    def covariances(self, log_var):
+    def covariances(self, log_var: np.ndarray) -> np.ndarray:
         """Covariances `(count, 2, 2)`, in the plane, of Gaussians of diagonal exp(log_var)."""
         return np.einsum(
             "ad,nd,bd->nab", self.directions, np.exp(np.float64(log_var)), self.directions
         )
 
 
-def latent_plane(points):
+def latent_plane(points: np.ndarray) -> LatentPlane:
     """The plane in which to look at latent points.
 
     With two latent dimensions it is the latent space itself; with more, it is spanned by the
@@ -60,14 +61,14 @@ def latent_plane(points):
     if latent_dim == 2:
         return LatentPlane(np.eye(2), ("$z_1$", "$z_2$"))
     pca = PCA(n_components=2).fit(np.float64(points))
-    names = (
+    first, second = (
         f"principal component {number} of {latent_dim} ({share:.0%} of the variance)"
         for number, share in enumerate(pca.explained_variance_ratio_, start=1)
     )
-    return LatentPlane(pca.components_, tuple(names))
+    return LatentPlane(pca.components_, (first, second))
 
 
-def manifold_points(side):
+def manifold_points(side: int) -> np.ndarray:
     """A grid of points at evenly spaced quantiles of the prior N(0, I), for `plots.plot_manifold`.
 
     Quantiles are taken at the middle of each cell, (i + ½) / side, so that none is infinite.
@@ -83,7 +84,7 @@ def manifold_points(side):
     return _grid(quantiles, quantiles).astype(np.float32)
 
 
-def even_grid(side, limit):
+def even_grid(side: int, limit: float) -> np.ndarray:
     """A grid of evenly spaced points from −limit to limit, in the order of `manifold_points`.
 
     Returns:
@@ -93,7 +94,7 @@ def even_grid(side, limit):
     return _grid(values, values)
 
 
-def linear_path(start, end, steps):
+def linear_path(start: np.ndarray, end: np.ndarray, steps: int) -> np.ndarray:
     """Points on the straight line between two, both included.
 
     Args:
@@ -104,15 +105,15 @@ def linear_path(start, end, steps):
         float32 array `(steps, latent_dim)`.
     """
     t = np.linspace(0, 1, steps)[:, None]
-    return np.float32((1 - t) * start + t * end)
+    return ((1 - t) * start + t * end).astype(np.float32)
 
 
-def spherical_path(start, end, steps):
+def spherical_path(start: np.ndarray, end: np.ndarray, steps: int) -> np.ndarray:
     """Points on the arc around the origin between two, both included.
 
     The direction turns at a constant rate, and the distance from the origin goes evenly from
     that of `start` to that of `end`. In many dimensions draws from N(0, I) lie near a
-    sphere of radius √latent_dim, through whose empty inside a straight line would cut.
+    sphere of radius √latent_dim, whose empty inside a straight line would cross.
 
     Args:
         start, end: Arrays `(latent_dim,)`, neither of them zero nor opposite to each other.
@@ -125,7 +126,7 @@ def spherical_path(start, end, steps):
         Shoemake 1985, Animating rotation with quaternion curves, SIGGRAPH; White 2016,
         https://arxiv.org/abs/1609.04468.
     """
-    start, end = np.float64(start), np.float64(end)
+    start, end = np.asarray(start, np.float64), np.asarray(end, np.float64)
     radii = np.linalg.norm(start), np.linalg.norm(end)
     if not all(radii):
         raise InputError("an arc around the origin cannot start or end there")
@@ -138,10 +139,10 @@ def spherical_path(start, end, steps):
         direction = (1 - t) * first + t * last
     else:
         direction = (np.sin((1 - t) * angle) * first + np.sin(t * angle) * last) / np.sin(angle)
-    return np.float32(direction * ((1 - t) * radii[0] + t * radii[1]))
+    return (direction * ((1 - t) * radii[0] + t * radii[1])).astype(np.float32)
 
 
-def class_means(points, labels):
+def class_means(points: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """The middle of each class.
 
     Args:
@@ -157,7 +158,7 @@ def class_means(points, labels):
     return np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
 
 
-def attribute_vector(points, present):
+def attribute_vector(points: np.ndarray, present: np.ndarray) -> np.ndarray:
     """From the middle of the images without an attribute to the middle of those with it.
 
     Args:
@@ -171,7 +172,9 @@ def attribute_vector(points, present):
     return with_it - without
 
 
-def vector_convergence(points, present, batch_size):
+def vector_convergence(
+    points: np.ndarray, present: np.ndarray, batch_size: int
+) -> list[dict[str, Any]]:
     """How the attribute vector settles while more and more images are looked at.
 
     Args:
@@ -190,22 +193,23 @@ def vector_convergence(points, present, batch_size):
         if present[:end].any() and not present[:end].all()
     }
     last = vectors[ends[-1]]
-    rows, before = [], None
+    rows: list[dict[str, Any]] = []
+    before: np.ndarray | None = None
     for end, vector in vectors.items():
-        norm = np.linalg.norm(vector)
+        length = np.linalg.norm(vector)
         rows.append(
             {
                 "images": end,
-                "norm": float(norm),
+                "norm": float(length),
                 "change": None if before is None else float(np.linalg.norm(vector - before)),
-                "cosine": float(vector @ last / (norm * np.linalg.norm(last))),
+                "cosine": float(vector @ last / (length * np.linalg.norm(last))),
             }
         )
         before = vector
     return rows
 
 
-def aggregate_density(places, means, covariances):
+def aggregate_density(places: np.ndarray, means: np.ndarray, covariances: np.ndarray) -> np.ndarray:
     """Density of the mixture of Gaussians with equal weights: the aggregate posterior q(z).
 
     Args:
@@ -225,7 +229,7 @@ def aggregate_density(places, means, covariances):
     return density
 
 
-def _grid(x, y):
+def _grid(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """All pairs of values as `(count, 2)`, row by row, the largest y first."""
     columns, rows = np.meshgrid(x, y[::-1])
     return np.stack([columns.ravel(), rows.ravel()], axis=1)

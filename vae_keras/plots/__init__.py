@@ -1,20 +1,18 @@
 """Figures: arrays in, `matplotlib.figure.Figure` out."""
 
-from vae_keras.plots.attributes import plot_convergence
 from vae_keras.plots.colors import class_colors, variant_colors
 from vae_keras.plots.distributions import plot_density, plot_histograms, plot_posteriors
 from vae_keras.plots.evaluation import plot_evaluation
 from vae_keras.plots.functions import plot_functions
 from vae_keras.plots.images import plot_images, plot_reconstructions
 from vae_keras.plots.latent import plot_latent, plot_latent_and_quantiles, plot_places
-from vae_keras.plots.losses import TERM_TITLES, plot_loss_comparison, plot_losses
+from vae_keras.plots.losses import plot_loss_comparison, plot_losses
 from vae_keras.plots.manifold import plot_lattice, plot_manifold
-from vae_keras.plots.paths import plot_arithmetic, plot_interpolations
+from vae_keras.plots.paths import plot_arithmetic, plot_convergence, plot_interpolations
 from vae_keras.plots.study import plot_curves, plot_differences
 from vae_keras.plots.training import plot_training, training_frames
 
 __all__ = [
-    "TERM_TITLES",
     "class_colors",
     "plot_arithmetic",
     "plot_convergence",

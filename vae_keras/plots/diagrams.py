@@ -2,11 +2,12 @@
 
 import contextlib
 import io
+from pathlib import Path
 
 import keras
 
 
-def save_diagram(network, path):
+def save_diagram(network: keras.Model, path: Path) -> Path | None:
     """Draw the layers of a network and their shapes with `keras.utils.plot_model`.
 
     Args:

@@ -1,5 +1,7 @@
 """The latent space as distributions: posteriors of images, their mixture, and the prior."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
@@ -12,7 +14,13 @@ from vae_keras.plots.latent import AXIS_NAMES, label_axes, scatter_pale
 PRIOR_SHARES = (0.5, 0.9, 0.99)
 
 
-def plot_posteriors(points, means, covariances, images, axis_names=AXIS_NAMES):
+def plot_posteriors(
+    points: np.ndarray,
+    means: np.ndarray,
+    covariances: np.ndarray,
+    images: np.ndarray,
+    axis_names: Sequence[str] = AXIS_NAMES,
+) -> Figure:
     """Images as distributions: the ellipses of a few posteriors among the means of all.
 
     Args:
@@ -23,11 +31,11 @@ def plot_posteriors(points, means, covariances, images, axis_names=AXIS_NAMES):
         axis_names: What the axes are, such as `LatentPlane.names`.
 
     Returns:
-        Figure: the images in coloured frames, and in the same colours their posteriors, with
+        Figure: the images in colored frames, and in the same colors their posteriors, with
         ellipses at one and two standard deviations.
     """
     figure = Figure(figsize=(8.4, 5.4), layout="constrained")
-    left, right = figure.subfigures(1, 2, width_ratios=(1, 6))
+    left, right = figure.subfigures(1, 2, width_ratios=(1, 6), squeeze=False)[0]
     frames = left.subplots(len(images), 1, squeeze=False)[:, 0]
     axes = right.subplots()
     scatter_pale(axes, points, "means of all images")
@@ -48,11 +56,13 @@ def plot_posteriors(points, means, covariances, images, axis_names=AXIS_NAMES):
     return figure
 
 
-def plot_density(places, density, axis_names=AXIS_NAMES):
+def plot_density(
+    places: np.ndarray, density: np.ndarray, axis_names: Sequence[str] = AXIS_NAMES
+) -> Figure:
     """Density of the aggregate posterior against contours of the prior N(0, I).
 
     Args:
-        places: Array `(side * side, 2)`, as `latent_space.even_grid` returns it.
+        places: Array `(side * side, 2)`, as `latent.space.even_grid` returns it.
         density: Density of the mixture of all posteriors there, array `(side * side,)`.
         axis_names: What the axes are, such as `LatentPlane.names`.
 
@@ -78,13 +88,13 @@ def plot_density(places, density, axis_names=AXIS_NAMES):
     return figure
 
 
-def plot_histograms(z, kl=None):
+def plot_histograms(z: np.ndarray, kl: np.ndarray | None = None) -> Figure:
     """Histograms of latent coordinates, one panel for each, with the density of N(0, 1).
 
     Args:
         z: Draws from the posteriors of many images, or latent points, `(count, latent_dim)`.
-        kl: KL divergence from the prior along each axis, in nats, array `(latent_dim,)`, to be
-            written above the panels; None for nothing.
+        kl: KL divergence from the prior along each axis, in nats, array `(latent_dim,)`,
+            written above the panels; None to write nothing.
 
     Returns:
         Figure.
@@ -99,9 +109,14 @@ def plot_histograms(z, kl=None):
     x = np.linspace(-limit, limit, 200)
     for number, axes in enumerate(panels[:count]):
         axes.hist(
-            z[:, number], bins=40, range=(-limit, limit), density=True, color=TRAIN_COLOR,
-            alpha=0.6, label="images",
-        )  # fmt: skip
+            z[:, number],
+            bins=40,
+            range=(-limit, limit),
+            density=True,
+            color=TRAIN_COLOR,
+            alpha=0.6,
+            label="images",
+        )
         axes.plot(x, norm.pdf(x), color="black", linewidth=1.2, label="prior $N(0, 1)$")
         title = f"$z_{{{number + 1}}}$"
         if kl is not None:

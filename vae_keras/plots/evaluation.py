@@ -1,5 +1,7 @@
 """What an evaluation found."""
 
+from collections.abc import Sequence
+
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
@@ -10,8 +12,14 @@ DRAW_COLOR = "#8fc1e3"  # a light TRAIN_COLOR, on which the images can be seen
 
 
 def plot_evaluation(
-    points, places, in_gap, drawn_from, class_names=(), sample_shares=None, test_shares=None
-):
+    points: np.ndarray,
+    places: np.ndarray,
+    in_gap: np.ndarray,
+    drawn_from: str,
+    class_names: Sequence[str] = (),
+    sample_shares: np.ndarray | None = None,
+    test_shares: np.ndarray | None = None,
+) -> Figure:
     """Where samples are drawn in the latent space, and which classes they show.
 
     Args:
@@ -49,7 +57,7 @@ def plot_evaluation(
     else:
         axes[0].set_yticks([])
     axes[0].set_title("Where samples are drawn")
-    if panels == 2:
+    if sample_shares is not None and test_shares is not None:
         rows = np.arange(len(sample_shares))
         axes[1].barh(rows - 0.2, sample_shares, 0.4, color=TRAIN_COLOR, label="samples")
         axes[1].barh(rows + 0.2, test_shares, 0.4, color=PALE, label="test images")

@@ -1,18 +1,21 @@
 """Functions of one variable, such as activations."""
 
+from collections.abc import Mapping
+
 import matplotlib
+import numpy as np
 from matplotlib.figure import Figure
 
 from vae_keras.plots.colors import variant_colors
 
 
-def plot_functions(x, panels):
+def plot_functions(x: np.ndarray, panels: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
     """Curves over the same x, panel beside panel.
 
     Args:
         x: Array `(count,)`.
         panels: Dictionary from title to a dictionary from the names of curves to arrays
-            `(count,)`. A name has the same colour in every panel.
+            `(count,)`. A name has the same color in every panel.
 
     Returns:
         Figure.

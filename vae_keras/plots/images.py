@@ -1,38 +1,48 @@
 """Images side by side."""
 
+from collections.abc import Sequence
+
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+
+from vae_keras.support.text import minus
 
 
-def plot_reconstructions(images, reconstructions, points=None):
+def plot_reconstructions(
+    images: np.ndarray, reconstructions: np.ndarray, points: np.ndarray | None = None
+) -> Figure:
     """Images above their reconstructions.
 
     Args:
         images: Array `(count, height, width, channels)`, uint8 or in [0, 1].
         reconstructions: Array of the same shape, uint8 or in [0, 1].
-        points: Where the encoder put each image, array `(count, latent_dim)`, to be written
-            between the two; None, or more than three dimensions, for nothing.
+        points: Where the encoder put each image, array `(count, latent_dim)`, written
+            between the two; nothing is written for None or more than three dimensions.
 
     Returns:
         Figure.
     """
-    written = points is not None and points.shape[1] <= 3
-    size = (0.9 * len(images), 2.5 if written else 2.1)
+    if points is not None and points.shape[1] > 3:
+        points = None
+    size = (0.9 * len(images), 2.1 if points is None else 2.5)
     figure = Figure(figsize=size, layout="constrained")
     rows = figure.subplots(2, len(images), squeeze=False)
     for axes_row, row, label in zip(rows, (images, reconstructions), ("original", "rebuilt")):
         for axes, image in zip(axes_row, row):
             show_image(axes, image)
         axes_row[0].set_ylabel(label)
-    if written:
+    if points is not None:
         for axes, point in zip(rows[0], points):
             text = "\n".join(f"{value:.2f}" for value in point)
-            axes.set_xlabel(text.replace("-", "−"), fontsize=8)
+            axes.set_xlabel(minus(text), fontsize=8)
         rows[0][0].set_ylabel("original,\nits z below")
     return figure
 
 
-def plot_images(images, columns=10, captions=None):
+def plot_images(
+    images: np.ndarray, columns: int = 10, captions: Sequence[str] | None = None
+) -> Figure:
     """Images in a grid, row by row.
 
     Args:
@@ -50,7 +60,12 @@ def plot_images(images, columns=10, captions=None):
     return figure
 
 
-def show_grid(figure, images, columns, captions=None):
+def show_grid(
+    figure: Figure | SubFigure,
+    images: np.ndarray,
+    columns: int,
+    captions: Sequence[str] | None = None,
+) -> None:
     """Draw images, with or without captions, into a figure or a part of one."""
     rows = -(-len(images) // columns)
     all_axes = figure.subplots(rows, columns, squeeze=False).ravel()
@@ -63,7 +78,7 @@ def show_grid(figure, images, columns, captions=None):
             axes.set_xlabel(caption, fontsize=8, labelpad=2)
 
 
-def tile(images, columns, gap=1):
+def tile(images: np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
     """Images as one, row by row, with white lines between them.
 
     Args:
@@ -84,7 +99,7 @@ def tile(images, columns, gap=1):
     return grid[: len(grid) - gap, : grid.shape[1] - gap]
 
 
-def show_image(axes, image):
+def show_image(axes: Axes, image: np.ndarray) -> None:
     """Draw one image, uint8 or in [0, 1], without axes."""
     limit = 255 if image.dtype == np.uint8 else 1
     axes.imshow(image, cmap="gray", vmin=0, vmax=limit)

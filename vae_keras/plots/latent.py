@@ -1,23 +1,32 @@
 """The latent plane: images as points."""
 
+from collections.abc import Sequence
+
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.patheffects import withStroke
 from scipy.stats import norm
 
 from vae_keras.plots.colors import NAMED_CLASSES, PALE, TRAIN_COLOR, class_colors
 from vae_keras.plots.images import show_grid
+from vae_keras.support.text import minus
 
 AXIS_NAMES = ("$z_1$", "$z_2$")
 OUTLINE = [withStroke(linewidth=3, foreground="white")]
 
 
-def plot_latent(points, labels=None, class_names=(), axis_names=AXIS_NAMES):
-    """Scatter of two-dimensional latent points, coloured by class.
+def plot_latent(
+    points: np.ndarray,
+    labels: np.ndarray | None = None,
+    class_names: Sequence[str] = (),
+    axis_names: Sequence[str] = AXIS_NAMES,
+) -> Figure:
+    """Scatter of two-dimensional latent points, colored by class.
 
     Args:
         points: Array `(count, 2)`.
-        labels: Integer array `(count,)`, or None for one colour.
+        labels: Integer array `(count,)`, or None for one color.
         class_names: One text for each label.
         axis_names: What the axes are, such as `LatentPlane.names`.
 
@@ -32,7 +41,12 @@ def plot_latent(points, labels=None, class_names=(), axis_names=AXIS_NAMES):
     return figure
 
 
-def plot_latent_and_quantiles(points, labels=None, class_names=(), axis_names=AXIS_NAMES):
+def plot_latent_and_quantiles(
+    points: np.ndarray,
+    labels: np.ndarray | None = None,
+    class_names: Sequence[str] = (),
+    axis_names: Sequence[str] = AXIS_NAMES,
+) -> Figure:
     """The scatter of latent points, beside it the same in p-value space.
 
     There every coordinate is Φ(z), the share of N(0, 1) that lies below it: points that are
@@ -53,7 +67,14 @@ def plot_latent_and_quantiles(points, labels=None, class_names=(), axis_names=AX
     return figure
 
 
-def plot_places(points, places, images, labels=None, class_names=(), axis_names=AXIS_NAMES):
+def plot_places(
+    points: np.ndarray,
+    places: np.ndarray,
+    images: np.ndarray,
+    labels: np.ndarray | None = None,
+    class_names: Sequence[str] = (),
+    axis_names: Sequence[str] = AXIS_NAMES,
+) -> Figure:
     """Where in the scatter some places lie, and the images that are decoded there.
 
     Args:
@@ -68,7 +89,7 @@ def plot_places(points, places, images, labels=None, class_names=(), axis_names=
     """
     columns = 6 if len(places) > 12 else 4
     figure = Figure(figsize=(11.4, 5), layout="constrained")
-    left, right = figure.subfigures(1, 2, width_ratios=(1, 1))
+    left, right = figure.subfigures(1, 2, width_ratios=(1, 1), squeeze=False)[0]
     axes = left.subplots()
     scatter_classes(axes, points, labels, class_names, alpha=0.35, named=False)
     _add_legend(left, labels, class_names)
@@ -77,35 +98,44 @@ def plot_places(points, places, images, labels=None, class_names=(), axis_names=
         axes.annotate(str(number), place, ha="center", va="center_baseline", fontsize=8, zorder=4)
     label_axes(axes, axis_names)
     captions = [f"{number}\n({x:.1f}, {y:.1f})" for number, (x, y) in enumerate(places, start=1)]
-    show_grid(right, images, columns, [caption.replace("-", "−") for caption in captions])
+    show_grid(right, images, columns, [minus(caption) for caption in captions])
     return figure
 
 
-def scatter_classes(axes, points, labels=None, class_names=(), alpha=0.7, named=True):
-    """Draw points, coloured by class, into `axes`; short names are written where their class is."""
+def scatter_classes(
+    axes: Axes,
+    points: np.ndarray,
+    labels: np.ndarray | None = None,
+    class_names: Sequence[str] = (),
+    alpha: float = 0.7,
+    named: bool = True,
+) -> None:
+    """Draw points, colored by class, into `axes`; short names are written where their class is."""
     size = float(np.clip(20_000 / len(points), 3, 20))
     if labels is None:
-        axes.scatter(*points.T, s=size, linewidths=0, alpha=alpha, color=TRAIN_COLOR)
+        axes.scatter(
+            points[:, 0], points[:, 1], s=size, linewidths=0, alpha=alpha, color=TRAIN_COLOR
+        )
         return
     # One call, in the order of the images, so that no class covers all others.
     colors = np.array(class_colors(len(class_names)))
-    axes.scatter(*points.T, s=size, linewidths=0, alpha=alpha, c=colors[labels])
+    axes.scatter(points[:, 0], points[:, 1], s=size, linewidths=0, alpha=alpha, c=colors[labels])
     for label, name in enumerate(class_names):
         if named and len(name) <= 2 and np.any(labels == label):
-            # A short name fits where its class is, and needs no colour to be read.
+            # A short name fits where its class is, and needs no color to be read.
             middle = np.median(points[labels == label], axis=0)
             axes.annotate(
                 name, middle, ha="center", va="center", weight="bold", path_effects=OUTLINE
             )
 
 
-def scatter_pale(axes, points, label):
-    """Draw points in grey, as what something else is compared with."""
+def scatter_pale(axes: Axes, points: np.ndarray, label: str | None) -> None:
+    """Draw points in pale gray, as the background of a comparison."""
     size = float(np.clip(20_000 / len(points), 3, 20))
-    axes.scatter(*points.T, s=size, linewidths=0, color=PALE, label=label)
+    axes.scatter(points[:, 0], points[:, 1], s=size, linewidths=0, color=PALE, label=label)
 
 
-def label_planes(left, right, axis_names):
+def label_planes(left: Axes, right: Axes, axis_names: Sequence[str]) -> None:
     """Titles and limits of the latent plane beside the same plane in p-values under the prior."""
     label_axes(left, axis_names)
     label_axes(right, [f"Φ({name})" if len(name) <= 6 else f"Φ of {name}" for name in axis_names])
@@ -114,14 +144,16 @@ def label_planes(left, right, axis_names):
     right.set_title("p-values under the prior")
 
 
-def label_axes(axes, axis_names):
+def label_axes(axes: Axes, axis_names: Sequence[str]) -> None:
     """Name both axes of a latent plane and give them one scale."""
     axes.set(xlabel=axis_names[0], ylabel=axis_names[1])
     axes.set_aspect("equal", adjustable="datalim")
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _add_legend(figure, labels, class_names):
+def _add_legend(
+    figure: Figure | SubFigure, labels: np.ndarray | None, class_names: Sequence[str]
+) -> None:
     if labels is None or len(class_names) > NAMED_CLASSES:
         return
     axes = figure.axes[0]

@@ -1,18 +1,20 @@
 """Curves of the loss over epochs."""
 
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
 import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from vae_keras.plots.colors import TEST_COLOR, TRAIN_COLOR, variant_colors
+from vae_keras.support.terms import loss_columns, title
 
-TERM_TITLES = {
-    "loss": "Loss",
-    "reconstruction_loss": "Reconstruction term",
-    "kl_loss": "KL divergence (nats)",
-}
+History = Sequence[Mapping[str, Any]]
 
 
-def plot_losses(rows):
+def plot_losses(rows: History) -> Figure:
     """Training and test curves of the loss and its terms, on a logarithmic scale.
 
     Args:
@@ -21,7 +23,7 @@ def plot_losses(rows):
     Returns:
         Figure with one panel for each term.
     """
-    terms = [term for term in TERM_TITLES if term in rows[0]]
+    terms = loss_columns(rows[0])
     figure = Figure(figsize=(3.6 * len(terms), 3.2), layout="constrained")
     epochs = [row["epoch"] for row in rows]
     for axes, term in zip(figure.subplots(1, len(terms), squeeze=False)[0], terms):
@@ -32,24 +34,27 @@ def plot_losses(rows):
         ):
             values = [row[column] for row in rows]
             axes.plot(epochs, values, style, color=color, label=label, marker=marker)
-        axes.set(title=TERM_TITLES[term], xlabel="epoch", yscale="log")
+        axes.set(title=panel_title(term), xlabel="epoch", yscale="log")
         tidy_axes(axes)
     figure.axes[0].legend(frameon=False)
     return figure
 
 
-def plot_loss_comparison(histories, terms=tuple(TERM_TITLES)):
-    """Curves of several models in one colour each, those of the test images lighter.
+def plot_loss_comparison(
+    histories: Mapping[str, History], terms: Sequence[str] | None = None
+) -> Figure:
+    """Curves of several models in one color each, those of the test images lighter.
 
     Args:
         histories: Dictionary from the name of a model to its history, as for `plot_losses`.
-        terms: Which of `TERM_TITLES` to show; those that no history has are left out.
+        terms: Which losses to show; None for all that any history has.
 
     Returns:
-        Figure with one panel for each term, on logarithmic scales. The first epoch may leave
-        a panel, so that the ends can be told apart.
+        Figure with one panel for each term, on logarithmic scales. The first tenth of the epochs
+        may leave a panel, so that the ends can be told apart.
     """
-    terms = [term for term in terms if any(term in rows[0] for rows in histories.values())]
+    present = merge_columns(loss_columns(rows[0]) for rows in histories.values())
+    terms = present if terms is None else [term for term in terms if term in present]
     figure = Figure(figsize=(3.6 * len(terms), 3.6), layout="constrained")
     colors = variant_colors(list(histories))
     for axes, term in zip(figure.subplots(1, len(terms), squeeze=False)[0], terms):
@@ -63,23 +68,38 @@ def plot_loss_comparison(histories, terms=tuple(TERM_TITLES)):
                 axes.plot(
                     epochs, values, color=colors[name], alpha=alpha, label=label, marker=marker
                 )
-        axes.set(title=TERM_TITLES[term], xlabel="epoch", yscale="log")
+        axes.set(title=panel_title(term), xlabel="epoch", yscale="log")
         tidy_axes(axes)
-        axes.set_ylim(*_limits([line.get_ydata() for line in axes.lines]))
+        axes.set_ylim(*end_limits([np.asarray(line.get_ydata()) for line in axes.lines]))
     handles = figure.axes[0].get_legend_handles_labels()
     figure.legend(*handles, loc="outside lower center", frameon=False, ncols=4)
     return figure
 
 
-def _limits(curves):
-    """Limits of a logarithmic axis that holds curves but for their first epoch."""
-    shown = [value for curve in curves for value in (curve[1:] if len(curve) > 1 else curve)]
-    low, high = max(min(shown), 1e-9), max(*shown, 1e-9)
+def merge_columns(histories: Iterable[Iterable[str]]) -> list[str]:
+    """The columns that any of several histories has, in the order in which they appear."""
+    return list(dict.fromkeys(column for columns in histories for column in columns))
+
+
+def panel_title(term: str) -> str:
+    """What to write above the curves of a loss."""
+    text = title(term)
+    return text[:1].upper() + text[1:]
+
+
+def end_limits(curves: Iterable[np.ndarray]) -> tuple[float, float]:
+    """Limits of a logarithmic axis that holds all curves but for the first tenth of their epochs.
+
+    Args:
+        curves: Arrays whose last axis is epochs. Of several epochs at least the first is left out.
+    """
+    shown = np.concatenate([curve[..., _first_epoch(curve) :].ravel() for curve in curves])
+    low, high = max(shown.min(), 1e-9), max(shown.max(), 1e-9)
     margin = max(high / low, 1.01) ** 0.04
     return low / margin, high * margin
 
 
-def tidy_axes(axes):
+def tidy_axes(axes: Axes) -> None:
     """Whole epochs, and a few plain numbers on a logarithmic scale, however little it spans."""
     axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     for axis in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
@@ -93,3 +113,8 @@ def tidy_axes(axes):
         axes.yaxis.set_major_locator(matplotlib.ticker.NullLocator())
     axes.grid(True, which="both", color="0.9")
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def _first_epoch(curve: np.ndarray) -> int:
+    epochs = curve.shape[-1]
+    return min(max(1, epochs // 10), epochs - 1)

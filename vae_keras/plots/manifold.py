@@ -1,17 +1,20 @@
 """The decoded manifold: what the decoder makes of a grid over the latent plane."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.figure import Figure
 from scipy.stats import norm
 
 from vae_keras.plots.images import tile
 from vae_keras.plots.latent import AXIS_NAMES, label_planes, scatter_classes
+from vae_keras.support.text import minus
 
 GAP = 1  # pixel between two images, which would run together otherwise
 
 
-def plot_manifold(images, side, axis_names=AXIS_NAMES):
-    """The images decoded at `latent_space.manifold_points(side)`, as one picture with the latent axes.
+def plot_manifold(images: np.ndarray, side: int, axis_names: Sequence[str] = AXIS_NAMES) -> Figure:
+    """The images decoded at `manifold_points(side)`, as one picture with the latent axes.
 
     Args:
         images: Array `(side * side, height, width, channels)`, uint8 or in [0, 1], the grid's
@@ -30,9 +33,7 @@ def plot_manifold(images, side, axis_names=AXIS_NAMES):
     axes.imshow(grid, cmap="gray", vmin=0, vmax=limit, interpolation="none")
     quantiles = (np.arange(side) + 0.5) / side
     shown = np.linspace(0, side - 1, min(side, 7)).round().astype(int)
-    names = [
-        f"{value:.1f}".replace("-", "−") for value in norm.ppf(quantiles[shown]).round(1) + 0.0
-    ]
+    names = [minus(f"{value:.1f}") for value in norm.ppf(quantiles[shown]).round(1) + 0.0]
     axes.set_xticks(shown * (width + GAP) + (width - 1) / 2, names)
     axes.set_yticks((side - 1 - shown) * (height + GAP) + (height - 1) / 2, names)
     axes.set(
@@ -42,13 +43,19 @@ def plot_manifold(images, side, axis_names=AXIS_NAMES):
     return figure
 
 
-def plot_lattice(points, places, labels=None, class_names=(), axis_names=AXIS_NAMES):
+def plot_lattice(
+    points: np.ndarray,
+    places: np.ndarray,
+    labels: np.ndarray | None = None,
+    class_names: Sequence[str] = (),
+    axis_names: Sequence[str] = AXIS_NAMES,
+) -> Figure:
     """The grid of `plot_manifold` laid over the scatter of images, in latent space and as p-values.
 
     Args:
         points: Array `(count, 2)`.
-        places: The grid, array `(side * side, 2)`, as `latent_space.manifold_points` returns it.
-        labels: Integer array `(count,)`, or None for one colour.
+        places: The grid, array `(side * side, 2)`, as `latent.space.manifold_points` returns it.
+        labels: Integer array `(count,)`, or None for one color.
         class_names: One text for each label.
         axis_names: What the axes are, such as `LatentPlane.names`.
 

@@ -1,14 +1,24 @@
-"""Walks through the latent space: interpolation and arithmetic."""
+"""Paths and directions in the latent space: interpolation, arithmetic, attributes."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
 from vae_keras.plots.colors import TEST_COLOR, TRAIN_COLOR
 from vae_keras.plots.images import show_image
 from vae_keras.plots.latent import AXIS_NAMES, label_axes, scatter_pale
+from vae_keras.support.text import minus
 
 
-def plot_interpolations(points, paths, images, axis_names=AXIS_NAMES):
+def plot_interpolations(
+    points: np.ndarray,
+    paths: Mapping[str, np.ndarray],
+    images: Mapping[str, np.ndarray],
+    axis_names: Sequence[str] = AXIS_NAMES,
+) -> Figure:
     """Paths between two points of the latent space, and what is decoded along them.
 
     Args:
@@ -22,7 +32,7 @@ def plot_interpolations(points, paths, images, axis_names=AXIS_NAMES):
     """
     steps = len(next(iter(images.values())))
     figure = Figure(figsize=(11, 3.4), layout="constrained")
-    left, right = figure.subfigures(1, 2, width_ratios=(4, 7))
+    left, right = figure.subfigures(1, 2, width_ratios=(4, 7), squeeze=False)[0]
     axes = left.subplots()
     scatter_pale(axes, points, None)
     for (name, path), color, marker in zip(paths.items(), (TRAIN_COLOR, TEST_COLOR), "os"):
@@ -37,7 +47,12 @@ def plot_interpolations(points, paths, images, axis_names=AXIS_NAMES):
     return figure
 
 
-def plot_arithmetic(images, factors, direction, originals=None):
+def plot_arithmetic(
+    images: np.ndarray,
+    factors: Sequence[float] | np.ndarray,
+    direction: str,
+    originals: np.ndarray | None = None,
+) -> Figure:
     """What is decoded when a direction is added to images' latent points, more and more of it.
 
     Args:
@@ -50,7 +65,7 @@ def plot_arithmetic(images, factors, direction, originals=None):
     Returns:
         Figure.
     """
-    titles = [f"{factor:+.2g}".replace("-", "−") if factor else "0" for factor in factors]
+    titles = [minus(f"{factor:+.2g}") if factor else "0" for factor in factors]
     columns = list(images.swapaxes(0, 1))
     if originals is not None:
         titles, columns = ["image", *titles], [originals, *columns]
@@ -62,4 +77,32 @@ def plot_arithmetic(images, factors, direction, originals=None):
             show_image(axes, image)
         cells[0].set_title(title, fontsize=9)
     figure.suptitle(f"how much of {direction} is added", fontsize=10)
+    return figure
+
+
+def plot_convergence(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """How an attribute vector settles while more and more images are looked at.
+
+    Args:
+        rows: What `latent.space.vector_convergence` returned.
+
+    Returns:
+        Figure with the length of the vector, and how much of it each batch changed.
+    """
+    figure = Figure(figsize=(7.6, 3), layout="constrained")
+    panels = figure.subplots(1, 2)
+    later = rows[1:]  # the first has nothing to be compared with
+    norms = [row["norm"] for row in rows]
+    changes = [row["change"] / row["norm"] for row in later]
+    marker = "o" if len(rows) <= 30 else None
+    for axes, shown, values, title in (
+        (panels[0], rows, norms, "Length of the vector"),
+        (panels[1], later, changes, "Changed by the last batch"),
+    ):
+        images = [row["images"] for row in shown]
+        axes.plot(images, values, color=TRAIN_COLOR, marker=marker, markersize=4)
+        axes.set(title=title, xlabel="images looked at", ylim=(0, 1.1 * max(values, default=1)))
+        axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(5, integer=True))
+        axes.spines[["top", "right"]].set_visible(False)
+    panels[1].yaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1))
     return figure

@@ -1,24 +1,37 @@
 """Variants of a study side by side."""
 
 import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from vae_keras.plots.colors import TEST_COLOR, TRAIN_COLOR
-from vae_keras.plots.losses import TERM_TITLES, tidy_axes
+from vae_keras.plots.losses import end_limits, merge_columns, panel_title, tidy_axes
+from vae_keras.support.terms import loss_columns
 
-PUBLISHED_STYLE = {"linestyle": "none", "marker": "D", "markersize": 4, "markeredgecolor": "black"}
+PUBLISHED_STYLE: dict[str, Any] = {
+    "linestyle": "none",
+    "marker": "D",
+    "markersize": 4,
+    "markeredgecolor": "black",
+}
 
 
-def plot_curves(curves, colors, published=None):
+def plot_curves(
+    curves: Mapping[str, Mapping[str, np.ndarray]],
+    colors: Mapping[str, Any],
+    published: Mapping[str, Sequence[tuple[int, float]]] | None = None,
+) -> Figure:
     """Training and test curves of several variants: the mean over seeds, and a band of all.
 
     Args:
         curves: Dictionary from variant to dictionary from column of a run's history to an
             array `(seeds, epochs)`. A variant without a term is left out of its panels.
-        colors: Dictionary from all variants of the study to colours, see `variant_colors`.
+        colors: Dictionary from all variants of the study to colors, see `variant_colors`.
         published: Dictionary from variant to pairs of an epoch and a test loss that was
             published for it; or None.
 
@@ -26,10 +39,9 @@ def plot_curves(curves, colors, published=None):
         Figure with a row for training and one for test, and a column for each term, on
         logarithmic scales. The legend lists variants as their test loss ends, from the top.
         The first tenth of the epochs may leave a panel, so that the ends can be told apart.
-        Published losses are diamonds in the colour of their variant.
+        Published losses are diamonds in the color of their variant.
     """
-    present = {column for columns in curves.values() for column in columns}
-    terms = [term for term in TERM_TITLES if term in present]
+    terms = merge_columns(loss_columns(columns) for columns in curves.values())
     figure = Figure(figsize=(3.4 * len(terms) + 1.8, 5.6), layout="constrained")
     panels = figure.subplots(2, len(terms), squeeze=False, sharex=True, sharey="col")
     styles = dict(zip(colors, itertools.cycle(("-", "--", "-.", (0, (4, 1, 1, 1, 1, 1))))))
@@ -39,11 +51,16 @@ def plot_curves(curves, colors, published=None):
                 if f"{prefix}{term}" in columns:
                     values = columns[f"{prefix}{term}"]
                     _plot_band(axes, values, colors[variant], styles[variant], label=variant)
-            axes.set(title=f"{TERM_TITLES[term]}, {split}", yscale="log")
+            axes.set(title=f"{panel_title(term)}, {split}", yscale="log")
             tidy_axes(axes)
     for axes, term in zip(panels[1], terms):
         axes.set_xlabel("epoch")
-        axes.set_ylim(_limits(curves, term))
+        shown = (term, f"val_{term}")
+        axes.set_ylim(
+            end_limits(
+                columns[name] for columns in curves.values() for name in shown if name in columns
+            )
+        )
     handles = {label: line for line, label in zip(*panels[1, 0].get_legend_handles_labels())}
     order = sorted(handles, key=lambda name: -handles[name].get_ydata()[-1])
     points = {name: published[name] for name in order if published and published.get(name)}
@@ -52,14 +69,14 @@ def plot_curves(curves, colors, published=None):
     if points:
         handles["published"] = Line2D([], [], color="0.4", **PUBLISHED_STYLE)
         order.append("published")
-    figure.legend(
-        [handles[name] for name in order], order, loc="outside right center", frameon=False,
-        handlelength=3,
-    )  # fmt: skip
+    lines = [handles[name] for name in order]
+    figure.legend(lines, order, loc="outside right center", frameon=False, handlelength=3)
     return figure
 
 
-def plot_differences(rows, labels, title):
+def plot_differences(
+    rows: Mapping[str, Sequence[tuple[float, float | None]]], labels: Sequence[str], title: str
+) -> Figure:
     """A forest plot: differences with their intervals, one row for each variant.
 
     Args:
@@ -80,9 +97,16 @@ def plot_differences(rows, labels, title):
         means = [row[column][0] for row in rows.values()]
         half_widths = [row[column][1] or 0 for row in rows.values()]
         axes.errorbar(
-            means, places + offset, xerr=half_widths, fmt=marker, color=color, label=label,
-            markersize=5, capsize=2.5, elinewidth=1.4,
-        )  # fmt: skip
+            means,
+            places + offset,
+            xerr=half_widths,
+            fmt=marker,
+            color=color,
+            label=label,
+            markersize=5,
+            capsize=2.5,
+            elinewidth=1.4,
+        )
     axes.axvline(0, color="0.4", linewidth=1)
     axes.set_yticks(places, list(rows))
     axes.set_ylim(len(rows) - 0.5, -0.5)  # the first row on top
@@ -95,7 +119,7 @@ def plot_differences(rows, labels, title):
     return figure
 
 
-def _plot_band(axes, values, color, style, label):
+def _plot_band(axes: Axes, values: np.ndarray, color: Any, style: Any, label: str) -> None:
     """The mean over the rows of an array, and a band from the least to the greatest."""
     epochs = np.arange(1, values.shape[1] + 1)
     marker = "o" if len(epochs) == 1 else None
@@ -104,18 +128,3 @@ def _plot_band(axes, values, color, style, label):
         axes.fill_between(
             epochs, values.min(axis=0), values.max(axis=0), color=color, alpha=0.2, linewidth=0
         )
-
-
-def _limits(curves, term):
-    """Limits of a logarithmic axis that holds a term's curves but for their first tenth."""
-    shown = np.concatenate(
-        [
-            values[:, max(0, values.shape[1] // 10 - 1) :].ravel()
-            for columns in curves.values()
-            for column, values in columns.items()
-            if column in (term, f"val_{term}")
-        ]
-    )
-    low, high = max(shown.min(), 1e-9), max(shown.max(), 1e-9)
-    margin = max(high / low, 1.01) ** 0.04
-    return low / margin, high * margin

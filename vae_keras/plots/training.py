@@ -1,5 +1,7 @@
 """How samples change while a model learns."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
@@ -9,7 +11,7 @@ from vae_keras.plots.images import show_image, tile
 ROWS = 7
 
 
-def plot_training(samples):
+def plot_training(samples: Mapping[int, np.ndarray]) -> Figure:
     """Images decoded from the same z after some epochs: a row for each, the first on top.
 
     Args:
@@ -30,7 +32,9 @@ def plot_training(samples):
     return figure
 
 
-def training_frames(samples, columns=4, enlarge=2):
+def training_frames(
+    samples: Mapping[int, np.ndarray], columns: int = 4, enlarge: int = 2
+) -> list[Image.Image]:
     """The frames of an animation: the samples of each epoch, and its number below.
 
     Args:
@@ -58,8 +62,8 @@ def training_frames(samples, columns=4, enlarge=2):
     return frames
 
 
-def _chosen(epochs):
-    """At most `ROWS` of the epochs, in ratios as equal as they allow, the first and last included."""
+def _chosen(epochs: np.ndarray) -> list[int]:
+    """At most `ROWS` of the epochs, in ratios as equal as possible, with the first and last."""
     if len(epochs) <= ROWS:
         return epochs.tolist()
     wanted = np.geomspace(epochs[0], epochs[-1], ROWS)

@@ -1,20 +1,26 @@
 """Work on a trained model, shared among processes of one thread each.
 
-The threads of one process wait for each other after each of a network's many small operations;
-on two cores, two processes with one thread each decode a third more images.
+The threads of one process wait for each other after each of a network's many small operations.
+Processes with one thread each do not.
 """
 
 import os
 import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from vae_keras.support.errors import InputError
 from vae_keras.support.start import THREADS, load
 
 IDLE = 10  # seconds that a process without work stays
 
+_model: Any  # what a process that shares the work has loaded
 
-def map_with_model(function, model, arguments, processes=1):
+
+def map_with_model(
+    function: Callable[..., Any], model: Any, arguments: Sequence[tuple], processes: int = 1
+) -> Iterator[Any]:
     """`function(model, *each)` for each of `arguments`.
 
     Args:
@@ -50,16 +56,16 @@ def map_with_model(function, model, arguments, processes=1):
                 yield from joblib.Parallel(return_as="generator")(tasks)
             except TerminatedWorkerError:
                 raise InputError(
-                    f"one of {processes} processes was killed, perhaps for want of memory: start fewer "
-                    "with --jobs"
+                    f"one of {processes} processes was killed, perhaps because memory ran out: "
+                    "start fewer, on the command line with --jobs"
                 ) from None
 
 
-def _load(path):
+def _load(path: Path) -> None:
     os.environ.update(dict.fromkeys(THREADS, "1"))
     global _model
     _model = load("vae_keras.export.loading").load_model(path)
 
 
-def _apply(function, *arguments):
+def _apply(function: Callable[..., Any], *arguments: Any) -> Any:
     return function(_model, *arguments)

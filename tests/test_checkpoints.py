@@ -53,7 +53,9 @@ def zeros(content, random):
 
 
 @pytest.mark.parametrize("damage", [truncate, flip_bits, zeros])
-def test_a_damaged_checkpoint_is_named_and_the_one_before_it_used(model, images, tmp_path, damage, caplog):
+def test_a_damaged_checkpoint_is_named_and_the_one_before_it_used(
+    model, images, tmp_path, damage, caplog
+):
     random = np.random.default_rng(0)
     save_checkpoint(model, tmp_path, 1)
     first = state(model)

@@ -63,6 +63,10 @@ class Published:
     remark: str = ""
     notes: dict[int, str] = dataclasses.field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        if not self.tolerance > 0:
+            raise InputError(f"tolerance must be above 0, received {self.tolerance}")
+
 
 @dataclasses.dataclass(frozen=True)
 class Claim:
@@ -78,6 +82,10 @@ class Claim:
     text: str
     below: tuple[tuple[tuple[str, str], tuple[str, str]], ...]
     after_epoch: int = 0
+
+    def __post_init__(self) -> None:
+        if self.after_epoch < 0:
+            raise InputError(f"after_epoch must be at least 0, received {self.after_epoch}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

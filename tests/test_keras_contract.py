@@ -192,6 +192,22 @@ def test_settings_decide_the_precision_and_no_global_policy_does(tiny_config, im
     assert {weight.dtype for weight in half.weights} == {"float32"}
 
 
+@pytest.mark.parametrize("how", ["environment", "keras.json"])
+def test_another_backend_is_refused_before_anything_is_written(
+    tmp_path, monkeypatch, how, tiny_config
+):
+    if how == "environment":
+        monkeypatch.setenv("KERAS_BACKEND", "torch")
+    else:
+        monkeypatch.delenv("KERAS_BACKEND", raising=False)
+        monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+        (tmp_path / "keras.json").write_text('{"backend": "jax"}')
+    before = list(tmp_path.iterdir())
+    with pytest.raises(InputError, match="KERAS_BACKEND=tensorflow"):
+        vae_keras.train(tiny_config, tmp_path / "run")
+    assert list(tmp_path.iterdir()) == before
+
+
 def test_uint8_images_are_divided_by_255(model, images):
     as_uint8 = np.round(255 * images).astype(np.uint8)
     as_float = as_uint8 / np.float32(255)

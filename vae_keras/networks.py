@@ -58,15 +58,11 @@ def build_encoder(
     x = images
     for i, (width, stride) in enumerate(zip(filters, strides, strict=True)):
         name = f"encoder_conv_{i}"
-        x = layers.Conv2D(
-            width, kernel_size, stride, "same", kernel_initializer=_glorot(seed, name), name=name
-        )(x)
+        x = layers.Conv2D(width, kernel_size, stride, "same", **_named(name, seed))(x)
         x = activate(x, name, dropout)
     x = layers.Flatten(name="flatten")(x)
     heads = {
-        name: layers.Dense(
-            latent_dim, kernel_initializer=_glorot(seed, name), name=name, dtype=precise_dtype()
-        )(x)
+        name: layers.Dense(latent_dim, dtype=precise_dtype(), **_named(name, seed))(x)
         for name in outputs
     }
     return keras.Model(images, heads, name="encoder")
@@ -115,18 +111,15 @@ def build_decoder(
     z = keras.Input((latent_dim,), name="z")
     name = "decoder_dense"
     units = first_shape[0] * first_shape[1] * first_shape[2]
-    x = layers.Dense(units, kernel_initializer=_glorot(seed, name), name=name)(z)
+    x = layers.Dense(units, **_named(name, seed))(z)
     if dense_activation:
         x = activate(x, name)
     x = layers.Reshape(first_shape, name="reshape")(x)
     for i, (count, stride) in enumerate(zip(filters, strides[:-1], strict=True)):
         name = f"decoder_conv_{i}"
-        x = layers.Conv2DTranspose(
-            count, kernel_size, stride, "same", kernel_initializer=_glorot(seed, name), name=name
-        )(x)
+        x = layers.Conv2DTranspose(count, kernel_size, stride, "same", **_named(name, seed))(x)
         x = activate(x, name, dropout)
     check_name("output layer", output_layer, OUTPUT_LAYERS)
-    name = "decoder_output"
     images = getattr(layers, OUTPUT_LAYERS[output_layer])(
         channels,
         kernel_size,
@@ -134,8 +127,7 @@ def build_decoder(
         "same",
         activation="sigmoid",
         dtype=precise_dtype(),
-        kernel_initializer=_glorot(seed, name),
-        name=name,
+        **_named("decoder_output", seed),
     )(x)
     return keras.Model(z, images, name="decoder")
 
@@ -163,11 +155,11 @@ def _activation_block(
     return add
 
 
-def _glorot(seed: int | None, name: str) -> keras.initializers.Initializer:
-    """Keras's default initializer, seeded by the name of the layer.
+def _named(name: str, seed: int | None) -> dict[str, Any]:
+    """The name of a layer, and Keras's default initializer, seeded by that name.
 
     Networks that differ in one layer thus start from the same weights in all others.
     """
-    return keras.initializers.GlorotUniform(
-        seed=None if seed is None else derive_seed(seed, name, "kernel")
-    )
+    kernel_seed = None if seed is None else derive_seed(seed, name, "kernel")
+    initializer = keras.initializers.GlorotUniform(seed=kernel_seed)
+    return {"name": name, "kernel_initializer": initializer}

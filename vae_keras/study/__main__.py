@@ -20,7 +20,7 @@ from vae_keras.support import cli
 from vae_keras.support.errors import InputError, check_name
 from vae_keras.support.reporting import report
 from vae_keras.support.signals import Interrupted
-from vae_keras.support.start import load
+from vae_keras.support.start import check_backend, load
 
 BACKENDS = ("local", "dask")
 # Given to every run as they are.
@@ -85,6 +85,7 @@ def parse(
     settings = {name: options[name] for name in RUN_SETTINGS if name in options}
     dataset = options.get("dataset", study.settings.get("dataset", "auto"))
     check_dataset(dataset)
+    check_backend()
     configs = study.configs("digits" if dataset == "auto" else dataset, seed=0, **settings)
     runner.check_directory(study, directory)
     # Last, because it may have to wait for the network.

@@ -145,10 +145,7 @@ def draw(study: Study, table: RunTable, differences: Differences) -> dict[str, F
         if curves:
             figures[f"curves_{key}"] = plots.plot_curves(curves, colors, points)
     rows = {
-        name: [
-            (differences[TEST, window][name][0].mean, differences[TEST, window][name][0].half_width)
-            for window in WINDOWS
-        ]
+        name: [_mean_and_width(differences[TEST, window][name][0]) for window in WINDOWS]
         for name, (found, _, _) in differences.get((TEST, 1), {}).items()
         if found.seeds
     }
@@ -411,3 +408,9 @@ def _figure_section(study: Study, table: RunTable, differences: Differences) -> 
                 f"the epochs may leave a panel.{diamonds}*"
             )
     return "\n\n".join(lines)
+
+
+def _mean_and_width(found: Comparison) -> tuple[float, float | None]:
+    """What a forest plot shows of a comparison that has seeds."""
+    assert found.mean is not None
+    return found.mean, found.half_width

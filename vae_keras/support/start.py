@@ -2,11 +2,13 @@
 
 import importlib
 import importlib.metadata
+import json
 import os
 import sys
 import tempfile
 from types import ModuleType
 
+from vae_keras.support.errors import InputError
 from vae_keras.support.signals import deferred_signals
 
 WIDE_VECTORS = "--xla_cpu_prefer_vector_width=512"
@@ -15,12 +17,29 @@ THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 
 def load(module: str) -> ModuleType:
     """Import a module that needs TensorFlow; a signal takes effect once that is done."""
+    check_backend()
     use_wide_vectors()
     with deferred_signals() as signals:  # an interrupted import fails in many ways
         import_tensorflow()
         loaded = importlib.import_module(module)
     signals.check()
     return loaded
+
+
+def check_backend() -> None:
+    """Raise `InputError` where Keras is configured for another backend. Imports nothing."""
+    home = os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras")
+    try:
+        with open(os.path.join(home, "keras.json"), encoding="utf-8") as file:
+            configured = json.load(file).get("backend")
+    except (OSError, ValueError, AttributeError):
+        configured = None
+    backend = os.environ.get("KERAS_BACKEND") or configured or "tensorflow"
+    if backend != "tensorflow":
+        raise InputError(
+            f"this needs Keras's backend tensorflow, and {backend!r} is configured: set "
+            "KERAS_BACKEND=tensorflow. The VAE class itself trains with any backend"
+        )
 
 
 def import_tensorflow() -> None:

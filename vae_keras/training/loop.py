@@ -21,6 +21,7 @@ from vae_keras.support.errors import InputError
 from vae_keras.support.files import remove, replacing, write_json
 from vae_keras.support.reporting import report, showing, warn
 from vae_keras.support.signals import Interrupted, PendingSignal, deferred_signals
+from vae_keras.support.start import check_backend
 from vae_keras.support.terms import loss_columns
 from vae_keras.training.build import build_model
 from vae_keras.training.callbacks import EpochNoise, Guard, Progress, Recorder, SampleKeeper
@@ -63,11 +64,13 @@ def train(
         The finished `Run`.
 
     Raises:
-        InputError: If settings, data and folder do not fit together; no run is changed then.
+        InputError: If settings, data and folder do not fit together, or Keras is configured for
+            another backend than TensorFlow; no run is changed then.
         DivergedError: If a loss is no longer finite; the last checkpoint stays.
         Interrupted: At Ctrl-C or SIGTERM, after at most 25 steps of training or of the test;
             the last checkpoint stays.
     """
+    check_backend()
     with showing(verbose):
         return _train(config, directory, data, resume, overwrite, tensorboard, devices)
 

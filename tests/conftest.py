@@ -4,6 +4,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import pytest
+from quick import build_eager_model
 
 from vae_keras.config import make_config
 from vae_keras.data.images import ImageData
@@ -42,8 +43,12 @@ def images():
 
 
 @pytest.fixture
-def weights_only(monkeypatch):
-    """Training without its figures and its SavedModel, which take longer than the training."""
+def quick_training(monkeypatch):
+    """Makes `train` leave out what takes longer than the steps of a tiny network.
+
+    That is tracing graphs, drawing figures and exporting a SavedModel.
+    """
+    monkeypatch.setattr("vae_keras.training.loop.build_model", build_eager_model)
     monkeypatch.setattr("vae_keras.training.loop.save_figures", lambda path, *_: path.mkdir())
     monkeypatch.setattr(
         "vae_keras.export.saved_model.export_saved_model", lambda model, path: path.mkdir()

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.slow  # each process imports TensorFlow
+
 COMMON = """
 import sys, pathlib, numpy as np, keras
 folder = pathlib.Path(sys.argv[1])
@@ -21,18 +23,24 @@ config = make_config(
 
 ON_DEVICES = """
 import tensorflow as tf
-count = int(sys.argv[2])
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
 from vae_keras.data.images import ImageData
-from vae_keras.training.loop import train
+from vae_keras.model import VAE
+from vae_keras.training import loop
+loop.save_figures = lambda path, *rest: path.mkdir()
 images = np.random.default_rng(0).integers(0, 256, (80, 8, 8, 1), dtype=np.uint8)
-images = images[: int(sys.argv[3])]
-config = config.replace(normalization=sys.argv[4])
-run = train(config, folder / str(count), ImageData("tiny", images, images[:12]), devices=count)
-weights = keras.saving.load_model(run.model_file).get_weights()
-np.savez(folder / f"{count}.npz", *weights, loss=[row["val_loss"] for row in run.read_history()])
+for name in sys.argv[2:]:
+    count, devices, normalization = name.split("-")
+    data = ImageData("tiny", images[: int(count)], images[:12])
+    settings = config.replace(normalization=normalization)
+    run = loop.train(settings, folder / name, data, devices=int(devices))
+    model = keras.saving.load_model(run.model_file)
+    assert type(model) is VAE, type(model)
+    assert (run.saved_model / "saved_model.pb").exists()
+    loss = [row["val_loss"] for row in run.read_history()]
+    np.savez(folder / f"{name}.npz", *model.get_weights(), loss=loss)
 """
 
 ON_BACKEND = """
@@ -63,20 +71,26 @@ def run_script(script, *arguments, **environment):
     assert result.returncode == 0, result.stderr
 
 
+@pytest.fixture(scope="module")
+def trained_on_devices(tmp_path_factory):
+    """Weights and losses by name: images, devices and normalization."""
+    folder = tmp_path_factory.mktemp("devices")
+    names = ["69-1-none", "69-2-none", "65-1-none", "65-2-none", "65-2-batch"]
+    run_script(ON_DEVICES, folder, *names)
+    return {name: np.load(folder / f"{name}.npz") for name in names}
+
+
 # The last batch of an epoch has three images for one device and two for the other, or one and none.
 @pytest.mark.parametrize("images", [69, 65])
-def test_two_devices_end_with_the_weights_of_one(tmp_path, images):
-    for count in (1, 2):
-        run_script(ON_DEVICES, tmp_path, count, images, "none")
-    one, two = (np.load(tmp_path / f"{count}.npz") for count in (1, 2))
+def test_two_devices_end_with_the_weights_of_one(trained_on_devices, images):
+    one, two = (trained_on_devices[f"{images}-{devices}-none"] for devices in (1, 2))
     assert one.files == two.files and len(one.files) > 10
     for name in one.files:
         np.testing.assert_allclose(two[name], one[name], atol=1e-5, rtol=1e-5, err_msg=name)
 
 
-def test_a_device_without_images_leaves_batch_normalization_its_statistics(tmp_path):
-    run_script(ON_DEVICES, tmp_path, 2, 65, "batch")
-    weights = np.load(tmp_path / "2.npz")
+def test_a_device_without_images_leaves_batch_normalization_its_statistics(trained_on_devices):
+    weights = trained_on_devices["65-2-batch"]
     assert all(np.isfinite(weights[name]).all() for name in weights.files)
 
 

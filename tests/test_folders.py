@@ -211,22 +211,23 @@ BAD_FILES = {
 
 
 @pytest.mark.parametrize("name", BAD_FILES)
-def test_a_file_that_is_no_picture_is_named_counted_and_skipped(name, pictures, capfd):
+def test_a_file_that_is_no_picture_is_named_counted_and_skipped(name, pictures, caplog):
     make, reason = BAD_FILES[name]
     make(pictures / name)
     data = load_data(str(pictures), image_size=(8, 8))
-    errors = capfd.readouterr().err
-    assert f"warning: {pictures / name} {reason}" in errors
-    assert f"warning: skipped 1 of 41 files in {pictures}\n" in errors
+    problem, count = caplog.messages
+    assert problem.startswith(f"{pictures / name} {reason}")
+    assert count == f"skipped 1 of 41 files in {pictures}"
+    assert {record.levelname for record in caplog.records} == {"WARNING"}
     assert sorted(red_values(data.train_images) + red_values(data.test_images)) == list(range(40))
     assert [name for name, _, split in data.files if split == "skipped"] == [name]
 
 
-def test_pictures_beside_classes_are_skipped(tmp_path, capfd):
+def test_pictures_beside_classes_are_skipped(tmp_path, caplog):
     save_pictures(tmp_path / "class", 40)
     noise(tmp_path / "loose.png")
     assert len(load_data(str(tmp_path), image_size=(8, 8)).files) == 41
-    assert "loose.png lies beside the folders of the classes" in capfd.readouterr().err
+    assert "loose.png lies beside the folders of the classes" in caplog.messages[0]
 
 
 def test_a_subfolder_without_pictures_is_no_class(pictures):
@@ -246,13 +247,13 @@ def test_classes_and_folders_need_names_that_can_be_written(tmp_path):
             load_data(str(folder), image_size=(8, 8))
 
 
-def test_of_many_skipped_files_a_few_are_named(tmp_path, capfd):
+def test_of_many_skipped_files_a_few_are_named(tmp_path, caplog):
     save_pictures(tmp_path, 240)
     for number in range(12):
         (tmp_path / f"{number}.txt").write_text("x")
     data = load_data(str(tmp_path), image_size=(8, 8))
     assert sum(split == "skipped" for _, _, split in data.files) == 12
-    lines = capfd.readouterr().err.splitlines()
+    lines = caplog.messages
     assert len(lines) == 11 and "skipped 12 of 252 files" in lines[-1] and "files.csv" in lines[-1]
 
 
@@ -288,20 +289,19 @@ def test_a_split_that_loses_its_only_file_is_refused(pictures):
     data = load_data(str(pictures), image_size=(8, 8), test_fraction=0.01)
     (test,) = [name for name, _, split in data.files if split == "test"]
     (pictures / test).write_text("no longer a picture")
-    with pytest.raises(InputError, match="39 are for training and 0 for the test"):
+    with pytest.raises(InputError, match="has 39 pictures for training and 0 for the test"):
         load_data(str(pictures), image_size=(8, 8), test_fraction=0.01)
 
 
-def test_links_in_a_circle_end(pictures, capfd):
+def test_links_in_a_circle_end(pictures, caplog):
     (pictures / "again").symlink_to(pictures)
     for one, other in (("one", "other"), ("other", "one")):
         (pictures.parent / one).mkdir()
         (pictures.parent / one / other).symlink_to(pictures.parent / other)
     (pictures / "one").symlink_to(pictures.parent / "one")
     assert len(list_files(str(pictures))) == 40
-    errors = capfd.readouterr().err
-    assert f"warning: {pictures / 'again'} leads to a folder that is read already" in errors
-    assert len(errors.splitlines()) == 2
+    assert f"{pictures / 'again'} leads to a folder that is read already" in caplog.messages
+    assert len(caplog.messages) == 2
 
 
 def test_links_to_pictures_and_folders_elsewhere_are_followed(pictures, tmp_path):
@@ -328,13 +328,13 @@ def as_nobody():
     shutil.rmtree(folder)
 
 
-def test_unreadable_files_are_skipped_and_unreadable_folders_refused(as_nobody, capfd):
+def test_unreadable_files_are_skipped_and_unreadable_folders_refused(as_nobody, caplog):
     folder, become = as_nobody
     pictures = save_pictures(folder / "pictures", 40)
     (pictures / "003.png").chmod(0)
     become()
     assert len(load_data(str(pictures), image_size=(8, 8)).train_images) in (35, 36)
-    assert "003.png cannot be read: Permission denied" in capfd.readouterr().err
+    assert "003.png cannot be read: Permission denied" in caplog.text
     os.seteuid(0) if os.getuid() == 0 else None
     save_pictures(pictures / "locked", 1)
     (pictures / "locked").chmod(0)
@@ -391,6 +391,7 @@ print(peak() - before, *(image[8, 12, 0] for image in images))
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="reads Linux's /proc")
+@pytest.mark.slow
 def test_pictures_of_100_megapixels_do_not_take_the_machine_down(tmp_path):
     picture = Image.new("RGB", (10_000, 10_000), ORANGE)
     picture.save(tmp_path / "0.jpg")
@@ -423,7 +424,7 @@ def test_more_images_than_fit_into_memory_need_a_cache(pictures, tmp_path, monke
     assert cached.sha256() == in_memory.sha256() and cached.files == in_memory.files
 
 
-def test_a_cache_is_used_until_a_file_or_a_setting_changes(pictures, tmp_path, monkeypatch, capfd):
+def test_a_cache_is_used_until_a_file_or_a_setting_changes(pictures, tmp_path, monkeypatch, caplog):
     (pictures / "note.txt").write_text("x")
     decoded = []
     monkeypatch.setattr(
@@ -441,7 +442,7 @@ def test_a_cache_is_used_until_a_file_or_a_setting_changes(pictures, tmp_path, m
     assert count == 41
     assert load() == (first, 0)
     # Also from the cache, it says what is skipped.
-    assert capfd.readouterr().err.count("note.txt is no PNG") == 2
+    assert caplog.text.count("note.txt is no PNG") == 2
     assert load(image_size=(8, 4))[1] == load(channels=1)[1] == load(test_fraction=0.5)[1] == 41
     os.utime(pictures / "004.png", (0, 0))
     assert load() == (first, 41)
@@ -480,6 +481,7 @@ def test_a_disk_too_small_for_the_cache_fails_before_the_first_image(pictures, s
     assert not list(small_disk.glob("*.images")) and not list(small_disk.glob(".unfinished*"))
 
 
+@pytest.mark.slow
 def test_a_killed_run_on_a_folder_equals_one_that_was_not(pictures, tmp_path, folder_config):
     config = folder_config(pictures, dropout=0.2, epochs=40)
     whole = train(config, tmp_path / "whole")
@@ -495,6 +497,7 @@ def test_a_killed_run_on_a_folder_equals_one_that_was_not(pictures, tmp_path, fo
     assert_equal_runs(whole, run)
 
 
+@pytest.mark.usefixtures("quick_training")
 def test_a_run_whose_files_have_changed_says_so_and_stops(pictures, tmp_path, folder_config):
     run = train(folder_config(pictures, epochs=1), tmp_path / "run")
     assert evaluate_run(run, importance_samples=1)["settings"]["images"] == 4
@@ -525,6 +528,7 @@ def test_a_run_whose_files_have_changed_says_so_and_stops(pictures, tmp_path, fo
     }
 
 
+@pytest.mark.slow
 def test_the_face_network_of_the_first_edition_trains_on_a_folder(tmp_path):
     save_pictures(tmp_path / "faces", 20)
     arguments = ("--preset", "faces", "--epochs", 1, "--batch-size", 6)

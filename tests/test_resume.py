@@ -7,10 +7,12 @@ import time
 
 import numpy as np
 import pytest
+from quick import train_eagerly
 from test_fit import TINY, run_fit
 from test_training import assert_equal_runs
 
 from vae_keras.support.errors import InputError
+from vae_keras.support.files import TEMPORARY_PREFIX
 from vae_keras.training.loop import train
 from vae_keras.training.run import Run
 
@@ -21,7 +23,7 @@ PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["vae_keras.training.loop"])
 
 
-def start(config, directory, data, resume):
+def start(config, directory, data, resume, train=train):
     process = PROCESSES.Process(
         target=train, args=(config, directory, data), kwargs={"resume": resume}
     )
@@ -35,6 +37,7 @@ def wait_until(condition, process, seconds=300.0):
     while time.monotonic() < deadline and process.is_alive():
         if condition():
             return True
+        time.sleep(0.0005)  # leaves the processor to the process
     return False
 
 
@@ -43,28 +46,41 @@ def finished_epochs(run):
     return int(names[-1].split("-")[1]) if names else 0
 
 
-def test_a_run_killed_many_times_equals_one_that_was_not(tiny_config, tiny_data, tmp_path):
+@pytest.mark.slow
+def test_a_run_killed_many_times_equals_one_that_was_not(
+    tiny_config, tiny_data, tmp_path, quick_training
+):
     config = tiny_config.replace(
-        activation="gelu",
+        encoder_filters=(4,),
+        encoder_strides=(2,),
+        decoder_strides=(2, 1),
         dropout=0.2,
         normalization="batch",
         lr_decay=0.99,
         learning_rate=1e-3,
-        epochs=300,
+        batch_size=40,
+        epochs=50,
     )
     whole = train(config, tmp_path / "whole", tiny_data)
     random = np.random.default_rng(0)
     run = Run(tmp_path / "killed")
+
+    def go_on():
+        return start(config, run.directory, tiny_data, resume=run.exists, train=train_eagerly)
+
+    def is_being_written(path):
+        return (path.parent / f"{TEMPORARY_PREFIX}{path.name}").exists()
+
     moments = []
     while len(moments) < KILLS:
-        process = start(config, run.directory, tiny_data, resume=run.exists)
+        process = go_on()
         before = finished_epochs(run)
         moment = ("anywhere", "between epochs", "while a file is written")[len(moments) % 3]
-        if moment == "anywhere":
-            process.join(random.uniform(0.5, 3))
+        if moment == "anywhere":  # but not so late that the run might end
+            wait_until(lambda: finished_epochs(run) > before + 2, process, random.uniform(0, 3))
         elif wait_until(lambda: finished_epochs(run) > before, process):
             if moment == "between epochs":
-                process.join(random.uniform(0, 0.3))
+                process.join(random.uniform(0, 0.05))
             else:
                 assert wait_until(lambda: any(run.checkpoints.glob(".unfinished-*")), process)
         assert process.is_alive(), f"ended by itself after {len(moments)} kills"
@@ -74,20 +90,20 @@ def test_a_run_killed_many_times_equals_one_that_was_not(tiny_config, tiny_data,
         # A finished epoch is never missing from the history.
         assert len(run.read_history()) >= finished_epochs(run) >= before
     assert 0 < finished_epochs(run) < config.epochs
-    for delay in (0, 0.3, 1):  # while the model is saved, exported and drawn
-        process = start(config, run.directory, tiny_data, resume=True)
-        assert wait_until(lambda: finished_epochs(run) == config.epochs, process)
-        process.join(delay)
-        assert process.is_alive() and not run.finished
+    for path in (run.model_file, run.saved_model, run.figures):
+        process = go_on()
+        assert wait_until(lambda: is_being_written(path), process)  # noqa: B023
+        assert finished_epochs(run) == config.epochs and not run.finished
         process.kill()
         process.join()
-    process = start(config, run.directory, tiny_data, resume=True)
+    process = go_on()
     process.join()
     assert process.exitcode == 0
     assert_equal_runs(whole, run)
     assert not list(run.directory.rglob(".unfinished-*"))
 
 
+@pytest.mark.slow
 def test_a_second_process_in_the_same_folder_is_refused_at_once(tiny_config, tiny_data, tmp_path):
     run = Run(tmp_path / "run")
     process = start(tiny_config.replace(epochs=10_000), run.directory, tiny_data, resume=False)
@@ -130,6 +146,7 @@ def fill(path):
             return path
 
 
+@pytest.mark.slow
 def test_a_disk_too_small_for_a_checkpoint_is_one_line(small_disk):
     run = Run(small_disk / "run")
     # A checkpoint of the book's network takes 2.4 MiB.
@@ -144,6 +161,7 @@ def test_a_disk_too_small_for_a_checkpoint_is_one_line(small_disk):
     assert run.finished
 
 
+@pytest.mark.usefixtures("quick_training")
 def test_a_disk_that_fills_up_leaves_the_checkpoint_and_the_run_goes_on(
     tiny_config, tiny_data, tmp_path, small_disk
 ):

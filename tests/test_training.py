@@ -91,7 +91,7 @@ def test_the_metrics_are_those_of_the_last_epoch(trained):
     assert -metrics["test"]["elbo"] == pytest.approx(last["val_loss"] + constant, rel=1e-6)
 
 
-def test_silence_is_kept_but_for_warnings(tiny_config, tiny_data, tmp_path, capfd, weights_only):
+def test_silence_is_kept_but_for_warnings(tiny_config, tiny_data, tmp_path, capfd, quick_training):
     run = train(tiny_config, tmp_path / "run", tiny_data, verbose=0)
     assert run.finished and capfd.readouterr() == ("", "")
     (latest,) = run.checkpoints.glob("epoch-00002-*.npz")
@@ -112,6 +112,7 @@ def test_an_autoencoder_trains_on_the_same_path(tiny_config, tiny_data, tmp_path
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_samples_of_every_epoch_are_those_of_the_model_and_fewer_of_the_earlier_are_kept(
     tiny_config, tiny_data, tmp_path
 ):
@@ -126,7 +127,7 @@ def test_samples_of_every_epoch_are_those_of_the_model_and_fewer_of_the_earlier_
         assert animation.n_frames == len(samples)
 
 
-@pytest.mark.usefixtures("weights_only")
+@pytest.mark.usefixtures("quick_training")
 def test_damaged_samples_do_not_stop_a_run(finished, tiny_data):
     finished.samples_file.write_bytes(finished.samples_file.read_bytes()[:100])
     run = train(
@@ -135,6 +136,7 @@ def test_damaged_samples_do_not_stop_a_run(finished, tiny_data):
     assert run.finished and list(run.read_samples()) == [3]
 
 
+@pytest.mark.slow
 def test_more_latent_dimensions_are_drawn_along_principal_components(
     tiny_config, tiny_data, tmp_path
 ):
@@ -145,7 +147,7 @@ def test_more_latent_dimensions_are_drawn_along_principal_components(
     }  # fmt: skip
 
 
-@pytest.mark.usefixtures("weights_only")
+@pytest.mark.usefixtures("quick_training")
 def test_the_seed_decides_the_run(tiny_config, tiny_data, tmp_path):
     config = tiny_config.replace(dropout=0.2, normalization="batch")
     runs = [train(config, tmp_path / name, tiny_data) for name in "ab"]
@@ -154,8 +156,12 @@ def test_the_seed_decides_the_run(tiny_config, tiny_data, tmp_path):
     assert other.read_history()[0]["loss"] != runs[0].read_history()[0]["loss"]
 
 
-@pytest.mark.usefixtures("weights_only")
-def test_a_longer_run_equals_one_that_was_long_from_the_start(tiny_config, tiny_data, tmp_path):
+@pytest.mark.parametrize("steps", ["one by one", pytest.param("in graphs", marks=pytest.mark.slow)])
+def test_a_longer_run_equals_one_that_was_long_from_the_start(
+    steps, tiny_config, tiny_data, tmp_path, request
+):
+    if steps == "one by one":
+        request.getfixturevalue("quick_training")
     config = tiny_config.replace(dropout=0.2, normalization="batch", lr_decay=0.9, epochs=4)
     whole = train(config, tmp_path / "whole", tiny_data)
     for epochs in (1, 2, 4):
@@ -172,10 +178,11 @@ def test_resuming_a_finished_run_changes_nothing(finished, tiny_data):
     assert finished.metrics_file.stat().st_mtime_ns == before
 
 
-@pytest.mark.usefixtures("weights_only")
+@pytest.mark.usefixtures("quick_training")
 def test_a_damaged_checkpoint_costs_one_epoch_and_nothing_else(
-    finished, tiny_config, tiny_data, tmp_path, capsys
+    tiny_config, tiny_data, tmp_path, capsys
 ):
+    finished = train(tiny_config, tmp_path / "run", tiny_data)
     (latest,) = finished.checkpoints.glob("epoch-00002-*.npz")
     latest.write_bytes(latest.read_bytes()[:100])
     config = finished.read_config().replace(epochs=3)
@@ -193,7 +200,7 @@ def test_a_folder_that_holds_something_else_is_left_alone(tiny_config, tiny_data
     assert (tmp_path / "figures" / "paper.png").read_text() == "mine"
 
 
-@pytest.mark.usefixtures("weights_only")
+@pytest.mark.usefixtures("quick_training")
 def test_a_finished_run_is_replaced_only_when_asked(finished, tiny_config, tiny_data):
     with pytest.raises(InputError, match="already holds a run.*resume.*overwrite"):
         train(tiny_config, finished.directory, tiny_data)
@@ -291,7 +298,7 @@ def test_steps_at_once_share_an_epoch_evenly(steps_per_epoch, batch_size, image_
     assert steps_at_once(steps_per_epoch, batch_size, image_shape) == expected
 
 
-@pytest.mark.usefixtures("weights_only")
+@pytest.mark.slow
 def test_steps_taken_at_once_are_those_taken_one_by_one(
     tiny_config, tiny_data, tmp_path, monkeypatch
 ):
@@ -306,7 +313,7 @@ def test_steps_taken_at_once_are_those_taken_one_by_one(
     assert_equal_runs(at_once, one_by_one)
 
 
-@pytest.mark.usefixtures("weights_only")
+@pytest.mark.usefixtures("quick_training")
 def test_the_bar_counts_every_step(tiny_config, tiny_data, tmp_path, monkeypatch):
     bars = []
 
@@ -321,6 +328,7 @@ def test_the_bar_counts_every_step(tiny_config, tiny_data, tmp_path, monkeypatch
     assert [(bar.initial, bar.n, bar.total) for bar in bars] == [(0, 9, 9), (9, 27, 27)]
 
 
+@pytest.mark.usefixtures("quick_training")
 def test_a_loss_that_is_not_finite_stops_the_run(tiny_config, tiny_data, tmp_path):
     config = tiny_config.replace(epochs=4, lr_decay=1e6)  # the second epoch diverges
     with pytest.raises(

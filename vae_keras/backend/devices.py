@@ -1,5 +1,6 @@
 """Batches that several devices share; a small last one leaves some of them without an image."""
 
+import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -29,7 +30,13 @@ def distribution(devices: int | str) -> tf.distribute.Strategy:
         raise InputError(
             f"{wanted} devices asked for, but there are {len(present)}: {', '.join(present)}"
         )
-    return tf.distribute.MirroredStrategy(present[:wanted])
+    return _mirrored(tuple(present[:wanted]))
+
+
+@functools.cache
+def _mirrored(devices: tuple[str, ...]) -> tf.distribute.Strategy:
+    """One strategy for a whole process: TensorFlow mixes up the exchanges of several."""
+    return tf.distribute.MirroredStrategy(devices)
 
 
 if TYPE_CHECKING:
@@ -113,6 +120,8 @@ def share_of_batch(count: tf.Tensor) -> Share:
         count: Number of images that this device has.
     """
     context = tf.distribute.get_replica_context()
+    if context is None:  # Keras asks for shapes alone, outside of any device
+        return Share(tf.constant(0), count, count)
     counts = context.all_gather(tf.reshape(count, (1,)), axis=0)
     start = tf.reduce_sum(counts[: context.replica_id_in_sync_group])
     return Share(start, count, tf.reduce_sum(counts))

@@ -53,13 +53,13 @@ def test_tables_of_several_kinds_say_the_same(text, tmp_path):
     assert table.rows == {"a.jpg": [1, -1], "b.jpg": [-1, 1]}
 
 
-def test_pictures_without_a_row_are_counted(tmp_path, capsys):
+def test_pictures_without_a_row_are_counted(tmp_path, caplog):
     table = read_attributes(write(tmp_path / "list.csv", HEADER + "a.png,,\n"))
     assert np.isnan(rows_of(table, ["a.png"])).all()
-    assert capsys.readouterr().err == ""
+    assert not caplog.messages
     rows_of(table, ["a.png", "b.png", "c/d.png"])
-    expected = "list.csv has no row for 2 of 3 pictures, such as b.png\n"
-    assert capsys.readouterr().err.endswith(expected)
+    (message,) = caplog.messages
+    assert message.endswith("list.csv has no row for 2 of 3 pictures, such as b.png")
 
 
 @pytest.mark.parametrize(
@@ -262,7 +262,9 @@ def test_a_run_without_attributes_or_without_an_end_is_one_line(
     with pytest.raises(InputError, match=r"have no attributes: .* with attributes$"):
         find_vector(None, data, "grey")
     monkeypatch.setattr(Run, "read_config", lambda self: make_config("digits"))
-    with pytest.raises(InputError, match="is for folders of pictures"):
+    with pytest.raises(
+        InputError, match="attributes is for image folders, received dataset digits"
+    ):
         attribute_of_run(run, "grey", "list.csv")
     monkeypatch.undo()
     unfinished = Run(tmp_path)
@@ -313,7 +315,11 @@ def faces(tmp_path_factory):
 def test_a_set_of_tensorflow_datasets_uses_its_own_attributes(faces, tmp_path, cached):
     for _ in range(2):  # the second time from the cache
         data = load_data(
-            "tfds:faces", faces, (16, 16), channels=1, cache=str(tmp_path) if cached else None
+            "tfds:faces",
+            data_dir=faces,
+            image_size=(16, 16),
+            channels=1,
+            cache=str(tmp_path) if cached else None,
         )
         assert data.attribute_names == ("Smiling", "Young")
         assert data.train_images.shape == (18, 16, 16, 1)

@@ -383,7 +383,7 @@ def test_keys_move_mark_a_path_and_are_announced(open_page, two_run_page, two_ru
     page.keyboard.press("Enter")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Shift+ArrowUp")
-    x, y = [*middle, step, 5 * step]
+    x, y = middle + np.array([step, 5 * step])
     where = f"z₁\u00a0{x:.2f}, z₂\u00a0{y:.2f}".replace("-", "−")
     assert announcement.inner_text().startswith(f"{where}; nearest test image, original: ")
     page.keyboard.press("Enter")

@@ -179,10 +179,10 @@ def read_tfds(
 
 def _attribute_names(features: Any) -> tuple[str, ...]:
     """Names of the numbers under `attributes`, where CelebA has them, in an order that stays."""
-    attributes: Any = features.get("attributes", None)
-    if not hasattr(attributes, "items"):
+    if "attributes" not in features or not hasattr(features["attributes"], "items"):
         return ()
-    return tuple(sorted(name for name, feature in attributes.items() if feature.shape == ()))
+    scalars = (name for name, kind in features["attributes"].items() if kind.shape == ())
+    return tuple(sorted(scalars))
 
 
 def _prepared(

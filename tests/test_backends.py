@@ -48,7 +48,9 @@ from vae_keras.model import VAE
 from vae_keras.training.build import build_model
 model = build_model(config, (8, 8, 1))
 assert keras.backend.backend() == sys.argv[2]
-weights, images, noise = (np.load(folder / f"{name}.npz") for name in ("weights", "images", "noise"))
+weights, images, noise = (
+    np.load(folder / f"{name}.npz") for name in ("weights", "images", "noise")
+)
 model.set_weights([weights[name] for name in weights.files])
 
 class FixedNoise(keras.layers.Layer):
@@ -66,8 +68,11 @@ np.save(folder / f"{sys.argv[2]}.npy", [[float(step[name]) for name in names] fo
 def run_script(script, *arguments, **environment):
     result = subprocess.run(
         [sys.executable, "-c", COMMON + script, *map(str, arguments)],
-        capture_output=True, text=True, env={**os.environ, **environment}, cwd=Path(__file__).parent,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+        cwd=Path(__file__).parent,
+    )
     assert result.returncode == 0, result.stderr
 
 
@@ -110,9 +115,12 @@ def losses_on_tensorflow(tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("backends")
     config = make_config(
-        activation="gelu", encoder_filters=(4, 4), encoder_strides=(2, 2),
-        decoder_filters=(4,), decoder_strides=(2, 2),
-    )  # fmt: skip
+        activation="gelu",
+        encoder_filters=(4, 4),
+        encoder_strides=(2, 2),
+        decoder_filters=(4,),
+        decoder_strides=(2, 2),
+    )
     random = np.random.default_rng(0)
     np.savez(folder / "weights.npz", *build_model(config, (8, 8, 1)).get_weights())
     np.savez(folder / "images.npz", images=random.random((8, 8, 8, 1), dtype=np.float32))

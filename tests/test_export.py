@@ -42,8 +42,11 @@ def call_signatures(model, images, folder):
     site = os.path.dirname(os.path.dirname(np.__file__))
     result = subprocess.run(
         [sys.executable, "-S", "-c", SCRIPT, str(folder / "saved_model"), str(folder)],
-        capture_output=True, text=True, cwd=folder, env={**os.environ, "PYTHONPATH": site},
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": site},
+    )
     assert result.returncode == 0, result.stderr
     return dict(np.load(folder / "outputs.npz"))
 
@@ -55,8 +58,12 @@ def test_signatures_of_a_vae_equal_the_models_methods(tiny_config, images, tmp_p
     model.fit(images, verbose=0)
     outputs = call_signatures(model, images, tmp_path)
     assert list(outputs["names"]) == [
-        "decode", "encode", "generate", "reconstruct", "serving_default",
-    ]  # fmt: skip
+        "decode",
+        "encode",
+        "generate",
+        "reconstruct",
+        "serving_default",
+    ]
     encoded = model.encode(images)
     expected = {
         "encode.mean": encoded["mean"],
@@ -84,8 +91,10 @@ def test_saved_model_cli_shows_the_signatures(tiny_config, tmp_path):
     command = shutil.which("saved_model_cli", path=os.path.dirname(sys.executable))
     shown = subprocess.run(
         [command, "show", "--dir", str(tmp_path / "saved_model"), "--all"],
-        capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
     for name in ("encode", "decode", "reconstruct", "generate", "serving_default"):
         assert f"signature_def['{name}']" in shown
     for tensor in ("inputs['images']", "outputs['mean']", "outputs['log_var']", "inputs['seed']"):

@@ -21,8 +21,11 @@ TINY = ["--dataset", "digits", "--max-train-images", "64", "--epochs", "1"]
 def run_fit(*arguments, cwd=None, **environment):
     return subprocess.run(
         [sys.executable, "-m", "vae_keras.fit", *map(str, arguments)],
-        capture_output=True, text=True, cwd=cwd, env={**os.environ, **environment},
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env={**os.environ, **environment},
+    )
 
 
 @pytest.fixture(scope="module")
@@ -60,9 +63,19 @@ def test_a_finished_run_can_be_made_longer(finished):
 
 def test_the_face_network_takes_pictures_of_any_size(pets, tmp_path):
     result = run_fit(
-        "--dataset", "tfds:pets", "--data-dir", pets, "--preset", "faces_small", "--epochs", 1,
-        "--batch-size", 6, "--directory", tmp_path / "run",
-    )  # fmt: skip
+        "--dataset",
+        "tfds:pets",
+        "--data-dir",
+        pets,
+        "--preset",
+        "faces_small",
+        "--epochs",
+        1,
+        "--batch-size",
+        6,
+        "--directory",
+        tmp_path / "run",
+    )
     assert result.returncode == 0, result.stderr
     assert "18 training and 2 test images of 32×32×3" in result.stdout
 
@@ -72,7 +85,7 @@ def test_mnist_that_cannot_be_had_is_one_line_within_ten_seconds(tmp_path):
     blocked = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
     result = run_fit(
         "--dataset", "mnist", "--data-dir", tmp_path / "nothing", cwd=tmp_path, **blocked
-    )  # fmt: skip
+    )
     assert time.monotonic() - begin < 10
     assert result.returncode == 2
     assert "cannot be downloaded" in result.stderr and result.stderr.count("\n") == 1
@@ -213,14 +226,25 @@ def test_any_text_in_any_option_is_settings_or_a_one_line_error(folder, capsys, 
 def test_a_signal_keeps_what_is_there_and_says_how_to_go_on(tmp_path, number, status):
     run = Run(tmp_path / "run")
     process = subprocess.Popen(
-        [sys.executable, "-m", "vae_keras.fit", *TINY, "--epochs", "1000", "--directory", run.directory],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "vae_keras.fit",
+            *TINY,
+            "--epochs",
+            "1000",
+            "--directory",
+            run.directory,
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     deadline = time.monotonic() + 120
     while not any(run.checkpoints.glob("epoch-*.npz")) and time.monotonic() < deadline:
         time.sleep(0.05)
     process.send_signal(number)
-    output, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=60)
     assert process.returncode == status, errors
     assert errors.count("\n") == 1
     assert f"stopped by {number.name}" in errors and f"--resume {run.directory}" in errors

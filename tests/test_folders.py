@@ -142,12 +142,16 @@ PICTURES = {  # picture, its format, how it is saved, colours on the left and on
     "transparent": (half_transparent(), "PNG", {}, ORANGE, (255,) * 3),
     "transparent WebP": (half_transparent(), "WEBP", {"lossless": True}, ORANGE, (255,) * 3),
     "grey and transparent": (
-        Image.new("LA", (40, 40), (0, 128)), "PNG", {}, (127,) * 3, (127,) * 3,
+        Image.new("LA", (40, 40), (0, 128)),
+        "PNG",
+        {},
+        (127,) * 3,
+        (127,) * 3,
     ),
     "transparent palette": (palette(), "PNG", {"transparency": 1}, (255,) * 3, (255,) * 3),
     "turned": (upright(), "JPEG", {"exif": TURNED, "quality": 95}, ORANGE, (255,) * 3),
     "one pixel high": (Image.new("RGB", (500, 1), ORANGE), "PNG", {}, ORANGE, ORANGE),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", PICTURES)
@@ -538,8 +542,11 @@ def test_the_face_network_of_the_first_edition_trains_on_a_folder(tmp_path):
     (run,) = map(Run, (tmp_path / "saved_models").iterdir())
     assert run.directory.name.startswith("faces-leaky_relu-batchnorm_before")
     assert {path.stem for path in run.figures.iterdir()} >= {
-        "histograms", "samples", "reconstructions", "latent",
-    }  # fmt: skip
+        "histograms",
+        "samples",
+        "reconstructions",
+        "latent",
+    }
     config = run.read_config()
     assert config.dataset == str(tmp_path / "faces")
     assert (config.latent_dim, config.reconstruction_weight) == (200, 10_000)

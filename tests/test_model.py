@@ -64,8 +64,11 @@ def test_another_term_is_weighted_summed_and_reported(vae, images):
     loss = float(model.compute_loss(x=images, y_pred=outputs))
     assert loss == pytest.approx(without + 3 * sparsity, rel=1e-5)
     assert [metric.name for metric in model.metrics] == [
-        "loss", "reconstruction_loss", "kl_loss", "sparsity_loss",
-    ]  # fmt: skip
+        "loss",
+        "reconstruction_loss",
+        "kl_loss",
+        "sparsity_loss",
+    ]
     assert float(model.get_metrics_result()["sparsity_loss"]) == pytest.approx(sparsity, rel=1e-5)
     history = model.fit(images, validation_data=images, epochs=1, verbose=0).history
     assert np.isfinite(history["sparsity_loss"] + history["val_sparsity_loss"]).all()
@@ -217,8 +220,10 @@ for path in sorted(folder.glob("*.keras")):
 """
     result = subprocess.run(
         [sys.executable, "-c", script, str(saved_variants[0])],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return dict(line.split() for line in result.stdout.splitlines())
 
 

@@ -31,14 +31,25 @@ def test_presets_rebuild_images_of_the_books_size(preset):
 def test_the_digits_network_has_the_books_layers_and_parameters():
     model = build_model(make_config(), (28, 28, 1))
     assert kinds(model.encoder) == [
-        "InputLayer", *["Conv2D", "LeakyReLU"] * 4, "Flatten", "Dense", "Dense",
-    ]  # fmt: skip
+        "InputLayer",
+        *["Conv2D", "LeakyReLU"] * 4,
+        "Flatten",
+        "Dense",
+        "Dense",
+    ]
     assert kinds(model.decoder) == [
-        "InputLayer", "Dense", "Reshape", *["Conv2DTranspose", "LeakyReLU"] * 3, "Conv2DTranspose",
-    ]  # fmt: skip
+        "InputLayer",
+        "Dense",
+        "Reshape",
+        *["Conv2DTranspose", "LeakyReLU"] * 3,
+        "Conv2DTranspose",
+    ]
     assert [layer.strides[0] for layer in model.decoder.layers if hasattr(layer, "strides")] == [
-        1, 2, 2, 1,
-    ]  # fmt: skip
+        1,
+        2,
+        2,
+        1,
+    ]
     # 3·3·1·32 + 32, and so on, counted by hand
     encoder = 320 + 18_496 + 36_928 + 36_928 + 2 * (7 * 7 * 64 * 2 + 2)
     decoder = 2 * 3136 + 3136 + 36_928 + 36_928 + 18_464 + 289

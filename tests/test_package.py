@@ -70,8 +70,11 @@ def test_a_package_that_uses_this_one_has_all_names(tmp_path, arguments):
     path = os.pathsep.join([str(ROOT.parent), os.environ.get("PYTHONPATH", "")])
     result = subprocess.run(
         [sys.executable, "-m", "mine.script", *arguments],
-        capture_output=True, text=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": path},
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": path},
+    )
     assert result.returncode == 0, result.stderr
     assert result.stdout == f"{len(vae_keras.__all__)}\n"
 

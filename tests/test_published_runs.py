@@ -17,8 +17,10 @@ def published(name):
     """Files of this name below saved_models, as far as they are under version control."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", f"saved_models/**/{name}"],
-        capture_output=True, text=True, cwd=ROOT,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
     if listed.returncode:  # an archive without its history
         return sorted((ROOT / "saved_models").rglob(name))
     return [ROOT / path for path in listed.stdout.split("\0") if path]

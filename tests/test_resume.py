@@ -92,7 +92,7 @@ def test_a_run_killed_many_times_equals_one_that_was_not(
     assert 0 < finished_epochs(run) < config.epochs
     for path in (run.model_file, run.saved_model, run.figures):
         process = go_on()
-        assert wait_until(lambda: is_being_written(path), process)  # noqa: B023
+        assert wait_until(lambda: is_being_written(path), process)
         assert finished_epochs(run) == config.epochs and not run.finished
         process.kill()
         process.join()

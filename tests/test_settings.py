@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import shlex
 
 import numpy as np
 import pytest
@@ -104,9 +105,8 @@ def test_a_value_that_cannot_be_used_is_refused(values, message):
 def test_the_command_line_has_an_option_for_every_setting(capsys):
     parser = cli.Parser(prog="sizes")
     add_options(parser, Sizes)
-    given = parser.parse_args(
-        "--sides 1,2 --share 0.1 --count 3 --color green --other-color x --framed".split()
-    )
+    text = "--sides 1,2 --share 0.1 --count 3 --color green --other-color x --framed"
+    given = parser.parse_args(shlex.split(text))
     assert Sizes(**vars(given)) == Sizes((1, 2), 0.1, 3, "green", "x", True)
     assert vars(parser.parse_args([])) == {}  # an omitted option has no value of its own
     assert vars(parser.parse_args(["--no-framed"])) == {"framed": False}

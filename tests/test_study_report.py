@@ -18,10 +18,16 @@ from vae_keras.support.errors import InputError
 GELU = find_study("gelu")
 # Test losses at the end, near those published.
 LOSSES = {
-    "leaky_relu": 46.0, "gelu_encoder": 44.9, "gelu_decoder": 45.4, "gelu": 44.3,
-    "gelu_dropout": 46.8, "gelu_batchnorm_after": 44.1, "gelu_batchnorm_before": 44.8,
-    "gelu_layernorm_after": 43.6, "gelu_layernorm_before": 43.5,
-}  # fmt: skip
+    "leaky_relu": 46.0,
+    "gelu_encoder": 44.9,
+    "gelu_decoder": 45.4,
+    "gelu": 44.3,
+    "gelu_dropout": 46.8,
+    "gelu_batchnorm_after": 44.1,
+    "gelu_batchnorm_before": 44.8,
+    "gelu_layernorm_after": 43.6,
+    "gelu_layernorm_before": 43.5,
+}
 
 
 def make_table(losses=LOSSES, seeds=3, epochs=20, scatter=0.001, dataset="mnist", training=None):
@@ -38,11 +44,17 @@ def make_table(losses=LOSSES, seeds=3, epochs=20, scatter=0.001, dataset="mnist"
                 train += (training or {}).get(variant, 0)
                 rows.append(
                     {
-                        "epoch": epoch, "loss": train, "reconstruction_loss": train - 5,
-                        "kl_loss": 5.0, "val_loss": test, "val_reconstruction_loss": test - 5.1,
-                        "val_kl_loss": 5.1, "learning_rate": 5e-4, "seconds": 2.0,
+                        "epoch": epoch,
+                        "loss": train,
+                        "reconstruction_loss": train - 5,
+                        "kl_loss": 5.0,
+                        "val_loss": test,
+                        "val_reconstruction_loss": test - 5.1,
+                        "val_kl_loss": 5.1,
+                        "learning_rate": 5e-4,
+                        "seconds": 2.0,
                     }
-                )  # fmt: skip
+                )
             runs.setdefault(variant, {})[seed] = rows
     return RunTable("gelu", dataset, "leaky_relu", runs)
 
@@ -122,8 +134,12 @@ def test_claims_are_confirmed_and_refuted_by_clear_differences():
 def test_claims_are_refuted_by_the_opposite():
     losses = {**LOSSES, "gelu_encoder": 47.0, "gelu": 48.0, "gelu_dropout": 45.0}
     assert decisions(make_table(losses))[:5] == [
-        "refuted", "refuted", "refuted", "refuted", "confirmed",
-    ]  # fmt: skip
+        "refuted",
+        "refuted",
+        "refuted",
+        "refuted",
+        "confirmed",
+    ]
 
 
 def test_the_best_must_beat_every_other_variant():
@@ -187,9 +203,13 @@ def test_a_report_is_whole_and_says_what_it_cannot(tmp_path, seeds, epochs):
     assert ("Wilcoxon p" in text) == (seeds >= 6)
     assert "Incomplete" not in text
     assert {path.stem for path in (tmp_path / "figures").iterdir()} == {
-        "differences", "curves_activation", "curves_dropout", "curves_batchnorm",
-        "curves_layernorm", "curves_all",
-    }  # fmt: skip
+        "differences",
+        "curves_activation",
+        "curves_dropout",
+        "curves_batchnorm",
+        "curves_layernorm",
+        "curves_all",
+    }
     for path in (tmp_path / "figures").iterdir():
         assert f"figures/{path.name}" in text
     with open(tmp_path / "summary.csv", newline="") as file:
@@ -304,8 +324,10 @@ def test_a_study_of_ones_own_has_its_comparisons_published_losses_and_claims(min
     assert "| 2 | Wide has less divergence in the long run | **not decided**: it speaks of" in text
     assert "wide − deep (training KL (nats)): " in text
     assert {path.stem for path in (directory / "figures").iterdir()} == {
-        "differences", "curves_pair", "curves_everything",
-    }  # fmt: skip
+        "differences",
+        "curves_pair",
+        "curves_everything",
+    }
     assert "![Deep against wide](figures/curves_pair.png)" in text
     assert "![everything](figures/curves_everything.png)" in text
 
@@ -373,12 +395,17 @@ def test_one_command_redraws_everything_without_tensorflow_and_runs(tmp_path):
     (tmp_path / "tensorflow.py").write_text("raise ImportError('not wanted here')")
     result = subprocess.run(
         [sys.executable, "-m", "vae_keras.study", "report", str(study)],
-        capture_output=True, text=True, cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
-    )  # fmt: skip
+    )
     assert result.returncode == 0, result.stderr
     assert "44.35 and 44.26" in result.stdout
     assert {path.name for path in study.iterdir()} == {
-        "runs.csv", "summary.csv", "report.md", "figures",
-    }  # fmt: skip
+        "runs.csv",
+        "summary.csv",
+        "report.md",
+        "figures",
+    }
     assert (study / "runs.csv").read_bytes() == before

@@ -115,7 +115,8 @@ VARIANTS = '"variants": {"a": {}, "b": {"latent_dim": 3}}'
             "claim 1: unknown variant 'c'",
         ),
         (
-            f'{{{VARIANTS}, "claims": [{{"text": "x", "below": [["a", "b"]], "after_epoch": -1}}]}}',
+            f'{{{VARIANTS}, "claims": [{{"text": "x", "below": [["a", "b"]], '
+            '"after_epoch": -1}]}',
             "after_epoch must be at least 0",
         ),
         *(

@@ -20,9 +20,16 @@ from vae_keras.training.loop import steps_at_once, train
 from vae_keras.training.run import Run, create_run, run_name
 
 COLUMNS = [
-    "epoch", "loss", "reconstruction_loss", "kl_loss", "val_loss", "val_reconstruction_loss",
-    "val_kl_loss", "learning_rate", "seconds",
-]  # fmt: skip
+    "epoch",
+    "loss",
+    "reconstruction_loss",
+    "kl_loss",
+    "val_loss",
+    "val_reconstruction_loss",
+    "val_kl_loss",
+    "learning_rate",
+    "seconds",
+]
 
 
 def results(run):
@@ -56,13 +63,25 @@ def finished(trained, tmp_path):
 
 def test_a_run_holds_what_the_readme_says(trained, tiny_data):
     assert {path.name for path in trained.directory.iterdir()} == {
-        ".lock", "config.json", "history.csv", "metrics.json", "model.keras", "saved_model",
-        "figures", "samples.npz", "checkpoints",
-    }  # fmt: skip
+        ".lock",
+        "config.json",
+        "history.csv",
+        "metrics.json",
+        "model.keras",
+        "saved_model",
+        "figures",
+        "samples.npz",
+        "checkpoints",
+    }
     assert {path.name for path in trained.figures.iterdir()} == {
-        "losses.png", "reconstructions.png", "samples.png", "latent.png", "manifold.png",
-        "training.png", "training.gif",
-    }  # fmt: skip
+        "losses.png",
+        "reconstructions.png",
+        "samples.png",
+        "latent.png",
+        "manifold.png",
+        "training.png",
+        "training.gif",
+    }
     config = json.loads(trained.config_file.read_text())
     assert config["format"] == 1
     assert config["data"] == {
@@ -108,8 +127,10 @@ def test_an_autoencoder_trains_on_the_same_path(tiny_config, tiny_data, tmp_path
     run = train(config, tmp_path / "run", tiny_data)
     assert [name for name in COLUMNS if "kl" not in name] == list(run.read_history()[0])
     assert {path.name for path in run.figures.iterdir()} == {
-        "losses.png", "reconstructions.png", "latent.png",
-    }  # fmt: skip
+        "losses.png",
+        "reconstructions.png",
+        "latent.png",
+    }
 
 
 @pytest.mark.slow
@@ -142,9 +163,15 @@ def test_more_latent_dimensions_are_drawn_along_principal_components(
 ):
     run = train(tiny_config.replace(latent_dim=4, epochs=1), tmp_path / "run", tiny_data)
     assert {path.name for path in run.figures.iterdir()} == {
-        "losses.png", "reconstructions.png", "samples.png", "latent.png", "manifold.png",
-        "histograms.png", "training.png", "training.gif",
-    }  # fmt: skip
+        "losses.png",
+        "reconstructions.png",
+        "samples.png",
+        "latent.png",
+        "manifold.png",
+        "histograms.png",
+        "training.png",
+        "training.gif",
+    }
 
 
 @pytest.mark.usefixtures("quick_training")

@@ -209,10 +209,11 @@ def list_files(folder: str) -> list[PictureFile]:
     found.sort(key=lambda file: file.name)
     if any(file.class_name and file.looks_like_picture for file in found if not file.problem):
         found = [
-            file if file.class_name or file.problem
+            file
+            if file.class_name or file.problem
             else dataclasses.replace(file, problem="lies beside the folders of the classes")
             for file in found
-        ]  # fmt: skip
+        ]
     return found
 
 

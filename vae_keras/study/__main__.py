@@ -15,7 +15,7 @@ from vae_keras.study.definition import (
     find_study,
     within,
     write_study,
-)  # fmt: skip
+)
 from vae_keras.support import cli
 from vae_keras.support.errors import InputError, check_name
 from vae_keras.support.reporting import report

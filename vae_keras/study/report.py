@@ -17,7 +17,7 @@ from vae_keras.study.definition import (
     CurveGroup,
     Study,
     read_study,
-)  # fmt: skip
+)
 from vae_keras.study.evaluations import FIGURES, IMPORTANCE_SAMPLES, read_evaluations
 from vae_keras.study.statistics import WILCOXON_SEEDS, Comparison, holm, mean_interval
 from vae_keras.study.table import LAST_EPOCHS, RunTable
@@ -33,7 +33,7 @@ from vae_keras.support.text import (
     plain,
     plus_minus,
     signed,
-)  # fmt: skip
+)
 
 WINDOWS = (1, LAST_EPOCHS)
 SPLITS = {"": "training", "val_": "test"}
@@ -166,10 +166,23 @@ def _columns(table: RunTable) -> list[str]:
 def _write_summary(study: Study, table: RunTable, differences: Differences, path: Path) -> None:
     """One row for each variant, column and window; what cannot be said is empty."""
     names = [
-        "variant", "column", "last_epochs", "epoch", "seeds", "mean", "half_width",
-        "difference_epoch", "difference_seeds", "difference", "difference_half_width", "p",
-        "p_holm", "p_wilcoxon", "p_wilcoxon_holm", "detectable_difference",
-    ]  # fmt: skip
+        "variant",
+        "column",
+        "last_epochs",
+        "epoch",
+        "seeds",
+        "mean",
+        "half_width",
+        "difference_epoch",
+        "difference_seeds",
+        "difference",
+        "difference_half_width",
+        "p",
+        "p_holm",
+        "p_wilcoxon",
+        "p_wilcoxon_holm",
+        "detectable_difference",
+    ]
     rows = []
     for variant, (column, window) in itertools.product(_variants(study, table), differences):
         seeds = len(table.counted(variant)[0])

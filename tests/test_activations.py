@@ -93,22 +93,26 @@ before = os.environ.get("XLA_FLAGS")
 activation_layer("gelu")(np.ones(64, np.float32), training=True)
 assert os.environ.get("XLA_FLAGS") == before
 """
+AS_A_COMMAND = """
+from vae_keras.support.start import load
+load("vae_keras.layers")
+"""
 
 
 @pytest.mark.skipif(not tf.__version__.startswith("2.21."), reason="flags known of TensorFlow 2.21")
 @pytest.mark.parametrize("wanted, width", [("", 512), (f"--{WIDTH}=128", 128)])
-def test_xla_uses_wide_vectors_unless_told_otherwise(tmp_path, wanted, width):
+def test_commands_let_xla_use_wide_vectors_unless_told_otherwise(tmp_path, wanted, width):
     # What the user set is kept, and XLA's own record of its settings is read.
     environment = {
         **os.environ,
         "XLA_FLAGS": f"--xla_dump_to={tmp_path} --xla_dump_hlo_as_text {wanted}",
     }
-    subprocess.run([sys.executable, "-c", COMPILE], env=environment, check=True)
+    subprocess.run([sys.executable, "-c", AS_A_COMMAND + COMPILE], env=environment, check=True)
     settings = [path.read_text() for path in tmp_path.glob("*debug_options")]
     assert settings and all(f"{WIDTH}: {width}" in text for text in settings)
 
 
-def test_the_environment_without_xla_flags_is_left_so():
+def test_the_package_alone_sets_no_xla_flags():
     environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
     subprocess.run([sys.executable, "-c", COMPILE], env=environment, check=True)
 

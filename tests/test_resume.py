@@ -31,13 +31,13 @@ def start(config, directory, data, resume, train=train):
     return process
 
 
-def wait_until(condition, process, seconds=300.0):
-    """Wait for a condition, looking often; False if the process ended or time ran out first."""
+def wait_until(condition, process, seconds=300.0, pause=0.01):
+    """Wait for a condition; False if the process ended or time ran out first."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and process.is_alive():
         if condition():
             return True
-        time.sleep(0.0005)  # leaves the processor to the process
+        time.sleep(pause)
     return False
 
 
@@ -68,6 +68,9 @@ def test_a_run_killed_many_times_equals_one_that_was_not(
     def go_on():
         return start(config, run.directory, tiny_data, resume=run.exists, train=train_eagerly)
 
+    def checkpoint_is_being_written():
+        return any(run.checkpoints.glob(f"{TEMPORARY_PREFIX}*"))
+
     def is_being_written(path):
         return (path.parent / f"{TEMPORARY_PREFIX}{path.name}").exists()
 
@@ -77,12 +80,12 @@ def test_a_run_killed_many_times_equals_one_that_was_not(
         before = finished_epochs(run)
         moment = ("anywhere", "between epochs", "while a file is written")[len(moments) % 3]
         if moment == "anywhere":  # but not so late that the run might end
-            wait_until(lambda: finished_epochs(run) > before + 2, process, random.uniform(0, 3))
+            wait_until(lambda: finished_epochs(run) > before, process, random.uniform(0, 3))
         elif wait_until(lambda: finished_epochs(run) > before, process):
             if moment == "between epochs":
                 process.join(random.uniform(0, 0.05))
             else:
-                assert wait_until(lambda: any(run.checkpoints.glob(".unfinished-*")), process)
+                assert wait_until(checkpoint_is_being_written, process, pause=0.0005)
         assert process.is_alive(), f"ended by itself after {len(moments)} kills"
         process.kill()
         process.join()
@@ -92,7 +95,7 @@ def test_a_run_killed_many_times_equals_one_that_was_not(
     assert 0 < finished_epochs(run) < config.epochs
     for path in (run.model_file, run.saved_model, run.figures):
         process = go_on()
-        assert wait_until(lambda: is_being_written(path), process)
+        assert wait_until(lambda: is_being_written(path), process, pause=0.0005)
         assert finished_epochs(run) == config.epochs and not run.finished
         process.kill()
         process.join()

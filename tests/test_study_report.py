@@ -59,6 +59,12 @@ def make_table(losses=LOSSES, seeds=3, epochs=20, scatter=0.001, dataset="mnist"
     return RunTable("gelu", dataset, "leaky_relu", runs)
 
 
+@pytest.fixture
+def without_figures(monkeypatch):
+    """Reports without figures, which take the most time."""
+    monkeypatch.setattr("vae_keras.study.report.draw", lambda *_: {})
+
+
 def decisions(table):
     return [verdict.decision for verdict in judge(table, GELU.claims)]
 
@@ -244,7 +250,7 @@ def test_published_losses_stand_beside_those_of_the_same_epoch():
         assert "test loss, published" not in loss_table(GELU, other)[0]
 
 
-def test_published_curves_stand_above_those_of_the_same_variant(tmp_path):
+def test_published_curves_stand_above_those_of_the_same_variant(tmp_path, without_figures):
     table = make_table(scatter=0.0)
     table.runs["gelu_batchnorm_before"][1][4]["val_loss"] = 51.0  # after epoch 5
     write_report(table, tmp_path)
@@ -259,12 +265,14 @@ def test_published_curves_stand_above_those_of_the_same_variant(tmp_path):
     assert "## Published curves" not in (tmp_path / "report.md").read_text()
 
 
-def test_losses_far_from_the_published_ones_are_named(tmp_path):
+def test_losses_far_from_the_published_ones_are_named(tmp_path, without_figures):
     write_report(make_table({**LOSSES, "gelu": 45.2}), tmp_path)
     assert "than 0.6: gelu (+0.85)." in (tmp_path / "report.md").read_text()
 
 
-def test_what_is_known_of_published_losses_stands_beside_those_of_its_epoch(tmp_path):
+def test_what_is_known_of_published_losses_stands_beside_those_of_its_epoch(
+    tmp_path, without_figures
+):
     note = "Those read off at the end are medians of epochs 153 to 200."
     for epochs in (100, 200):
         write_report(make_table(seeds=1, epochs=epochs), tmp_path)
@@ -371,7 +379,7 @@ def test_other_variants_and_plain_autoencoders_get_a_report(tmp_path):
     assert "nan" not in text.lower()
 
 
-def test_evaluations_are_summed_up_where_there_are_any(tmp_path):
+def test_evaluations_are_summed_up_where_there_are_any(tmp_path, without_figures):
     table = make_table()
     rows = [
         {"variant": "gelu", "seed": seed, "bound": -395.0 - seed, "label_accuracy": 0.75}

@@ -108,7 +108,10 @@ VARIANTS = '"variants": {"a": {}, "b": {"latent_dim": 3}}'
         (f'{{{VARIANTS}, "claims": [3]}}', "claim 1 must be a table"),
         (f'{{{VARIANTS}, "claims": [{{"text": "x"}}]}}', "claim 1: 'below' is missing"),
         (f'{{{VARIANTS}, "claims": [{{"text": "x", "below": []}}]}}', "at least one pair"),
-        (f'{{{VARIANTS}, "claims": [{{"text": "x", "below": ["a", "b"]}}]}}', "pairs of VARIANT"),
+        (
+            f'{{{VARIANTS}, "claims": [{{"text": "x", "below": ["a", "b"]}}]}}',
+            "claim 1: below must hold pairs",
+        ),
         (f'{{{VARIANTS}, "claims": [{{"txt": "x"}}]}}', "claim 1: .*did you mean 'text'"),
         (
             f'{{{VARIANTS}, "claims": [{{"text": "x", "below": [["a", "c:loss"]]}}]}}',

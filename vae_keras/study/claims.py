@@ -59,13 +59,6 @@ def judge(table: RunTable, claims: Sequence[Claim]) -> list[Verdict]:
     refuted if one is significant in the other, and else not decided. Significant means
     p < 0.05 in a paired t-test, two-sided, after Holm's correction over the distinct
     comparisons of all claims.
-
-    Args:
-        table: The runs.
-        claims: The claims.
-
-    Returns:
-        One verdict for each claim.
     """
     pairs = list(dict.fromkeys(pair for claim in claims for pair in claim.below))
     comparisons = [table.compare(*pair, window=LAST_EPOCHS) for pair in pairs]

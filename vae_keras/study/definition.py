@@ -63,10 +63,6 @@ class Published:
     remark: str = ""
     notes: dict[int, str] = dataclasses.field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        if not self.tolerance > 0:
-            raise InputError(f"tolerance must be above 0, received {self.tolerance}")
-
 
 @dataclasses.dataclass(frozen=True)
 class Claim:
@@ -82,10 +78,6 @@ class Claim:
     text: str
     below: tuple[tuple[tuple[str, str], tuple[str, str]], ...]
     after_epoch: int = 0
-
-    def __post_init__(self) -> None:
-        if self.after_epoch < 0:
-            raise InputError(f"after_epoch must be at least 0, received {self.after_epoch}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -261,14 +253,14 @@ def _make_claim(number: int, content: Any, variants: Collection[str]) -> Claim:
         below = tuple(_make_pair(pair, variants) for pair in values["below"])
         if not below:
             raise InputError("below must hold at least one pair")
+        if values.get("after_epoch", 0) < 0:
+            raise InputError(f"after_epoch must be at least 0, received {values['after_epoch']}")
     return Claim(**{**values, "below": below})
 
 
 def _make_pair(content: Any, variants: Collection[str]) -> tuple[tuple[str, str], ...]:
     if not isinstance(content, list) or [type(side) for side in content] != [str, str]:
-        raise InputError(
-            f"below must hold pairs of VARIANT or VARIANT:COLUMN, received {content!r}"
-        )
+        raise InputError(f"below must hold pairs of VARIANT[:COLUMN], received {content!r}")
     sides = [side.partition(":") for side in content]
     return tuple(
         (check_name("variant", variant, variants), column or TEST) for variant, _, column in sides
@@ -280,6 +272,8 @@ def _make_published(content: Any, variants: Collection[str]) -> Published | None
         return None
     with within("published"):
         values = _entries(Published, content)
+        if values["tolerance"] <= 0:
+            raise InputError(f"tolerance must be above 0, received {values['tolerance']}")
         losses, notes = values["losses"], _by_epoch("notes", values.get("notes", {}), str)
         for name in losses:
             check_name("variant", name, variants)

@@ -22,11 +22,7 @@ FIGURES: dict[str, tuple[str, int, tuple[str | int, ...]]] = {
 
 
 def evaluate_runs(planned: Sequence[PlannedRun]) -> None:
-    """Evaluate every finished run that has its weights and was not evaluated as fully yet.
-
-    Args:
-        planned: Runs of the study.
-    """
+    """Evaluate every finished run that has its weights and was not evaluated as fully yet."""
     import joblib
 
     from vae_keras.evaluation import evaluate_run
@@ -42,9 +38,6 @@ def evaluate_runs(planned: Sequence[PlannedRun]) -> None:
 
 def collect_evaluations(planned: Sequence[PlannedRun]) -> list[dict[str, Any]]:
     """What the evaluations of a study's runs found.
-
-    Args:
-        planned: Runs of the study.
 
     Returns:
         List of dictionaries with `variant`, `seed` and the columns in `FIGURES`, None where a

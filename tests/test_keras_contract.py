@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 import vae_keras
+import vae_keras.plots
 from vae_keras import VAE, Autoencoder, InputError, build_model
 from vae_keras.backend.precision import dtype_policy
 from vae_keras.likelihood import implied_variance
@@ -345,3 +346,11 @@ def test_one_hot_labels_are_refused(tiny_data):
             one_hot[tiny_data.train_labels],
             one_hot[tiny_data.test_labels],
         )
+
+
+def test_losses_are_plotted_from_what_fit_returns(vae, images):
+    history = vae.fit(images, validation_data=(images,), epochs=2, verbose=0).history
+    figure = vae_keras.plots.plot_losses(history)
+    assert len(figure.axes) == 3
+    np.testing.assert_allclose(figure.axes[0].lines[0].get_ydata(), history["loss"])
+    assert list(figure.axes[0].lines[1].get_xdata()) == [1, 2]

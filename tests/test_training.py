@@ -384,3 +384,10 @@ def test_a_folder_that_cannot_be_made_is_refused(tiny_config, tiny_data, tmp_pat
     with pytest.raises(InputError, match="cannot be written"):
         train(tiny_config, tmp_path / "file" / "run", tiny_data)
     assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_history_may_gain_columns(finished):
+    rows = finished.read_history()
+    later = {**rows[-1], "epoch": 3, "extra_loss": 1.5, "val_extra_loss": 2.5}
+    finished.write_history([*rows, later])
+    assert finished.read_history() == [*rows, later]

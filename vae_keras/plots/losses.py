@@ -14,18 +14,26 @@ from vae_keras.support.terms import loss_columns, title
 History = Sequence[Mapping[str, Any]]
 
 
-def plot_losses(rows: History) -> Figure:
+def plot_losses(rows: History | Mapping[str, Sequence[float]]) -> Figure:
     """Training and test curves of the loss and its terms, on a logarithmic scale.
 
     Args:
-        rows: Dictionaries with `epoch` and the columns of a run's history.
+        rows: Dictionaries with `epoch` and the columns of a run's history; or what Keras returns,
+            `model.fit(..., validation_data=...).history`.
 
     Returns:
         Figure with one panel for each term.
     """
+    if isinstance(rows, Mapping):
+        columns = rows
+        epochs = range(len(next(iter(columns.values()))))
+        rows = [
+            {"epoch": i + 1, **{name: values[i] for name, values in columns.items()}}
+            for i in epochs
+        ]
     terms = loss_columns(rows[0])
     figure = Figure(figsize=(3.6 * len(terms), 3.2), layout="constrained")
-    epochs = [row["epoch"] for row in rows]
+    numbers = [row["epoch"] for row in rows]
     for axes, term in zip(figure.subplots(1, len(terms), squeeze=False)[0], terms):
         marker = "o" if len(rows) == 1 else None
         for column, label, color, style in (
@@ -33,7 +41,7 @@ def plot_losses(rows: History) -> Figure:
             (f"val_{term}", "test", TEST_COLOR, "--"),
         ):
             values = [row[column] for row in rows]
-            axes.plot(epochs, values, style, color=color, label=label, marker=marker)
+            axes.plot(numbers, values, style, color=color, label=label, marker=marker)
         axes.set(title=panel_title(term), xlabel="epoch", yscale="log")
         tidy_axes(axes)
     figure.axes[0].legend(frameon=False)

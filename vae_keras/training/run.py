@@ -218,7 +218,11 @@ class Run:
             rows = list(csv.DictReader(file))
         try:
             return [
-                {name: int(text) if name == "epoch" else float(text) for name, text in row.items()}
+                {
+                    name: int(text) if name == "epoch" else float(text)
+                    for name, text in row.items()
+                    if text != ""  # of a column that the run did not have yet
+                }
                 for row in rows
             ]
         except (TypeError, ValueError):
@@ -229,7 +233,9 @@ class Run:
 
     def write_history(self, rows: list[dict[str, Any]]) -> None:
         """Write all rows; numbers are written in full, so that they read back as they were."""
-        write_csv(self.history_file, rows, list(rows[0]))
+        # A run that an older version began may lack columns.
+        columns = list(dict.fromkeys(name for row in rows for name in row))
+        write_csv(self.history_file, rows, columns)
 
     def read_samples(self, until: int | None = None) -> dict[int, np.ndarray]:
         """What `write_samples` kept, up to an epoch.

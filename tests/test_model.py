@@ -127,8 +127,9 @@ def test_training_lowers_the_loss(tiny_config, images, kind, reconstruction):
     kl_weight = 1.0 if kind == "vae" else None
     config = tiny_config.replace(model=kind, kl_weight=kl_weight, reconstruction=reconstruction)
     model = build_model(config, IMAGE_SHAPE)
-    history = model.fit(images, batch_size=32, epochs=5, verbose=0).history
-    assert history["loss"][-1] < history["loss"][0]
+    dark = images**4  # noise of which at least the mean can be learned
+    history = model.fit(dark, batch_size=32, epochs=5, shuffle=False, verbose=0).history
+    assert history["loss"][-1] < 0.95 * history["loss"][0]
     terms = {"loss", "reconstruction_loss"} | ({"kl_loss"} if kind == "vae" else set())
     assert set(history) == terms
 

@@ -523,7 +523,7 @@ def run_evaluate(*arguments):
     ("arguments", "message"),
     [
         (["{run}", "--images", "1"], "images must be at least 2"),
-        (["{run}", "--importance-samples", "0"], "importance_samples must be at least 1"),
+        (["{run}", "--importance-samples", "0"], "importance-samples must be at least 1"),
         (["{run}", "--jobs", "0"], "jobs must be at least 1"),
         (["{run}", "--seed", "-1"], "seed must be at least 0"),
         (["{run}", "--seed", "x"], "invalid int value"),

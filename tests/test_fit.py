@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from vae_keras import fit
 from vae_keras.config import FitConfig
+from vae_keras.data.digits import Digits
 from vae_keras.training.run import Run
 
 TINY = ["--dataset", "digits", "--max-train-images", "64", "--epochs", "1"]
@@ -129,7 +130,7 @@ BAD_ARGUMENTS = [
     ("--directory file", "cannot be written"),
     ("--resume damaged", "config.json is damaged"),
     ("--resume unknown", "unknown setting 'epoch'"),
-    ("--resume wrong", "--epochs must be a whole number"),
+    ("--resume wrong", "epochs must be a whole number"),
     ("--directory held", "already holds a run"),
     ("--directory mine", "holds thesis.tex and is no run"),
     ("--directory mine --overwrite", "holds thesis.tex and is no run"),
@@ -210,7 +211,7 @@ def test_any_text_in_any_option_is_settings_or_a_one_line_error(folder, capsys, 
     with pytest.MonkeyPatch.context() as patch:
         started = []
         patch.setattr(fit, "fit", lambda config, run: started.append(config))
-        patch.setattr(fit, "resolve_dataset", lambda name, data_dir: ("digits", None))
+        patch.setattr(fit, "resolve_dataset", lambda name, data_dir: (Digits("digits"), None))
         try:
             fit.main([f"{option}={value}" for option, value in pairs])
         except SystemExit as stopped:

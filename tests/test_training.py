@@ -345,11 +345,11 @@ def test_the_bar_counts_every_step(tiny_config, tiny_data, tmp_path, monkeypatch
     bars = []
 
     class ShownBar(tqdm):
-        def __init__(self, **options):
-            super().__init__(**{**options, "disable": False, "file": io.StringIO()})
+        def __init__(self, iterable=None, **options):
+            super().__init__(iterable, **{**options, "disable": False, "file": io.StringIO()})
             bars.append(self)
 
-    monkeypatch.setattr("vae_keras.training.callbacks.tqdm", ShownBar)
+    monkeypatch.setattr("vae_keras.support.reporting.tqdm", ShownBar)
     train(tiny_config.replace(epochs=1), tmp_path / "run", tiny_data)
     train(tiny_config.replace(epochs=3), tmp_path / "run", tiny_data, resume=True)
     assert [(bar.initial, bar.n, bar.total) for bar in bars] == [(0, 9, 9), (9, 27, 27)]

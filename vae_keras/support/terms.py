@@ -17,7 +17,8 @@ def loss_columns(columns: Iterable[str]) -> list[str]:
     They are the columns that have a counterpart for the test images, such as `val_kl_loss`.
     """
     names = list(columns)
-    return [name for name in names if f"val_{name}" in names]
+    losses = [name for name in names if f"val_{name}" in names]
+    return sorted(losses, key=lambda name: name != "loss")
 
 
 def title(name: str) -> str:

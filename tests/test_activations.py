@@ -95,7 +95,7 @@ assert os.environ.get("XLA_FLAGS") == before
 """
 AS_A_COMMAND = """
 from vae_keras.support.start import load
-load("vae_keras.layers")
+load("vae_keras.backend.smooth")
 """
 
 

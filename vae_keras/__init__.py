@@ -30,5 +30,5 @@ if not _runs_a_command():
 
         import_tensorflow()
     # Keras finds the classes of a saved model only once they are registered.
-    import vae_keras.layers
+    import vae_keras.backend.smooth
     import vae_keras.model  # noqa: F401

@@ -1,8 +1,9 @@
+from .backend.smooth import SmoothActivation
 from .config import PRESETS, FitConfig, make_config
 from .data.images import ImageData
 from .data.sources import load_data
 from .export.loading import load_model
-from .layers import Sampling, SmoothActivation
+from .layers import Sampling
 from .model import VAE, Autoencoder
 from .networks import build_decoder, build_encoder
 from .support.errors import DivergedError, InputError

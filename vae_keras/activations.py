@@ -40,7 +40,7 @@ def activation_layer(activation: str, name: str | None = None) -> "keras.Layer":
     # Here, so that a command line can list the names without waiting for TensorFlow.
     import keras
 
-    from vae_keras.layers import SmoothActivation
+    from vae_keras.backend.smooth import SmoothActivation
 
     kind, argument = ACTIVATIONS[activation]
     layer = SmoothActivation if kind == "SmoothActivation" else getattr(keras.layers, kind)

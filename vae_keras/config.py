@@ -18,6 +18,8 @@ NORMALIZATIONS = {"none": None, "batch": "BatchNormalization", "layer": "LayerNo
 NORMALIZATION_POSITIONS = ("before", "after")
 RECONSTRUCTIONS = {"mse": "mean_squared_error", "bce": "binary_crossentropy"}
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}  # Keras's dtype policies
+DEFAULT_VALIDATION_FRACTION = 0.1
+KEPT_EPOCHS = ("best", "last")
 OUTPUT_LAYERS = {"conv_transpose": "Conv2DTranspose", "conv": "Conv2D"}
 
 # What each preset changes in the defaults of FitConfig.
@@ -219,19 +221,31 @@ class FitConfig(DataSettings):
     )
     kernel_size: int = setting(3, "side of every kernel", MODEL, least=1)
     reconstruction: str = setting("mse", "reconstruction loss", LOSS, choices=RECONSTRUCTIONS)
-    reconstruction_weight: float = setting(
+    reconstruction_weight: float | str = setting(
         1000.0,
-        "weight of the reconstruction loss, which is a mean over pixels",
+        "weight of the reconstruction loss, which is a mean over pixels; auto finds the variance "
+        "of a Gaussian decoder instead, with a loss in nats",
         LOSS,
         metavar="W",
         above=0,
+        words=("auto",),
     )
     kl_weight: float | None = setting(
         None, "weight of the KL divergence in the loss of a VAE (1)", LOSS, metavar="W", least=0
     )
+    kl_warmup: int = setting(
+        0,
+        "epochs in which the weight of the KL divergence grows linearly from 0 to its value",
+        LOSS,
+        metavar="EPOCHS",
+        least=0,
+    )
     learning_rate: float = setting(5e-4, "learning rate of Adam", TRAINING, metavar="RATE", above=0)
     lr_decay: float = setting(
         1.0, "factor of the learning rate after each epoch", TRAINING, metavar="FACTOR", above=0
+    )
+    clipnorm: float | None = setting(
+        None, "scale each gradient down to a norm of at most X", TRAINING, above=0
     )
     batch_size: int = setting(32, "images in a training step", TRAINING, least=1)
     epochs: int = setting(
@@ -240,6 +254,29 @@ class FitConfig(DataSettings):
         TRAINING,
         least=1,
         identity=False,
+    )
+    validation_fraction: float | None = setting(
+        None,
+        "share of the training images that is held out to judge epochs by (0, or 0.1 with "
+        "⟨early_stopping⟩ or ⟨keep⟩ best)",
+        TRAINING,
+        least=0,
+        below=1,
+    )
+    early_stopping: int | None = setting(
+        None,
+        "stop when the loss of the validation images has not fallen for so many epochs",
+        TRAINING,
+        metavar="EPOCHS",
+        least=1,
+        identity=False,
+    )
+    keep: str = setting(
+        "last",
+        "weights that the finished model has: of the epoch with the best validation loss, or of "
+        "the last one",
+        TRAINING,
+        choices=KEPT_EPOCHS,
     )
     precision: str = setting(
         "float32",
@@ -269,7 +306,33 @@ class FitConfig(DataSettings):
                 f"⟨kl_weight⟩ {self.kl_weight} was given with model 'autoencoder', which has no KL "
                 "divergence: leave it out, or choose model 'vae'"
             )
+        self._check_loss()
+        self._check_validation()
         self._check_layers()
+
+    def _check_loss(self) -> None:
+        if self.reconstruction_weight == "auto" and self.reconstruction != "mse":
+            raise InputError(
+                "⟨reconstruction_weight⟩ auto finds the variance of a Gaussian decoder, which "
+                f"⟨reconstruction⟩ {self.reconstruction} does not have: give a number, or take mse"
+            )
+        if self.kl_warmup and self.model == "autoencoder":
+            raise InputError("⟨kl_warmup⟩ is for model 'vae': an autoencoder has no KL divergence")
+        if self.kl_warmup >= self.epochs:
+            raise InputError(
+                f"⟨kl_warmup⟩ {self.kl_warmup} must be less than ⟨epochs⟩ {self.epochs}"
+            )
+
+    def _check_validation(self) -> None:
+        user = "early_stopping" if self.early_stopping else "keep" if self.keep == "best" else None
+        if self.validation_fraction is None:
+            fraction = DEFAULT_VALIDATION_FRACTION if user else 0.0
+            object.__setattr__(self, "validation_fraction", fraction)
+        elif user and not self.validation_fraction:
+            raise InputError(
+                f"⟨{user}⟩ {getattr(self, user)} needs validation images: choose a "
+                "⟨validation_fraction⟩ above 0"
+            )
 
     def _check_layers(self) -> None:
         if len(self.encoder_filters) != len(self.encoder_strides):

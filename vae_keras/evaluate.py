@@ -150,19 +150,33 @@ def _loss_rows(results: Sequence[Results]) -> Iterator[Row]:
 
 
 def _value(section: str, name: str, form: str) -> Cell:
-    return lambda result: form.format(result[section][name])
+    """A value, or None where the model has none."""
+
+    def cell(result: Results) -> str | None:
+        value = result[section][name]
+        return None if value is None else form.format(value)
+
+    return cell
 
 
-def _with_error(value: float, error: float) -> str:
-    return f"{value:.2f} ± {error:.2f}"
+def _with_error(value: float, error: float, decimals: int = 2) -> str:
+    return f"{value:.{decimals}f} ± {error:.{decimals}f}"
+
+
+def _decimals(name: str) -> int:
+    return 4 if name.endswith("_error") else 2  # of an error per pixel; losses are in nats
 
 
 def _draws(name: str) -> Cell:
-    return lambda result: _with_error(*result["loss"]["draws"][name].values())
+    def cell(result: Results) -> str:
+        found = result["loss"]["draws"][name]
+        return _with_error(found["mean"], found["standard_error"], _decimals(name))
+
+    return cell
 
 
 def _through_the_mean(name: str) -> Cell:
-    return lambda result: f"{result['loss']['through_the_mean'][name]:.2f}"
+    return lambda result: f"{result['loss']['through_the_mean'][name]:.{_decimals(name)}f}"
 
 
 def _per_axis(section: str, name: str, form: str) -> Cell:
@@ -201,22 +215,30 @@ def _rarest_class(result: Results) -> str:
     return f"{name}: {share:.1%}"
 
 
+def _likelihood_rows(section: str) -> list[Row]:
+    return [
+        ("variance of the decoder", _value(section, "variance", "{:.4g}")),
+        ("ELBO", _value(section, "elbo", "{:.2f}")),
+        ("  in bits per dimension", _value(section, "elbo_bits_per_dimension", "{:.4f}")),
+        (
+            "importance-weighted bound",
+            lambda result: _with_error(
+                result[section]["bound"], result[section]["bound_standard_error"]
+            ),
+        ),
+        ("  in bits per dimension", _value(section, "bound_bits_per_dimension", "{:.4f}")),
+    ]
+
+
 TITLE_WIDTH = 48
 DRAWN_FROM = {"prior": "N(0, I)", "box": "the range"}
 SECTIONS: dict[str, list[Row]] = {
     "Log-likelihood (nats per image)": [
         ("decoder", _value("likelihood", "decoder", "{}")),
-        ("ELBO", _value("likelihood", "elbo", "{:.2f}")),
-        ("  in bits per dimension", _value("likelihood", "elbo_bits_per_dimension", "{:.4f}")),
-        (
-            "importance-weighted bound",
-            lambda result: _with_error(
-                result["likelihood"]["bound"], result["likelihood"]["bound_standard_error"]
-            ),
-        ),
+        *_likelihood_rows("likelihood"),
         ("  samples K", _value("settings", "importance_samples", "{:,}")),
-        ("  in bits per dimension", _value("likelihood", "bound_bits_per_dimension", "{:.4f}")),
     ],
+    "The same at the best variance for the training images": _likelihood_rows("calibrated"),
     "Information in z (nats)": [
         ("KL per axis", _per_axis("information", "kl_per_dimension", "{:.2f}")),
         (

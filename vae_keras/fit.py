@@ -1,6 +1,7 @@
 """Command line of the main job: `python -m vae_keras.fit --activation gelu`."""
 
 import argparse
+import math
 import os
 import sys
 from collections.abc import Sequence
@@ -108,7 +109,12 @@ def describe_run(run: Run) -> str:
     lines = ["", " " * 8 + "".join(f"{title(name):>19}" for name in names)]
     for split, words in (("train", "training"), ("test", "test")):
         lines.append(f"{words:<8}" + "".join(f"{metrics[split][name]:>19.3f}" for name in names))
-    if "elbo" in names and "implied_variance" in metrics:
+    if "elbo" in names and "calibrated_variance" in metrics:
+        lines.append(
+            "The ELBO is that of a Gaussian decoder, which found a standard deviation of "
+            f"{math.sqrt(metrics['calibrated_variance']):.3g}."
+        )
+    elif "elbo" in names and "implied_variance" in metrics:
         lines.append(
             "The ELBO is that of a Gaussian decoder with variance "
             f"{metrics['implied_variance']:.3g}, which the reconstruction weight implies."

@@ -1,4 +1,4 @@
-"""The layers that Keras does not have: `Sampling` and the smooth activations."""
+"""The layer that Keras does not have."""
 
 from typing import Any
 
@@ -6,8 +6,6 @@ import keras
 from keras import ops
 
 from vae_keras.backend.precision import precise_dtype
-from vae_keras.backend.smooth import FOR_INFERENCE, FOR_TRAINING
-from vae_keras.support.errors import check_name
 
 
 @keras.saving.register_keras_serializable(package="vae_keras")
@@ -42,28 +40,3 @@ class Sampling(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "seed": self.seed}
-
-
-@keras.saving.register_keras_serializable(package="vae_keras")
-class SmoothActivation(keras.layers.Layer):
-    """A smooth activation, applied element by element.
-
-    Training runs a fused kernel (see `vae_keras.backend.smooth`), exported models ordinary
-    operations; both agree to rounding.
-
-    Args:
-        function: `"gelu"`, `"gelu_tanh"`, `"mish"` or `"silu"`.
-    """
-
-    def __init__(self, function: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.function = check_name("smooth activation", function, FOR_INFERENCE)
-
-    def call(self, x: Any, training: bool = False) -> Any:
-        return (FOR_TRAINING if training else FOR_INFERENCE)[self.function](x)
-
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
-        return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "function": self.function}

@@ -1,5 +1,6 @@
 """The models: a plain autoencoder, and the variational autoencoder on top of it."""
 
+import math
 from typing import Any, ClassVar, NamedTuple
 
 import keras
@@ -15,6 +16,7 @@ from vae_keras.backend.inputs import (
 )
 from vae_keras.backend.loss_weight import LossWeight
 from vae_keras.layers import Sampling
+from vae_keras.likelihood import AUTO, calibrated_likelihood, implied_variance
 from vae_keras.losses import RECONSTRUCTION_LOSSES, kl_divergence
 from vae_keras.support.errors import check_name
 from vae_keras.support.seeds import derive_seed
@@ -40,7 +42,8 @@ class Autoencoder(KerasContract, keras.Model):
         encoder: `keras.Model` from images to `{"z": (batch, latent_dim)}`.
         decoder: `keras.Model` from z to images.
         reconstruction: `"mse"` or `"bce"`, the error between images and reconstructions.
-        reconstruction_weight: Weight of that error, which is a mean over pixels.
+        reconstruction_weight: Weight of that error, which is a mean over pixels; or `"auto"` for
+            a Gaussian decoder that finds its own variance, whose loss is in nats.
 
     Call arguments:
         images: Tensor of shape `(batch, height, width, channels)`: uint8, or floats in [0, 1].
@@ -56,14 +59,14 @@ class Autoencoder(KerasContract, keras.Model):
     encoder_outputs: ClassVar[tuple[str, ...]] = ("z",)  # the first is the latent point
     term_names: ClassVar[tuple[str, ...]] = ("reconstruction_loss",)
     has_prior: ClassVar[bool] = False
-    reconstruction_weight = LossWeight(positive=True)
+    reconstruction_weight = LossWeight(positive=True, words=(AUTO,))
 
     def __init__(
         self,
         encoder: keras.Model,
         decoder: keras.Model,
         reconstruction: str = "mse",
-        reconstruction_weight: float = 1000.0,
+        reconstruction_weight: float | str = 1000.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -73,6 +76,10 @@ class Autoencoder(KerasContract, keras.Model):
         check_name("reconstruction", reconstruction, RECONSTRUCTION_LOSSES)
         self.reconstruction = reconstruction
         self.reconstruction_weight = reconstruction_weight
+        self.pixels = math.prod(self.image_shape)
+        self.likelihood = None
+        if self.reconstruction_weight == AUTO:
+            self.likelihood = calibrated_likelihood(reconstruction, self.pixels)
         for name in ("loss", *self.term_names):
             setattr(self, f"{name}_tracker", keras.metrics.Mean(name=name))
         self.built = True  # encoder and decoder already have their weights
@@ -114,15 +121,26 @@ class Autoencoder(KerasContract, keras.Model):
         outputs = self.encoder(as_unit_range(images), training=training)
         return name_outputs(outputs, self.encoder_outputs)
 
-    def reconstruction_loss(self, images: Tensor, reconstructions: Tensor) -> Tensor:
-        """The weighted reconstruction error of each image, `(batch,)`."""
-        error = RECONSTRUCTION_LOSSES[self.reconstruction](images, reconstructions)
-        return Autoencoder.reconstruction_weight.tensor(self, error.dtype) * error
+    @property
+    def variance(self) -> float | None:
+        """σ² of the Gaussian decoder that the loss stands for; None with `"bce"`."""
+        if self.likelihood is not None:
+            return float(self.likelihood.variance)
+        if self.reconstruction != "mse":
+            return None
+        return implied_variance(self.reconstruction_weight, self.pixels)
+
+    def reconstruction_error(self, images: Tensor, reconstructions: Tensor) -> Tensor:
+        """The error of each image, a mean over pixels and channels without weight, `(batch,)`."""
+        return RECONSTRUCTION_LOSSES[self.reconstruction](images, reconstructions)
 
     def loss_terms(self, images: Tensor, outputs: dict[str, Tensor]) -> dict[str, LossTerm]:
         """The terms of the loss by name, from target images and what `call` returned."""
-        error = self.reconstruction_loss(images, outputs["reconstruction"])
-        return {"reconstruction_loss": LossTerm(error)}
+        error = self.reconstruction_error(images, outputs["reconstruction"])
+        if self.likelihood is not None:
+            return {"reconstruction_loss": LossTerm(self.likelihood(error))}
+        weight = Autoencoder.reconstruction_weight.tensor(self, error.dtype)
+        return {"reconstruction_loss": LossTerm(weight * error)}
 
     def compute_loss(
         self,
@@ -136,7 +154,11 @@ class Autoencoder(KerasContract, keras.Model):
 
         The target is `y`, or the images `x` themselves; `sample_weight` is `(batch,)`.
         """
-        terms = self.loss_terms(target_images(x, y, self.image_shape), y_pred)
+        target = target_images(x, y, self.image_shape)
+        if training and self.likelihood is not None:
+            error = self.reconstruction_error(target, y_pred["reconstruction"])
+            self.likelihood.update(error, sample_weight)
+        terms = self.loss_terms(target, y_pred)
         penalty = sum(self.losses)  # regularizers, and what layers add
         loss = sum(term.weight * term.value for term in terms.values())
         self.loss_tracker.update_state(loss + penalty, sample_weight)
@@ -191,7 +213,7 @@ class VAE(Autoencoder):
         encoder: `keras.Model` from images to `{"mean", "log_var"}`, each `(batch, latent_dim)`.
         decoder: `keras.Model` from z to images.
         reconstruction: `"mse"` or `"bce"`, the error between images and reconstructions.
-        reconstruction_weight: Weight of that error, which is a mean over pixels.
+        reconstruction_weight: Weight of that error, or `"auto"`, as for `Autoencoder`.
         kl_weight: Weight of the KL divergence, which is in nats.
         seed: Integer that starts the noise, or None for a random start.
 
@@ -213,7 +235,7 @@ class VAE(Autoencoder):
         encoder: keras.Model,
         decoder: keras.Model,
         reconstruction: str = "mse",
-        reconstruction_weight: float = 1000.0,
+        reconstruction_weight: float | str = 1000.0,
         kl_weight: float = 1.0,
         seed: int | None = None,
         **kwargs: Any,

@@ -19,10 +19,12 @@ class LossWeight:
 
     Args:
         positive: Whether zero is refused.
+        words: Texts that may stand in the place of a number.
     """
 
-    def __init__(self, positive: bool = False) -> None:
+    def __init__(self, positive: bool = False, words: tuple[str, ...] = ()) -> None:
         self.positive = positive
+        self.words = words
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -35,9 +37,17 @@ class LossWeight:
         except KeyError:
             raise AttributeError(self.name) from None
 
-    def __set__(self, model: "Autoencoder", value: float) -> None:
+    def __set__(self, model: "Autoencoder", value: float | str) -> None:
         value = self._check(value)
         weights = model.__dict__.setdefault("_loss_weights", {})
+        before = weights.get(self.name, (value,))[0]
+        if isinstance(value, str) or isinstance(before, str):
+            if value != before:
+                raise InputError(
+                    f"⟨{self.name}⟩ cannot change from {before!r} to {value!r}: make a new model"
+                )
+            weights[self.name] = value, None
+            return
         if self.name not in weights:
             variable = keras.Variable(value, trainable=False, dtype="float32", name=self.name)
         else:
@@ -53,9 +63,12 @@ class LossWeight:
         """The weight for use in the loss."""
         return keras.ops.cast(model.__dict__["_loss_weights"][self.name][1].value, dtype)
 
-    def _check(self, value: Any) -> float:
+    def _check(self, value: Any) -> float | str:
+        if isinstance(value, str) and value in self.words:
+            return value
         is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
         limit = "positive" if self.positive else "at least 0"
         if not is_number or not math.isfinite(value) or value < 0 or (self.positive and not value):
-            raise InputError(f"⟨{self.name}⟩ must be a number, {limit}, received {value!r}")
+            words = "".join(f", or {word!r}" for word in self.words)
+            raise InputError(f"⟨{self.name}⟩ must be a number, {limit}{words}, received {value!r}")
         return float(value)

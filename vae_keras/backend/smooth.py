@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from vae_keras.backend.precision import HALF
+from vae_keras.support.errors import check_name
 
 Tensor = Any
 Function = Callable[..., Any]
@@ -125,3 +126,28 @@ if keras.backend.backend() == "tensorflow":
     FOR_INFERENCE = {name: _fused_where_shapes_are_fixed(value) for name, value in VALUES.items()}
 else:
     FOR_TRAINING = FOR_INFERENCE = VALUES  # JAX compiles its whole step; torch has its own way
+
+
+@keras.saving.register_keras_serializable(package="vae_keras")
+class SmoothActivation(keras.layers.Layer):
+    """A smooth activation, applied element by element.
+
+    Training runs a fused kernel, exported models ordinary
+    operations; both agree to rounding.
+
+    Args:
+        function: `"gelu"`, `"gelu_tanh"`, `"mish"` or `"silu"`.
+    """
+
+    def __init__(self, function: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.function = check_name("smooth activation", function, FOR_INFERENCE)
+
+    def call(self, x: Any, training: bool = False) -> Any:
+        return (FOR_TRAINING if training else FOR_INFERENCE)[self.function](x)
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "function": self.function}

@@ -11,7 +11,11 @@ if TYPE_CHECKING:
 
 
 def training_batches(
-    images: np.ndarray, batch_size: int, seed: int, first_epoch: int = 0
+    images: np.ndarray,
+    batch_size: int,
+    seed: int,
+    first_epoch: int = 0,
+    chosen: np.ndarray | None = None,
 ) -> "tf.data.Dataset":
     """Batches for training, epoch after epoch without end.
 
@@ -23,6 +27,7 @@ def training_batches(
         batch_size: Images in a batch; the last one of an epoch may be smaller.
         seed: Integer.
         first_epoch: The epoch to start with.
+        chosen: Indices of the images to use; None for all.
 
     Returns:
         `tf.data.Dataset` of float32 tensors `(batch, height, width, channels)` in [0, 1].
@@ -34,7 +39,7 @@ def training_batches(
     def order_of_epoch(epoch: "tf.Tensor") -> "tf.data.Dataset":
         # As int32: half the memory of int64, for up to two thousand million images.
         order = tf.random.experimental.stateless_shuffle(
-            tf.range(len(images), dtype=tf.int32),
+            tf.range(len(images), dtype=tf.int32) if chosen is None else tf.constant(chosen),
             seed=tf.stack([tf.constant(start, tf.int64), epoch]),
         )
         return tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
@@ -42,19 +47,42 @@ def training_batches(
     return _gather(images, tf.data.Dataset.counter(first_epoch).flat_map(order_of_epoch))
 
 
-def ordered_batches(images: np.ndarray, batch_size: int) -> "tf.data.Dataset":
+def ordered_batches(
+    images: np.ndarray, batch_size: int, chosen: np.ndarray | None = None
+) -> "tf.data.Dataset":
     """Batches in the order of the array, once: for evaluation.
 
     Args:
         images: uint8 array `(images, height, width, channels)`.
         batch_size: Images in a batch; the last one may be smaller.
+        chosen: Indices of the images to use; None for all.
 
     Returns:
         `tf.data.Dataset` of float32 tensors `(batch, height, width, channels)` in [0, 1].
     """
     import tensorflow as tf
 
-    return _gather(images, tf.data.Dataset.range(len(images)).batch(batch_size))
+    if chosen is None:
+        return _gather(images, tf.data.Dataset.range(len(images)).batch(batch_size))
+    return _gather(images, tf.data.Dataset.from_tensor_slices(chosen).batch(batch_size))
+
+
+def split_validation(count: int, fraction: float) -> tuple[np.ndarray, np.ndarray]:
+    """Which training images to train on, and which to hold out for validation.
+
+    The split depends on the two numbers alone, so that runs of several seeds share it.
+
+    Args:
+        count: Number of training images.
+        fraction: Share to hold out; of any share but 0 at least one image.
+
+    Returns:
+        Tuple of two int32 arrays of indices, in ascending order.
+    """
+    held_out = min(count - 1, max(1, round(fraction * count))) if fraction else 0
+    order = np.random.default_rng(derive_seed(0, "validation")).permutation(count)
+    fitted, kept = np.split(order.astype(np.int32), [count - held_out])
+    return np.sort(fitted), np.sort(kept)
 
 
 def scale(images: np.ndarray) -> np.ndarray:

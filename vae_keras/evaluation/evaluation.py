@@ -15,7 +15,7 @@ from vae_keras.evaluation import latent, likelihood
 from vae_keras.evaluation.judge import Judge, frechet_distance, judge_samples
 from vae_keras.export.loading import load_model
 from vae_keras.latent.inference import decode_points, encode_images, latent_points
-from vae_keras.likelihood import elbo
+from vae_keras.likelihood import log_likelihood
 from vae_keras.model import Autoencoder
 from vae_keras.support.errors import InputError
 from vae_keras.support.files import replacing, write_json
@@ -117,6 +117,11 @@ def evaluate(
         results["loss"]["draws"] = likelihood.losses_over_draws(
             model, test_images, encoded, seed=derive_seed(seed, "draws")
         )
+        variances = {"likelihood": model.variance}
+        if model.reconstruction == "mse":
+            variances["calibrated"] = likelihood.best_variance(
+                model, data.train_images, seed=derive_seed(seed, "variance")
+            )
         bounds = likelihood.importance_weighted_bounds(
             model,
             test_images,
@@ -124,8 +129,10 @@ def evaluate(
             importance_samples,
             seed=derive_seed(seed, "bound"),
             processes=processes,
+            variances=tuple(variances.values()),
         )
-        results["likelihood"] = _summarize_likelihood(model, results["loss"]["draws"], bounds)
+        for (name, variance), bound in zip(variances.items(), bounds):
+            results[name] = _summarize_likelihood(model, results["loss"]["draws"], variance, bound)
         log_var = encoded["log_var"]
         results["information"] = _summarize_information(points, log_var, seed)
         noise = _random(seed, "posterior").standard_normal(points.shape, np.float32)
@@ -174,25 +181,23 @@ def _summarize_information(mean: np.ndarray, log_var: np.ndarray, seed: int) -> 
 
 
 def _summarize_likelihood(
-    model: Autoencoder, draws: Mapping[str, Mapping[str, float]], bounds: np.ndarray
+    model: Autoencoder,
+    draws: Mapping[str, Mapping[str, float]],
+    variance: float | None,
+    bounds: np.ndarray,
 ) -> dict[str, Any]:
     """ELBO and importance-weighted bound in nats per image and bits per dimension.
 
-    The standard error of the bound is that of its mean over images, s / √images.
+    They are those of a Gaussian decoder with the given variance, or without one of a Bernoulli
+    decoder. The standard error of the bound is that of its mean over images, s / √images.
     """
-    pixels = math.prod(model.image_shape)
-    average = elbo(
-        model.reconstruction,
-        draws["reconstruction_loss"]["mean"],
-        draws["kl_loss"]["mean"],
-        model.reconstruction_weight,
-        pixels,
-    )
+    error, pixels = draws["reconstruction_error"]["mean"], model.pixels
+    average = float(log_likelihood(error, pixels, variance)) - draws["kl_loss"]["mean"]
     bound = float(bounds.mean())
-    gaussian = model.reconstruction == "mse"
-    steps = 255 if gaussian else 1
+    steps = 1 if variance is None else 255
     return {
-        "decoder": "Gaussian" if gaussian else "Bernoulli (pseudo)",
+        "decoder": "Bernoulli (pseudo)" if variance is None else "Gaussian",
+        "variance": variance,
         "elbo": average,
         "bound": bound,
         "bound_standard_error": float(bounds.std(ddof=1) / math.sqrt(len(bounds))),

@@ -12,26 +12,10 @@ from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from vae_keras.latent.dimensions import kl_per_dimension
+
 NEIGHBOURS = 10
 LOG_2PI = math.log(2 * math.pi)
-
-
-def kl_per_dimension(mean: np.ndarray, log_var: np.ndarray) -> np.ndarray:
-    """KL divergence from the prior N(0, 1) along each latent axis, averaged over images, in nats.
-
-    ½(μ² + σ² − 1 − log σ²) along each axis.
-
-    Args:
-        mean, log_var: Arrays `(images, latent_dim)`.
-
-    Returns:
-        float64 array `(latent_dim,)`; its sum is the KL term of the loss.
-
-    Reference:
-        Kingma & Welling 2014, https://arxiv.org/abs/1312.6114, appendix B.
-    """
-    mean, log_var = np.asarray(mean, np.float64), np.asarray(log_var, np.float64)
-    return np.mean(0.5 * (np.square(mean) + np.exp(log_var) - 1.0 - log_var), axis=0)
 
 
 def active_units(mean: np.ndarray, threshold: float = 0.01) -> int:

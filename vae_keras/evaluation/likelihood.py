@@ -3,6 +3,7 @@
 import functools
 import math
 import statistics
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -11,13 +12,14 @@ from keras import ops
 
 from vae_keras.backend.workers import map_with_model
 from vae_keras.data.batches import scale
-from vae_keras.latent.inference import batch_size, predict
-from vae_keras.likelihood import elbo
+from vae_keras.latent.inference import batch_size, encode_images, predict
+from vae_keras.likelihood import FINEST_VARIANCE, log_likelihood
 from vae_keras.model import Autoencoder
 from vae_keras.support.reporting import progress_bar
 
 Encoded = dict[str, np.ndarray]
 
+MOST_FITTED = 10_000  # images that decide a variance
 DECODED_IN_TASK = 10_000
 DECODED_IN_PROCESS = 100_000  # in the time that a process takes to start
 
@@ -35,8 +37,9 @@ def losses_over_draws(
         seed: Integer that decides the noise.
 
     Returns:
-        Dictionary of `loss` and the model's terms, such as `reconstruction_loss` (weighted) and
-        `kl_loss` (nats), each a dictionary of `mean` and `standard_error`. The error is that over
+        Dictionary of `loss`, the model's terms, such as `reconstruction_loss` (weighted) and
+        `kl_loss` (nats), and `reconstruction_error` (the mean over pixels without weight), each a
+        dictionary of `mean` and `standard_error`. The error is that over
         draws: how much the figure would move with other noise on the same images. A term that
         does not depend on z, such as the KL divergence, has no error.
 
@@ -76,8 +79,9 @@ def losses_through_the_mean(
         encoded: What `encode_images` returned for them.
 
     Returns:
-        Dictionary of `loss` and the model's terms, such as `reconstruction_loss` (weighted) and
-        `kl_loss` (nats), averaged over images.
+        Dictionary of `loss`, the model's terms, such as `reconstruction_loss` (weighted) and
+        `kl_loss` (nats), and `reconstruction_error` (the mean over pixels without weight),
+        averaged over images.
 
     Reference:
         Foster, Generative Deep Learning, chapter 3.
@@ -92,6 +96,7 @@ def importance_weighted_bounds(
     samples: int = 500,
     seed: int = 0,
     processes: int = 1,
+    variances: Sequence[float | None] | None = None,
 ) -> np.ndarray:
     """Lower bound on the log-likelihood of each image, in nats.
 
@@ -100,9 +105,7 @@ def importance_weighted_bounds(
     a batch at a time, so that memory does not grow with K.
 
     Args:
-        model: `VAE`. Its decoder is read as `vae_keras.likelihood.elbo` says: for `"mse"` a
-            Gaussian of the variance that the weight implies, over pixels in [0, 1]; for
-            `"bce"` Bernoulli variables, a pseudo-likelihood where pixels are grey.
+        model: `VAE`.
         images: uint8 array `(count, height, width, channels)`.
         encoded: What `encode_images` returned for them.
         samples: The number K.
@@ -110,9 +113,11 @@ def importance_weighted_bounds(
             depend on the number of processes by rounding only.
         processes: Share the work among so many, with one thread each. Fewer are started,
             or none, where that would take longer than the work.
+        variances: Variances of the decoder, see `vae_keras.likelihood.log_likelihood`; None for
+            the model's own alone. All share the same draws.
 
     Returns:
-        float64 array `(count,)`.
+        float64 array `(count,)`, or `(variances, count)` if variances are given.
 
     Reference:
         Burda, Grosse & Salakhutdinov 2016, https://arxiv.org/abs/1509.00519.
@@ -120,7 +125,11 @@ def importance_weighted_bounds(
     mean, log_var = encoded["mean"], encoded["log_var"]
     at_once = max(1, DECODED_IN_TASK // samples)
     parts = [slice(start, start + at_once) for start in range(0, len(images), at_once)]
-    tasks = [(images[part], mean[part], log_var[part], samples, seed, part.start) for part in parts]
+    read_as = (model.variance,) if variances is None else tuple(variances)
+    tasks = [
+        (images[part], mean[part], log_var[part], samples, seed, part.start, read_as)
+        for part in parts
+    ]
     processes = max(1, min(processes, len(images) * samples // DECODED_IN_PROCESS))
     bounds = []
     with progress_bar(
@@ -128,8 +137,30 @@ def importance_weighted_bounds(
     ) as bar:
         for found in map_with_model(_bounds, model, tasks, processes):
             bounds.append(found)
-            bar.update(len(found) * samples)
-    return np.concatenate(bounds)
+            bar.update(found.shape[1] * samples)
+    joined = np.concatenate(bounds, axis=1)
+    return joined[0] if variances is None else joined
+
+
+def best_variance(model: Autoencoder, images: np.ndarray, seed: int = 0) -> float:
+    """The variance of a Gaussian decoder that gives a trained model its highest ELBO.
+
+    It is the mean squared error of reconstructions through a random z.
+
+    Args:
+        model: `VAE`.
+        images: uint8 array `(count, height, width, channels)`, those of training: a variance that
+            was fitted to test images would flatter the model. At most 10,000 are used.
+        seed: Integer that decides the noise.
+
+    Reference:
+        Rybkin, Daniilidis & Levine 2021, https://arxiv.org/abs/2006.13202.
+    """
+    if len(images) > MOST_FITTED:
+        chosen = np.random.default_rng(seed).permutation(len(images))[:MOST_FITTED]
+        images = images[np.sort(chosen)]
+    losses = losses_over_draws(model, images, encode_images(model, images), draws=2, seed=seed)
+    return max(losses["reconstruction_error"]["mean"], FINEST_VARIANCE)
 
 
 def bits_per_dimension(log_likelihood: float, pixels: int, steps: int = 255) -> float:
@@ -150,14 +181,14 @@ def bits_per_dimension(log_likelihood: float, pixels: int, steps: int = 255) -> 
 
 
 class Scorer(keras.Model):
-    """The weighted reconstruction term of images that are decoded from given points, `(batch,)`."""
+    """The reconstruction error of images that are decoded from given points, `(batch,)`."""
 
     def __init__(self, model: Autoencoder, batch_size: int) -> None:
         super().__init__()
         self.model, self.batch_size = model, batch_size
 
     def call(self, inputs: Any) -> Any:
-        return self.model.reconstruction_loss(inputs["images"], self.model.decoder(inputs["z"]))
+        return self.model.reconstruction_error(inputs["images"], self.model.decoder(inputs["z"]))
 
 
 _scorer = functools.lru_cache(maxsize=1)(Scorer)  # TensorFlow traces every new one
@@ -171,33 +202,36 @@ def _bounds(
     samples: int,
     seed: int,
     first: int,
+    variances: Sequence[float | None],
 ) -> np.ndarray:
-    """The bounds of some images, the first of which has the given number."""
+    """The bounds of some images, the first of which has the given number: `(variances, images)`."""
     size = max(8, batch_size(model) // 8)  # larger batches leave the cache of a core
     scorer = _scorer(model, size)
     at_once = min(samples, size)
     images_at_once = size // at_once
-    bounds = np.empty(len(images))
+    bounds = np.empty((len(variances), len(images)))
     for start in range(0, len(images), images_at_once):
         part = slice(start, start + images_at_once)
         count = len(images[part])
         random = [np.random.default_rng((seed, first + start + i)) for i in range(count)]
-        total = np.full(count, -np.inf)
+        total = np.full((len(variances), count), -np.inf)
         for done in range(0, samples, at_once):
             shape = (min(at_once, samples - done), mean.shape[1])
             noise = np.stack([each.standard_normal(shape, np.float32) for each in random], axis=1)
-            weights = _log_weights(scorer, images[part], mean[part], log_var[part], noise)
-            total = np.logaddexp(total, np.logaddexp.reduce(weights))
-        bounds[part] = total - math.log(samples)
+            errors, log_ratio = _score(scorer, images[part], mean[part], log_var[part], noise)
+            for i, variance in enumerate(variances):
+                weights = log_likelihood(errors, model.pixels, variance) + log_ratio
+                total[i] = np.logaddexp(total[i], np.logaddexp.reduce(weights))
+        bounds[:, part] = total - math.log(samples)
     return bounds
 
 
-def _log_weights(
+def _score(
     scorer: Scorer, images: np.ndarray, mean: np.ndarray, log_var: np.ndarray, noise: np.ndarray
-) -> np.ndarray:
-    """log p(x|z) + log p(z) − log q(z|x) for z drawn with the given noise, `(draws, images)`.
+) -> tuple[np.ndarray, np.ndarray]:
+    """For z drawn with the given noise, the error of each image and log p(z) − log q(z|x).
 
-    They are decoded at once.
+    They are decoded at once. Both arrays are `(draws, images)`.
     """
     z = mean + np.exp(0.5 * log_var) * noise
     # Of p(z) / q(z|x), what both have in common, (2π)^(−d/2), is left out.
@@ -207,12 +241,8 @@ def _log_weights(
         -1, *images.shape[1:]
     )
     inputs = {"z": z.reshape(-1, z.shape[-1]), "images": repeated}
-    losses = np.float64(predict(scorer, inputs, scorer.batch_size))
-    model = scorer.model
-    log_likelihood = elbo(
-        model.reconstruction, losses, 0.0, model.reconstruction_weight, math.prod(model.image_shape)
-    )
-    return log_likelihood.reshape(len(z), -1) + log_prior - log_posterior
+    errors = np.float64(predict(scorer, inputs, scorer.batch_size))
+    return errors.reshape(len(z), -1), np.asarray(log_prior - log_posterior)
 
 
 def _mean_losses(
@@ -229,12 +259,15 @@ def _mean_losses(
             "reconstruction": predict(model.decoder, z[part], size),
         }
         outputs = {name: ops.convert_to_tensor(values) for name, values in outputs.items()}
-        terms = model.loss_terms(ops.convert_to_tensor(scale(images[part])), outputs)
-        sums = {
-            name: float(np.sum(ops.convert_to_numpy(term.value), dtype=np.float64))
-            for name, term in terms.items()
-        }
+        target = ops.convert_to_tensor(scale(images[part]))
+        terms = model.loss_terms(target, outputs)
+        sums = {name: _sum(term.value) for name, term in terms.items()}
         loss = sum(float(term.weight) * sums[name] for name, term in terms.items())
-        for name, value in {"loss": loss, **sums}.items():
+        error = _sum(model.reconstruction_error(target, outputs["reconstruction"]))
+        for name, value in {"loss": loss, **sums, "reconstruction_error": error}.items():
             totals[name] = totals.get(name, 0.0) + value
     return {name: total / len(z) for name, total in totals.items()}
+
+
+def _sum(values: Any) -> float:
+    return float(np.sum(ops.convert_to_numpy(values), dtype=np.float64))

@@ -13,7 +13,6 @@ from matplotlib.colors import to_hex, to_rgb
 from PIL import Image
 
 from vae_keras.data.images import ImageData
-from vae_keras.evaluation.latent import kl_per_dimension
 from vae_keras.explorer.network import (
     Layer,
     count_multiplications,
@@ -22,6 +21,7 @@ from vae_keras.explorer.network import (
     encode_array,
 )
 from vae_keras.export.loading import load_model
+from vae_keras.latent.dimensions import kl_per_dimension
 from vae_keras.latent.inference import decode_points, encode_images
 from vae_keras.latent.space import LatentPlane, latent_plane
 from vae_keras.model import Autoencoder
@@ -186,6 +186,7 @@ def describe_losses(run: Run) -> list[tuple[str, str]]:
         draws = found["loss"].get("draws", {})
         losses = {name: value["mean"] for name, value in draws.items()}
         losses = losses or dict(found["loss"]["through_the_mean"])
+        losses.pop("reconstruction_error", None)
         if "likelihood" in found:
             losses["elbo"] = found["likelihood"]["elbo"]
     else:

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from vae_keras.layers import SmoothActivation
+from vae_keras.backend.smooth import SmoothActivation
 from vae_keras.support.errors import InputError
 
 Layer = dict[str, Any]  # a layer for JSON: its `kind`, its sizes and its weights

@@ -10,7 +10,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from vae_keras.support.errors import DivergedError, InputError, UserError
-from vae_keras.support.reporting import showing
+from vae_keras.support.reporting import name_options, showing
 from vae_keras.support.signals import Interrupted
 
 EXIT_FAILED, EXIT_USAGE = 1, 2
@@ -40,6 +40,7 @@ def run_command(command: Callable[[], Any], verbose: int = 1) -> Any:
         training and a full disk, 128 + signal for an interruption.
     """
     signal.signal(signal.SIGTERM, _interrupt)
+    name_options()
     try:
         with showing(verbose):
             return command()

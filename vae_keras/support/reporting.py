@@ -7,20 +7,29 @@ its lines: information on stdout, warnings on stderr.
 import contextlib
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from tqdm import tqdm
+
+from vae_keras.support.errors import with_names, with_options
 
 LOGGER = logging.getLogger("vae_keras")
 
 
 class _Printer(logging.Handler):
-    """Prints lines above a progress bar. Looks up the streams anew, since they can be replaced."""
+    """Prints lines above a progress bar. Looks up the streams anew, since they can be replaced.
+
+    Attributes:
+        render: What becomes of ⟨argument_names⟩ in a warning.
+    """
+
+    render: Callable[[str], str] = staticmethod(with_names)
 
     def emit(self, record: logging.LogRecord) -> None:
         is_warning = record.levelno >= logging.WARNING
-        text = f"warning: {record.getMessage()}" if is_warning else record.getMessage()
+        text = self.render(getattr(record, "line", record.getMessage()))
+        text = f"warning: {text}" if is_warning else text
         stream = sys.stderr if is_warning else sys.stdout
         tqdm.write(text, file=stream)
         stream.flush()
@@ -49,14 +58,19 @@ def showing(verbose: int = 1) -> Iterator[None]:
         LOGGER.propagate = propagate
 
 
+def name_options() -> None:
+    """From here on, let warnings name command-line options instead of arguments."""
+    _printer.render = with_options
+
+
 def report(line: str) -> None:
     """Say one line."""
     LOGGER.info(line)
 
 
 def warn(line: str) -> None:
-    """Say one line that the user should not miss."""
-    LOGGER.warning(line)
+    """Say one line that the user should not miss. It may have ⟨argument_names⟩, as an error may."""
+    LOGGER.warning(with_names(line), extra={"line": line})
 
 
 def progress_bar(iterable: Any = None, **options: Any) -> tqdm:

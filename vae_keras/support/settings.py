@@ -28,6 +28,7 @@ class Setting:
         least: Smallest value, included; of a tuple, of each of its numbers.
         above: Lower limit, excluded.
         below: Upper limit, excluded.
+        words: Texts that may stand in the place of a number.
         metavar: Placeholder of the value in `--help`.
         parse: Turns the text of the option into a value, where the type alone does not.
         identity: Whether two runs that differ in it are different runs.
@@ -40,6 +41,7 @@ class Setting:
     least: float | None = None
     above: float | None = None
     below: float | None = None
+    words: tuple[str, ...] = ()
     metavar: str | None = None
     parse: Callable[[str], object] | None = None
     identity: bool = True
@@ -64,7 +66,10 @@ def validate(settings: object) -> None:
         InputError: If a value has the wrong type, is out of range or unknown.
     """
     for field, declared in declarations(type(settings)):
-        value = _convert(field, getattr(settings, field.name))
+        value = getattr(settings, field.name)
+        if isinstance(value, str) and value in declared.words:
+            continue
+        value = _convert(field, declared, value)
         object.__setattr__(settings, field.name, value)
         if value is None:
             continue
@@ -86,7 +91,8 @@ def add_options(parser: argparse.ArgumentParser, cls: type) -> None:
             options["action"] = argparse.BooleanOptionalAction
         else:
             options["metavar"] = declared.metavar or _METAVARS.get(kind, "N,N,…")
-            options["type"] = declared.parse or _PARSERS.get(kind, _parse_numbers)
+            parse = declared.parse or _PARSERS.get(kind, _parse_numbers)
+            options["type"] = _or_words(parse, declared.words) if declared.words else parse
         groups[declared.group].add_argument(option(field.name), **options)
 
 
@@ -108,6 +114,7 @@ def reference_table(cls: type) -> str:
     for field, declared in declarations(cls):
         kind, _ = _value_type(field)
         name = "whole numbers" if kind is tuple else kind.__name__
+        name = " or ".join((name, *(f"`{word}`" for word in declared.words)))
         default = "" if field.default is None else f"`{field.default}`"
         cells = (
             f"`{field.name}`",
@@ -124,11 +131,11 @@ def _value_type(field: dataclasses.Field) -> tuple[type, bool]:
     """The type of a field's values (tuple for any tuple), and whether None is allowed."""
     kind, optional = field.type, False
     if isinstance(kind, types.UnionType):
-        kind, optional = kind.__args__[0], True
+        kind, optional = kind.__args__[0], types.NoneType in kind.__args__
     return typing.get_origin(kind) or typing.cast(type, kind), optional
 
 
-def _convert(field: dataclasses.Field, value: typing.Any) -> typing.Any:
+def _convert(field: dataclasses.Field, declared: Setting, value: typing.Any) -> typing.Any:
     """A value as the field's type: JSON has no tuples, NumPy has numbers of its own."""
     kind, optional = _value_type(field)
     if value is None and optional:
@@ -147,7 +154,8 @@ def _convert(field: dataclasses.Field, value: typing.Any) -> typing.Any:
             raise InputError(f"⟨{field.name}⟩ must be finite, received {value}")
         return float(value)
     if type(value) is not kind:
-        raise InputError(f"⟨{field.name}⟩ must be {TYPE_NAMES[kind]}, received {value!r}")
+        expected = " or ".join((TYPE_NAMES[kind], *map(repr, declared.words)))
+        raise InputError(f"⟨{field.name}⟩ must be {expected}, received {value!r}")
     return value
 
 
@@ -183,6 +191,21 @@ def _parse_numbers(text: str) -> tuple[int, ...]:
         raise argparse.ArgumentTypeError(
             f"must be whole numbers separated by commas, such as 32,64, received {text!r}"
         ) from None
+
+
+def _or_words(parse: Callable[[str], object], words: tuple[str, ...]) -> Callable[[str], object]:
+    """A parser of an option that also takes some words."""
+
+    def parse_option(text: str) -> object:
+        if text in words:
+            return text
+        try:
+            return parse(text)
+        except ValueError:
+            expected = " or ".join(("a number", *map(repr, words)))
+            raise argparse.ArgumentTypeError(f"must be {expected}, received {text!r}") from None
+
+    return parse_option
 
 
 _METAVARS = {int: "N", float: "X", str: "NAME"}

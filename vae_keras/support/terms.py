@@ -6,6 +6,7 @@ from collections.abc import Iterable
 TITLES = {
     "loss": "loss",
     "reconstruction_loss": "reconstruction",
+    "reconstruction_error": "error per pixel",
     "kl_loss": "KL (nats)",
     "elbo": "ELBO (nats/image)",
 }
@@ -14,10 +15,10 @@ TITLES = {
 def loss_columns(columns: Iterable[str]) -> list[str]:
     """The loss and its terms among the columns of a history, `loss` first.
 
-    They are the columns that have a counterpart for the test images, such as `val_kl_loss`.
+    They end in `loss` and have a counterpart for the test images, such as `val_kl_loss`.
     """
     names = list(columns)
-    losses = [name for name in names if f"val_{name}" in names]
+    losses = [name for name in names if name.endswith("loss") and f"val_{name}" in names]
     return sorted(losses, key=lambda name: name != "loss")
 
 

@@ -7,6 +7,7 @@ import keras
 from vae_keras import model as models
 from vae_keras.backend.precision import dtype_policy
 from vae_keras.config import MODELS, PRECISIONS, FitConfig
+from vae_keras.likelihood import AUTO
 from vae_keras.networks import build_decoder, build_encoder
 
 
@@ -50,5 +51,8 @@ def _build(
 
         model_class = shared(model_class)
     model = model_class(encoder, decoder, name=config.model, **arguments)
-    model.compile(optimizer=keras.optimizers.Adam(config.learning_rate))
+    optimizer = keras.optimizers.Adam(**config.arguments_of(keras.optimizers.Adam))
+    # A loss in nats moves with σ, too; the error alone does not.
+    metrics = ["mse"] if config.reconstruction_weight == AUTO and not several_devices else None
+    model.compile(optimizer=optimizer, metrics=metrics)
     return model

@@ -8,17 +8,23 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
+from vae_keras.config import FitConfig
+from vae_keras.latent.dimensions import active_dimensions, is_collapsed, kl_per_dimension
+from vae_keras.latent.inference import encode_images
 from vae_keras.support.errors import DivergedError
-from vae_keras.support.reporting import progress_bar, report
+from vae_keras.support.reporting import progress_bar, report, warn
 from vae_keras.support.seeds import derive_seed
 from vae_keras.support.signals import PendingSignal
 from vae_keras.support.terms import loss_columns, title
-from vae_keras.training.checkpoints import save_checkpoint
+from vae_keras.training.checkpoints import BEST, save_checkpoint
+from vae_keras.training.stopping import best_epoch, is_to_stop
 
 if TYPE_CHECKING:
     from vae_keras.training.run import Run
 
 SAMPLES = 12  # images that are decoded after every epoch
+EXTRA_COLUMNS = ("validation_loss", "kl_weight", "learning_rate")  # which callbacks add
+CHECKED_IMAGES = 1000  # whose posteriors show a collapse
 
 
 class EpochNoise(keras.callbacks.Callback):
@@ -35,6 +41,73 @@ class EpochNoise(keras.callbacks.Callback):
 
     def on_test_begin(self, logs: Any = None) -> None:
         self.model.reset_noise(self.seed, "test", self.epoch)
+
+
+class KLWarmup(keras.callbacks.Callback):
+    """Raises the weight of the KL divergence from 0 to its value, epoch by epoch.
+
+    The test always has the final weight, so that its losses can be compared between epochs.
+    """
+
+    def __init__(self, config: FitConfig) -> None:
+        super().__init__()
+        self.config = config
+
+    def weight_in(self, epoch: int) -> float:
+        """The weight in an epoch, from 0."""
+        return (self.config.kl_weight or 0.0) * min(1.0, epoch / self.config.kl_warmup)
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.model.kl_weight = self.weight_in(epoch)
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        self.model.kl_weight = self.config.kl_weight
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        logs["kl_weight"] = self.weight_in(epoch)
+
+
+class Validation(keras.callbacks.Callback):
+    """Evaluates the validation images after every epoch; adds `validation_loss` to the logs."""
+
+    def __init__(self, batches: Any, seed: int) -> None:
+        super().__init__()
+        self.batches = batches
+        self.seed = seed
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.model.reset_noise(self.seed, "validation", epoch)
+        losses = self.model.evaluate(self.batches, return_dict=True, verbose=0)
+        logs["validation_loss"] = losses["loss"]
+
+
+class CollapseCheck(keras.callbacks.Callback):
+    """Warns once, after a tenth of the epochs, of a VAE that ignores its latent space."""
+
+    def __init__(self, images: np.ndarray, config: FitConfig) -> None:
+        super().__init__()
+        self.images = images[:CHECKED_IMAGES]
+        self.config = config
+        self.after = min(config.epochs, config.kl_warmup + math.ceil(config.epochs / 10))
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        if epoch + 1 != self.after:
+            return
+        encoded = encode_images(self.model, self.images)
+        kl = kl_per_dimension(encoded["mean"], encoded["log_var"])
+        if is_collapsed(kl):
+            warn(describe_collapse(kl, epoch + 1))
+
+
+def describe_collapse(kl: np.ndarray, epoch: int) -> str:
+    """One line on a posterior collapse: what it is, which dimensions, what to try."""
+    active = active_dimensions(kl)
+    which = f"all {len(kl)} dimensions" if not active else f"{len(kl) - len(active)} of {len(kl)}"
+    return (
+        f"posterior collapse after epoch {epoch}: {which} of z say less than 0.01 nats about an "
+        f"image (KL {kl.sum():.4f} nats in all), so every image decodes alike; try "
+        "⟨reconstruction_weight⟩ auto or a larger one, ⟨kl_warmup⟩ 10, or another ⟨activation⟩"
+    )
 
 
 class Guard(keras.callbacks.Callback):
@@ -78,31 +151,32 @@ class Guard(keras.callbacks.Callback):
 class Recorder(keras.callbacks.Callback):
     """Writes the history, then the checkpoint, after every epoch.
 
-    In this order, because an epoch counts as finished once its checkpoint is there.
+    In this order, because an epoch counts as finished once its checkpoint is there. Stops
+    training where the settings ask for it.
     """
 
-    def __init__(self, run: "Run", rows: list[dict[str, Any]]) -> None:
+    def __init__(self, run: "Run", rows: list[dict[str, Any]], config: FitConfig) -> None:
         super().__init__()
         self.run = run
         self.rows = rows
+        self.config = config
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self.begin = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         seconds = round(time.perf_counter() - self.begin, 3)
-        names = ("loss", *self.model.term_names)
-        columns = (*names, *(f"val_{name}" for name in names))
-        self.rows.append(
-            {
-                "epoch": epoch + 1,
-                **{name: logs[name] for name in columns},
-                "learning_rate": logs["learning_rate"],  # from LearningRateScheduler
-                "seconds": seconds,
-            }
-        )
+        names = ("loss", *self.model.term_names, "mse")
+        columns = (*names, *(f"val_{name}" for name in names), *EXTRA_COLUMNS)
+        row = {"epoch": epoch + 1, **{name: logs[name] for name in columns if name in logs}}
+        if self.model.likelihood is not None:
+            row["sigma"] = math.sqrt(self.model.variance)
+        self.rows.append({**row, "seconds": seconds})
+        if self.config.keep == "best" and best_epoch(self.rows, self.config) == epoch + 1:
+            save_checkpoint(self.model, self.run.checkpoints, epoch + 1, BEST)
         self.run.write_history(self.rows)
         save_checkpoint(self.model, self.run.checkpoints, epoch + 1)
+        self.model.stop_training = is_to_stop(self.rows, self.config)
 
 
 class SampleKeeper(keras.callbacks.Callback):

@@ -11,10 +11,11 @@ from vae_keras.support.errors import InputError
 from vae_keras.support.files import replacing
 from vae_keras.support.reporting import warn
 
-KEPT = 2  # the latest, and the one before it should the latest be damaged
+KEPT = 2  # the latest of a kind, and the one before it should the latest be damaged
+EPOCH, BEST = "epoch", "best"  # after every epoch, and after those with the best validation loss
 
 
-def save_checkpoint(model: keras.Model, directory: Path, epoch: int) -> None:
+def save_checkpoint(model: keras.Model, directory: Path, epoch: int, kind: str = EPOCH) -> None:
     """Save weights and the optimiser's state after an epoch, and drop checkpoints grown old.
 
     Noise and the order of images need no saving: they follow from the seed and the
@@ -24,6 +25,7 @@ def save_checkpoint(model: keras.Model, directory: Path, epoch: int) -> None:
         model: A compiled `keras.Model`.
         directory: Folder of the checkpoints.
         epoch: Number of finished epochs, from 1.
+        kind: `EPOCH` or `BEST`. Each kind drops its own.
     """
     directory.mkdir(exist_ok=True)
     arrays = {
@@ -32,18 +34,22 @@ def save_checkpoint(model: keras.Model, directory: Path, epoch: int) -> None:
     buffer = io.BytesIO()
     np.savez(buffer, epoch=np.int64(epoch), **arrays)
     content = buffer.getvalue()
-    with replacing(directory / f"epoch-{epoch:05d}-{_digest(content)}.npz") as path:
+    with replacing(directory / f"{kind}-{epoch:05d}-{_digest(content)}.npz") as path:
         path.write_bytes(content)
-    for old in _checkpoints(directory)[KEPT:]:
+    for old in _checkpoints(directory, kind)[KEPT:]:
         old.unlink()
 
 
-def restore_checkpoint(model: keras.Model, directory: Path) -> int:
+def restore_checkpoint(
+    model: keras.Model, directory: Path, kind: str = EPOCH, epoch: int | None = None
+) -> int:
     """Load the latest checkpoint that is whole; warn of those that are damaged.
 
     Args:
         model: A compiled `keras.Model` of the shape that was saved.
         directory: Folder of the checkpoints.
+        kind: `EPOCH` or `BEST`.
+        epoch: The epoch whose checkpoint to load; None for the latest.
 
     Returns:
         Number of finished epochs; 0 if there is no whole checkpoint.
@@ -52,26 +58,27 @@ def restore_checkpoint(model: keras.Model, directory: Path) -> int:
         InputError: If a checkpoint is whole but belongs to another model.
     """
     variables = _state(model)
-    for path in _checkpoints(directory):
+    for path in _checkpoints(directory, kind, epoch):
         content = path.read_bytes()
         if path.stem.rpartition("-")[2] != _digest(content):
             warn(f"{path} is damaged: its digest is not the one in its name; it is not used")
             continue
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             arrays = dict(archive)
-        epoch = int(arrays.pop("epoch"))
+        found = int(arrays.pop("epoch"))
         shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
         if {name: array.shape for name, array in arrays.items()} != shapes:
             raise InputError(f"{path} belongs to another model than config.json describes")
         for name, variable in variables.items():
             variable.assign(arrays[name])
-        return epoch
+        return found
     return 0
 
 
-def _checkpoints(directory: Path) -> list[Path]:
-    """Files of all checkpoints, the latest first."""
-    return sorted(directory.glob("epoch-*.npz"), reverse=True)
+def _checkpoints(directory: Path, kind: str, epoch: int | None = None) -> list[Path]:
+    """Files of the checkpoints of a kind, the latest first; of one epoch or all."""
+    number = "*" if epoch is None else f"{epoch:05d}"
+    return sorted(directory.glob(f"{kind}-{number}-*.npz"), reverse=True)
 
 
 def _digest(content: bytes) -> str:

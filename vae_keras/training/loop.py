@@ -8,14 +8,15 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
 from vae_keras.backend.devices import distribution, unshared
 from vae_keras.backend.precision import has_fast_bfloat16
 from vae_keras.config import FitConfig
-from vae_keras.data.batches import ordered_batches, training_batches
+from vae_keras.data.batches import ordered_batches, split_validation, training_batches
 from vae_keras.data.images import ImageData
 from vae_keras.data.sources import load_configured
-from vae_keras.likelihood import elbo, implied_variance
+from vae_keras.likelihood import AUTO, log_likelihood
 from vae_keras.model import Autoencoder
 from vae_keras.support.errors import InputError
 from vae_keras.support.files import remove, replacing, write_json
@@ -24,10 +25,20 @@ from vae_keras.support.signals import Interrupted, PendingSignal, deferred_signa
 from vae_keras.support.start import check_backend
 from vae_keras.support.terms import loss_columns
 from vae_keras.training.build import build_model
-from vae_keras.training.callbacks import EpochNoise, Guard, Progress, Recorder, SampleKeeper
-from vae_keras.training.checkpoints import restore_checkpoint
+from vae_keras.training.callbacks import (
+    CollapseCheck,
+    EpochNoise,
+    Guard,
+    KLWarmup,
+    Progress,
+    Recorder,
+    SampleKeeper,
+    Validation,
+)
+from vae_keras.training.checkpoints import BEST, restore_checkpoint
 from vae_keras.training.figures import save_figures
 from vae_keras.training.run import Run, check_run, create_run, run_name
+from vae_keras.training.stopping import is_to_stop, kept_epoch
 
 TEST_BATCH_SIZE = 500
 MOST_STEPS_AT_ONCE = 25
@@ -96,10 +107,11 @@ def _train(
     if data is None:
         expected_files = run.read_files() if run is not None and resume else None
         data = load_configured(config, expected_files).head(config.max_train_images)
-    if len(data.train_images) < config.batch_size:
+    fitted, _ = _split(config, data)
+    if len(fitted) < config.batch_size:
         raise InputError(
-            f"{len(data.train_images)} training images are fewer than one batch of "
-            f"{config.batch_size}: choose a smaller ⟨batch_size⟩"
+            f"{len(fitted)} training images are fewer than one batch of {config.batch_size}: "
+            "choose a smaller ⟨batch_size⟩"
         )
     if config.precision == "bfloat16" and not has_fast_bfloat16():
         warn("this processor has no bfloat16 instructions: float32 is faster here")
@@ -123,14 +135,36 @@ def _train(
             rows = []
         run.remove_unfinished()
         run.write_config(config, data)
-        report(
-            f"{data.name}: {len(data.train_images):,} training and {len(data.test_images):,} test "
-            f"images of {'×'.join(map(str, data.image_shape))}; {config.model} with "
-            f"{model.count_params():,} parameters\nrun folder: {run.directory}"
-        )
-        _fit(model, config, data, run, rows, signals, tensorboard)
+        report(_first_lines(config, data, model, run))
+        if not (rows and is_to_stop(rows, config)):
+            _fit(model, config, data, run, rows, signals, tensorboard)
         _finish(unshared(model), config, data, run, rows, signals)
     return run
+
+
+def _split(config: FitConfig, data: ImageData) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of the images to train on, and of those held out for validation."""
+    return split_validation(len(data.train_images), config.validation_fraction or 0.0)
+
+
+def _first_lines(config: FitConfig, data: ImageData, model: Autoencoder, run: Run) -> str:
+    """What is trained on what, and where it goes."""
+    fitted, held_out = _split(config, data)
+    validation = f", {len(held_out):,} validation" if len(held_out) else ""
+    text = (
+        f"{data.name}: {len(fitted):,} training{validation} and {len(data.test_images):,} test "
+        f"images of {'×'.join(map(str, data.image_shape))}; {config.model} with "
+        f"{model.count_params():,} parameters\nrun folder: {run.directory}"
+    )
+    if config.reconstruction_weight == AUTO:
+        return f"{text}\nreconstruction weight: auto, a Gaussian decoder that finds its variance"
+    if model.variance is not None and model.variance > 1:
+        warn(
+            f"a reconstruction weight of {config.reconstruction_weight:g} means a standard "
+            f"deviation of {math.sqrt(model.variance):.1f} for pixels between 0 and 1: expect "
+            "blurred images; try ⟨reconstruction_weight⟩ auto"
+        )
+    return text
 
 
 @contextlib.contextmanager
@@ -176,7 +210,8 @@ def _fit(
     signals: PendingSignal,
     tensorboard: bool,
 ) -> None:
-    steps_per_epoch = -(-len(data.train_images) // config.batch_size)
+    fitted, held_out = _split(config, data)
+    steps_per_epoch = -(-len(fitted) // config.batch_size)
     devices = model.distribute_strategy.num_replicas_in_sync
     # Keras wants a first batch that its devices can share evenly.
     test_batch_size = max(devices, min(TEST_BATCH_SIZE, len(data.test_images)) // devices * devices)
@@ -190,15 +225,27 @@ def _fit(
             lambda epoch, _: config.learning_rate * config.lr_decay**epoch
         ),
         Guard(signals),
-        *([SampleKeeper(run, config.seed, len(rows))] if model.has_prior else []),
-        Recorder(run, rows),
-        progress,
     ]
+    if config.kl_warmup:
+        callbacks.append(KLWarmup(config))
+    if len(held_out):
+        batches = ordered_batches(data.train_images, test_batch_size, held_out)
+        callbacks.append(Validation(batches, config.seed))
+    if model.has_prior:
+        callbacks.append(SampleKeeper(run, config.seed, len(rows)))
+        callbacks.append(CollapseCheck(data.train_images, config))
+    callbacks += [Recorder(run, rows, config), progress]
     if tensorboard:
         callbacks.append(keras.callbacks.TensorBoard(run.tensorboard))
     try:
         model.fit(
-            training_batches(data.train_images, config.batch_size, config.seed, len(rows)),
+            training_batches(
+                data.train_images,
+                config.batch_size,
+                config.seed,
+                len(rows),
+                fitted if len(held_out) else None,
+            ),
             initial_epoch=len(rows),
             epochs=config.epochs,
             steps_per_epoch=steps_per_epoch,
@@ -241,6 +288,15 @@ def _finish(
 ) -> None:
     """Save, export and draw the trained model; the metrics come last and mean that all is there."""
     signals.check()
+    kept = kept_epoch(rows, config)
+    if len(rows) < config.epochs:
+        report(
+            f"stopped early: the validation loss has not fallen for {config.early_stopping} epochs"
+        )
+    if kept < len(rows):
+        if restore_checkpoint(model, run.checkpoints, BEST, kept) != kept:
+            raise InputError(f"{run.checkpoints} has no whole checkpoint of epoch {kept}")
+        report(f"keeping the weights of epoch {kept}, which has the least validation loss")
     with replacing(run.model_file) as path:
         model.save(path)
     signals.check()
@@ -253,43 +309,44 @@ def _finish(
     with replacing(run.figures) as path:
         save_figures(path, model, data, rows, run.read_samples(), config.seed)
     signals.check()
-    write_json(run.metrics_file, final_metrics(config, data, rows, model.count_params()))
+    write_json(run.metrics_file, final_metrics(config, model, rows))
 
 
 def final_metrics(
-    config: FitConfig, data: ImageData, rows: list[dict[str, Any]], parameters: int
+    config: FitConfig, model: Autoencoder, rows: Sequence[dict[str, Any]]
 ) -> dict[str, Any]:
-    """Losses of the last epoch, and what they mean in nats.
+    """Losses of the epoch whose weights the model has, and what they mean in nats.
 
     Args:
         config: `FitConfig`.
-        data: `ImageData`.
+        model: The finished model.
         rows: The history.
-        parameters: Number of parameters of the model.
 
     Returns:
         Dictionary with `train` and `test` (each `loss`, `reconstruction_loss`, and for a
         VAE `kl_loss` in nats and `elbo` in nats per image), `epochs`, `parameters`,
-        `seconds`, and `implied_variance` where the error is squared.
+        `seconds`; `implied_variance` or `calibrated_variance`, σ² of the decoder, where the error
+        is squared; `kept_epoch` where it is not the last one.
     """
-    last = rows[-1]
-    pixels = int(data.image_shape[0] * data.image_shape[1] * data.image_shape[2])
+    kept = kept_epoch(rows, config)
+    row = rows[kept - 1]
     metrics = {
-        "epochs": last["epoch"],
+        "epochs": rows[-1]["epoch"],
         "seconds": round(sum(row["seconds"] for row in rows), 3),
-        "parameters": parameters,
+        "parameters": model.count_params(),
     }
+    if kept != metrics["epochs"]:
+        metrics["kept_epoch"] = kept
+    calibrated = config.reconstruction_weight == AUTO
     if config.reconstruction == "mse":
-        metrics["implied_variance"] = implied_variance(config.reconstruction_weight, pixels)
+        metrics["calibrated_variance" if calibrated else "implied_variance"] = model.variance
     for split, prefix in (("train", ""), ("test", "val_")):
-        terms = {name: last[f"{prefix}{name}"] for name in loss_columns(last)}
+        terms = {name: row[f"{prefix}{name}"] for name in loss_columns(row)}
         if "kl_loss" in terms:
-            terms["elbo"] = elbo(
-                config.reconstruction,
-                terms["reconstruction_loss"],
-                terms["kl_loss"],
-                config.reconstruction_weight,
-                pixels,
-            )
+            nats = -terms["reconstruction_loss"]
+            if not calibrated:
+                error = terms["reconstruction_loss"] / config.reconstruction_weight
+                nats = float(log_likelihood(error, model.pixels, model.variance))
+            terms["elbo"] = nats - terms["kl_loss"]
         metrics[split] = terms
     return metrics

@@ -19,6 +19,7 @@ from vae_keras.evaluate import SECTIONS, describe
 from vae_keras.evaluation import judge, likelihood
 from vae_keras.latent import inference
 from vae_keras.latent.inference import decode_points, encode_images
+from vae_keras.likelihood import log_likelihood
 from vae_keras.model import LossTerm
 from vae_keras.support.errors import InputError
 from vae_keras.training.run import Run
@@ -101,18 +102,49 @@ def test_with_one_sample_the_bound_is_the_elbo(linear):
     assert error < 0.03
 
 
+def test_bounds_at_several_variances_are_those_of_as_many_models(linear):
+    model, images, _ = linear
+    encoded = encode_images(model, images)
+    variances = (model.variance, 0.08, 0.2)
+    bounds = evaluation.importance_weighted_bounds(
+        model, images, encoded, samples=2000, variances=variances
+    )
+    decoder = model.decoder.get_layer("pixels")
+    factors, offset = (np.float64(weight) for weight in decoder.get_weights())
+    for variance, found in zip(variances, bounds, strict=True):
+        true = multivariate_normal(offset, factors.T @ factors + variance * np.eye(PIXELS))
+        truth = true.logpdf(images.reshape(-1, PIXELS) / 255).mean()
+        assert found.mean() == pytest.approx(truth, abs=0.02)
+
+
+def test_the_best_variance_has_the_highest_elbo(linear):
+    model, images, _ = linear
+    best = likelihood.best_variance(model, images, seed=3)
+    encoded = encode_images(model, images)
+    draws = evaluation.losses_over_draws(model, images, encoded, draws=2, seed=3)
+    error = draws["reconstruction_error"]["mean"]
+    assert best == pytest.approx(error)
+    at = [log_likelihood(error, PIXELS, best * factor) for factor in (0.9, 1.0, 1.1)]
+    assert max(at) == at[1]
+    data = ImageData("mine", images, images)
+    results, _ = evaluation.evaluate(model, data, importance_samples=20)
+    assert results["likelihood"]["variance"] == pytest.approx(PIXELS / (2 * WEIGHT))
+    assert results["calibrated"]["variance"] == pytest.approx(best, rel=0.1)
+    assert results["calibrated"]["elbo"] > results["likelihood"]["elbo"]
+
+
 def test_no_more_draws_are_held_at_once_however_many_samples(linear, monkeypatch):
     model, images, truth = linear
     monkeypatch.setattr(inference, "VALUES_AT_ONCE", 300 * PIXELS)
     sizes = []
-    weigh = likelihood._log_weights
+    score = likelihood._score
 
     def watched(*arguments):
-        weights = weigh(*arguments)
-        sizes.append(weights.size)
-        return weights
+        errors, log_ratio = score(*arguments)
+        sizes.append(errors.size)
+        return errors, log_ratio
 
-    monkeypatch.setattr(likelihood, "_log_weights", watched)
+    monkeypatch.setattr(likelihood, "_score", watched)
     encoded = encode_images(model, images)
     for samples in (7, 1000):
         bounds = evaluation.importance_weighted_bounds(model, images, encoded, samples=samples)
@@ -180,7 +212,7 @@ def test_a_new_term_of_the_loss_is_evaluated_and_shown(linear, monkeypatch):
     results, _ = evaluation.evaluate(model, data, importance_samples=1)
     means = encode_images(model, images)["mean"]
     found = results["loss"]["through_the_mean"]
-    assert list(found) == ["loss", *SparseVAE.term_names]
+    assert list(found) == ["loss", *SparseVAE.term_names, "reconstruction_error"]
     assert found["sparsity_loss"] == pytest.approx(np.abs(means).mean(), rel=1e-5)
     expected = found["reconstruction_loss"] + 2 * found["kl_loss"] + 0.5 * found["sparsity_loss"]
     assert found["loss"] == pytest.approx(expected)
@@ -200,7 +232,7 @@ def test_losses_that_are_evaluated_are_those_of_the_model(linear):
     trained = model.evaluate(scaled, scaled, batch_size=len(images), return_dict=True, verbose=0)
     encoded = encode_images(model, images)
     drawn = evaluation.losses_over_draws(model, images, encoded, draws=100)
-    assert set(drawn) == set(trained)
+    assert set(drawn) == {*trained, "reconstruction_error"}
     assert drawn["kl_loss"]["mean"] == pytest.approx(trained["kl_loss"], rel=1e-5)
     # One draw of z for 40 images of 6 pixels is within a fifth of the mean over draws.
     assert drawn["loss"]["mean"] == pytest.approx(trained["loss"], rel=0.2)
@@ -498,9 +530,13 @@ def test_the_command_prints_one_table_for_all_runs(runs, cache):
     table = dict(lines)
     wanted = {f"  {name}" for rows in SECTIONS.values() for name, _ in rows}
     assert wanted - set(table) == {"  learned from 100 images", "  learned from 1,000 images"}
-    likelihood = json.loads(runs[0].evaluation_file.read_text())["likelihood"]
     bits = [cells[0] for name, cells in lines if name == "    in bits per dimension"]
-    assert bits == [f"{likelihood[f'{kind}_bits_per_dimension']:.4f}" for kind in ("elbo", "bound")]
+    found = json.loads(runs[0].evaluation_file.read_text())
+    assert bits == [
+        f"{found[section][f'{kind}_bits_per_dimension']:.4f}"
+        for section in ("likelihood", "calibrated")
+        for kind in ("elbo", "bound")
+    ]
     assert "digits-leaky_relu-autoencoder" in result.stdout
     assert table["  ELBO"][1] == "–"
     assert table["  active units"][1:3] == ["of", "3"]

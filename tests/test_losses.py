@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from vae_keras import likelihood, losses
+from vae_keras import losses
 
 
 def test_kl_divergence_is_zero_at_the_prior():
@@ -40,22 +40,3 @@ def test_errors_are_averaged_over_pixels_and_kept_apart_by_image():
         [-math.log(0.5), -math.log(0.9)],
         rtol=1e-5,
     )
-
-
-def test_elbo_is_the_expected_gaussian_log_likelihood_minus_kl():
-    pixels, weight, kl = 784, 1000.0, 5.5
-    random = np.random.default_rng(0)
-    image, reconstruction = random.random((2, pixels))
-    error = np.mean((image - reconstruction) ** 2)
-    deviation = math.sqrt(likelihood.implied_variance(weight, pixels))
-    expected = norm(reconstruction, deviation).logpdf(image).sum() - kl
-    assert likelihood.elbo("mse", weight * error, kl, weight, pixels) == pytest.approx(expected)
-
-
-def test_the_books_weight_means_353_nats_above_the_loss():
-    assert likelihood.implied_variance(1000, 784) == pytest.approx(0.392)
-    assert -likelihood.elbo("mse", 40.0, 6.0, 1000, 784) == pytest.approx(46 + 353.3, abs=0.05)
-
-
-def test_elbo_of_bce_is_a_sum_over_pixels_whatever_the_weight():
-    assert likelihood.elbo("bce", 500 * 0.2, 6.0, 500, 1024) == pytest.approx(-(1024 * 0.2 + 6.0))

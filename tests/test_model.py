@@ -85,7 +85,7 @@ def test_test_step_weighs_every_image_equally(vae, images):
     batches = list(ordered_batches(as_uint8, 32))
     per_image = np.concatenate(
         [
-            vae.reconstruction_loss(batch, output["reconstruction"])
+            vae.loss_terms(batch, output)["reconstruction_loss"].value
             + 2 * losses.kl_divergence(output["mean"], output["log_var"])
             for batch, output in zip(batches, outputs)
         ]

@@ -324,15 +324,22 @@ class FitConfig(DataSettings):
             )
 
     def _check_validation(self) -> None:
-        user = "early_stopping" if self.early_stopping else "keep" if self.keep == "best" else None
-        if self.validation_fraction is None:
-            fraction = DEFAULT_VALIDATION_FRACTION if user else 0.0
-            object.__setattr__(self, "validation_fraction", fraction)
-        elif user and not self.validation_fraction:
+        if self._uses_validation and self.validation_fraction == 0:
             raise InputError(
-                f"⟨{user}⟩ {getattr(self, user)} needs validation images: choose a "
+                "⟨early_stopping⟩ and ⟨keep⟩ best need validation images: choose a "
                 "⟨validation_fraction⟩ above 0"
             )
+
+    @property
+    def held_out(self) -> float:
+        """The share of the training images that is held out for validation."""
+        if self.validation_fraction is not None:
+            return self.validation_fraction
+        return DEFAULT_VALIDATION_FRACTION if self._uses_validation else 0.0
+
+    @property
+    def _uses_validation(self) -> bool:
+        return self.early_stopping is not None or self.keep == "best"
 
     def _check_layers(self) -> None:
         if len(self.encoder_filters) != len(self.encoder_strides):
@@ -379,6 +386,7 @@ class FitConfig(DataSettings):
             for field, declared in declarations(type(self))
             if declared.identity
         }
+        pairs["validation_fraction"] = (self.held_out, other.held_out)
         return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 

@@ -11,6 +11,7 @@ from tqdm import tqdm
 from vae_keras.config import FitConfig
 from vae_keras.latent.dimensions import active_dimensions, is_collapsed, kl_per_dimension
 from vae_keras.latent.inference import encode_images
+from vae_keras.likelihood import FINEST_VARIANCE, log_likelihood
 from vae_keras.support.errors import DivergedError
 from vae_keras.support.reporting import progress_bar, report, warn
 from vae_keras.support.seeds import derive_seed
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from vae_keras.training.run import Run
 
 SAMPLES = 12  # images that are decoded after every epoch
-EXTRA_COLUMNS = ("validation_loss", "kl_weight", "learning_rate")  # which callbacks add
+EXTRA_COLUMNS = ("validation_loss", "validation_mse", "kl_weight", "learning_rate")
 CHECKED_IMAGES = 1000  # whose posteriors show a collapse
 
 
@@ -68,7 +69,10 @@ class KLWarmup(keras.callbacks.Callback):
 
 
 class Validation(keras.callbacks.Callback):
-    """Evaluates the validation images after every epoch; adds `validation_loss` to the logs."""
+    """Evaluates the validation images after every epoch; adds `validation_loss` to the logs.
+
+    A decoder that finds its variance is judged at the best one for these images.
+    """
 
     def __init__(self, batches: Any, seed: int) -> None:
         super().__init__()
@@ -78,6 +82,11 @@ class Validation(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self.model.reset_noise(self.seed, "validation", epoch)
         losses = self.model.evaluate(self.batches, return_dict=True, verbose=0)
+        if self.model.likelihood is not None:
+            best = max(losses["mse"], FINEST_VARIANCE)
+            at_best = float(log_likelihood(losses["mse"], self.model.pixels, best))
+            losses["loss"] -= losses["reconstruction_loss"] + at_best
+            logs["validation_mse"] = losses["mse"]
         logs["validation_loss"] = losses["loss"]
 
 

@@ -144,7 +144,7 @@ def _train(
 
 def _split(config: FitConfig, data: ImageData) -> tuple[np.ndarray, np.ndarray]:
     """Indices of the images to train on, and of those held out for validation."""
-    return split_validation(len(data.train_images), config.validation_fraction or 0.0)
+    return split_validation(len(data.train_images), config.held_out)
 
 
 def _first_lines(config: FitConfig, data: ImageData, model: Autoencoder, run: Run) -> str:
@@ -297,6 +297,9 @@ def _finish(
         if restore_checkpoint(model, run.checkpoints, BEST, kept) != kept:
             raise InputError(f"{run.checkpoints} has no whole checkpoint of epoch {kept}")
         report(f"keeping the weights of epoch {kept}, which has the least validation loss")
+    if "validation_mse" in rows[kept - 1]:  # the error of the training images is too small
+        assert model.likelihood is not None  # for the type checker
+        model.likelihood.variance.assign(rows[kept - 1]["validation_mse"])
     with replacing(run.model_file) as path:
         model.save(path)
     signals.check()
@@ -342,11 +345,15 @@ def final_metrics(
         metrics["calibrated_variance" if calibrated else "implied_variance"] = model.variance
     for split, prefix in (("train", ""), ("test", "val_")):
         terms = {name: row[f"{prefix}{name}"] for name in loss_columns(row)}
+        if isinstance(config.reconstruction_weight, str):
+            nats = float(log_likelihood(row[f"{prefix}mse"], model.pixels, model.variance))
+            # The history has the variance of the epoch, the model the final one.
+            terms["loss"] -= nats + terms["reconstruction_loss"]
+            terms["reconstruction_loss"] = -nats
+        else:
+            error = terms["reconstruction_loss"] / config.reconstruction_weight
+            nats = float(log_likelihood(error, model.pixels, model.variance))
         if "kl_loss" in terms:
-            nats = -terms["reconstruction_loss"]
-            if not calibrated:
-                error = terms["reconstruction_loss"] / config.reconstruction_weight
-                nats = float(log_likelihood(error, model.pixels, model.variance))
             terms["elbo"] = nats - terms["kl_loss"]
         metrics[split] = terms
     return metrics

@@ -193,6 +193,119 @@ def test_settings_decide_the_precision_and_no_global_policy_does(tiny_config, im
     assert {weight.dtype for weight in half.weights} == {"float32"}
 
 
+@pytest.fixture
+def keras_globals():
+    """Restores what a test sets for the whole process."""
+    policy, floatx = keras.config.dtype_policy(), keras.config.floatx()
+    layout = keras.config.image_data_format()
+    yield keras.config
+    keras.config.set_image_data_format(layout)
+    keras.config.set_floatx(floatx)
+    keras.config.set_dtype_policy(policy)
+
+
+def test_the_global_image_data_format_changes_nothing(keras_globals, images, tmp_path):
+    expected = networks()
+    keras_globals.set_image_data_format("channels_first")
+    found = networks()
+    for before, after in zip(expected, found):
+        assert after.get_config() == before.get_config()
+        for ours, theirs in zip(after.get_weights(), before.get_weights(), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+    model, before = VAE(*found, seed=0), VAE(*expected, seed=0)
+    np.testing.assert_array_equal(model.reconstruct(images), before.reconstruct(images))
+    model.compile("adam")
+    history = fit(model, images, epochs=2)
+    assert history["loss"][-1] < history["loss"][0]
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(loaded.reconstruct(images), model.reconstruct(images))
+
+
+@pytest.mark.parametrize("policy_follows", [True, False])
+@pytest.mark.parametrize("floatx", ["float64", "float16"])
+def test_floatx_decides_only_where_no_policy_is_set(keras_globals, images, floatx, policy_follows):
+    keras_globals.set_floatx(floatx)
+    # Keras derives the policy from floatx when it first needs one, and keeps it from then on.
+    keras_globals.set_dtype_policy(floatx if policy_follows else "float32")
+    if policy_follows and floatx == "float16":
+        with pytest.raises(InputError, match="mixed_float16"):
+            VAE(*networks())
+        return
+    dtype = floatx if policy_follows else "float32"
+    encoder, decoder = networks(activation="gelu")
+    assert {str(tensor.dtype) for tensor in (*encoder.inputs, *decoder.inputs)} == {dtype}
+    assert {weight.dtype for weight in (*encoder.weights, *decoder.weights)} == {dtype}
+    model = VAE(encoder, decoder, seed=0)
+    model.compile(keras.optimizers.Adam(0.01))
+    history = fit(model, images, epochs=2)
+    assert history["loss"][-1] < history["loss"][0]
+    outputs = model(images)
+    assert {str(keras.backend.standardize_dtype(each.dtype)) for each in outputs.values()} == {
+        dtype
+    }
+    for term in model.loss_terms(images.astype(floatx), outputs).values():
+        assert keras.backend.standardize_dtype(term.value.dtype) == dtype
+
+
+def test_float64_images_have_the_losses_of_float32_images(vae, images):
+    losses = []
+    for dtype in ("float32", "float64"):
+        batches = tf.data.Dataset.from_tensor_slices(images.astype(dtype)).batch(8)
+        vae.reset_noise(0)
+        losses.append(vae.evaluate(batches, verbose=0))
+    assert losses[1] == pytest.approx(losses[0], rel=1e-5)
+
+
+def test_functions_run_eagerly_have_the_same_losses(tiny_config, images):
+    def measure():
+        model = build_model(tiny_config.replace(activation="gelu"), SHAPE)
+        history = fit(model, images, epochs=2)
+        model.reset_noise(1)
+        losses = model.evaluate(images, return_dict=True, verbose=0)
+        model.reset_noise(2)
+        predicted = model.predict(images, verbose=0)
+        return history, losses, predicted, model.encode(images), model.reconstruct(images)
+
+    expected = measure()
+    tf.config.run_functions_eagerly(True)
+    try:
+        found = measure()
+    finally:
+        tf.config.run_functions_eagerly(False)
+    keras.tree.assert_same_structure(found, expected)
+    for ours, theirs in zip(keras.tree.flatten(found), keras.tree.flatten(expected)):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+class Swish(keras.layers.Layer):
+    """A layer of a user, whose slope it learns."""
+
+    def build(self, shape):
+        self.slope = self.add_weight(shape=(), initializer="ones")
+
+    def call(self, x):
+        return x * keras.ops.sigmoid(self.slope * x)
+
+
+@pytest.mark.parametrize(
+    "activation",
+    ["hard_swish", keras.activations.gelu, keras.layers.PReLU(), keras.layers.LeakyReLU, Swish],
+    ids=["name", "function", "layer", "class", "own class"],
+)
+def test_other_activations_train_and_are_saved(images, tmp_path, activation):
+    model = VAE(*networks(activation=activation), seed=0)
+    model.compile(keras.optimizers.Adam(0.01))
+    history = fit(model, images, epochs=3)
+    assert history["loss"][-1] < history["loss"][0]
+    model.save(tmp_path / "model.keras")
+    with keras.saving.custom_object_scope({"Swish": Swish}):
+        loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(loaded.reconstruct(images), model.reconstruct(images))
+    kinds = [[type(layer) for layer in each.encoder.layers] for each in (loaded, model)]
+    assert kinds[0] == kinds[1]
+
+
 @pytest.mark.parametrize("how", ["environment", "keras.json"])
 def test_another_backend_is_refused_before_anything_is_written(
     tmp_path, monkeypatch, how, tiny_config

@@ -467,3 +467,6 @@ def test_losses_are_plotted_from_what_fit_returns(vae, images):
     assert len(figure.axes) == 3
     np.testing.assert_allclose(figure.axes[0].lines[0].get_ydata(), history["loss"])
     assert list(figure.axes[0].lines[1].get_xdata()) == [1, 2]
+    returned = vae.fit(images, verbose=0)
+    assert len(vae_keras.plots.plot_losses(returned).axes[0].lines) == 1
+    assert len(vae_keras.plots.plot_loss_comparison({"a": returned}).axes[0].lines) == 1

@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -143,3 +144,55 @@ def test_the_tanh_form_of_gelu_is_another_function():
 def test_an_unknown_activation_is_answered_with_the_nearest():
     with pytest.raises(InputError, match="unknown activation 'geluu': did you mean 'gelu'"):
         activation_layer("geluu")
+
+
+OTHER_NAMES = {
+    "celu": np.where(X > 0, X, np.expm1(X)),
+    "hard_swish": X * np.clip(X / 6 + 0.5, 0, 1),
+    "relu6": np.clip(X, 0, 6),
+    "swish": FORMULAS["silu"],
+}
+
+
+@pytest.mark.parametrize("name", OTHER_NAMES)
+def test_other_names_mean_what_they_mean_in_keras(name):
+    layer = activation_layer(name, "mine")
+    measured = np.asarray(layer(X.astype(np.float32)), np.float64)
+    assert np.all(np.abs(measured - OTHER_NAMES[name]) <= 1e-6 * np.maximum(1, np.abs(X)))
+    assert layer.name == "mine"
+
+
+@pytest.mark.parametrize("name", dir(keras.activations))
+def test_a_name_of_keras_is_a_function_or_refused(name):
+    if name.startswith("_") or name in ("deserialize", "get", "serialize"):
+        with pytest.raises(InputError, match="unknown activation"):
+            activation_layer(name)
+    else:
+        assert activation_layer(name).name
+
+
+@pytest.mark.parametrize("function", [keras.ops.sin, np.sin, lambda x: keras.ops.sin(x)])
+def test_a_function_becomes_a_layer(function):
+    x = X.astype(np.float32)
+    np.testing.assert_allclose(activation_layer(function, "sine")(x), np.sin(x), atol=1e-6)
+
+
+@pytest.mark.parametrize("activation", [keras.layers.PReLU(name="mine"), keras.layers.PReLU])
+def test_each_place_has_its_own_copy_of_a_layer(activation):
+    first, second = (activation_layer(activation, name) for name in ("first", "second"))
+    assert (first.name, second.name) == ("first", "second")
+    for layer in (first, second):
+        layer.build((None, 3))
+    first.alpha.assign([1.0, 2.0, 3.0])
+    np.testing.assert_array_equal(second.alpha, [0, 0, 0])
+
+
+def test_a_copy_of_a_layer_has_its_arguments():
+    layer = activation_layer(keras.layers.LeakyReLU(0.05))
+    np.testing.assert_allclose(layer(np.float32([-1.0, 2.0])), [-0.05, 2.0])
+
+
+@pytest.mark.parametrize("activation", ["hard_swisch", 5, None])
+def test_what_is_no_activation_is_one_line(activation):
+    with pytest.raises(InputError, match=f"unknown activation {activation!r}: .*hard_swish"):
+        activation_layer(activation)

@@ -107,3 +107,42 @@ def test_weights_of_a_layer_depend_on_the_seed_and_its_name_alone():
 def test_a_size_that_the_strides_cannot_rebuild_gets_the_nearest_that_they_can(shape, nearest):
     with pytest.raises(InputError, match=f"multiples of 4; the nearest sizes are {nearest} "):
         build_model(make_config(), shape)
+
+
+@pytest.mark.parametrize(
+    "build, filters, strides, message",
+    [
+        (build_encoder, (4, 4), (2,), r"filters and strides must have the same length, received"),
+        (build_decoder, (4, 4), (2, 2), r"strides must have one number more than filters"),
+        (build_encoder, (), (), r"filters must be one or more whole numbers .* received \(\)"),
+        (build_encoder, (4.5,), (2,), r"filters must be one or more whole numbers"),
+        (build_encoder, 4, (2,), r"filters must be one or more whole numbers .* received 4"),
+        (build_decoder, (4,), (2, 0), r"strides must be one or more whole numbers of at least 1"),
+        (build_decoder, ("4",), (2, 2), r"filters must be one or more whole numbers"),
+    ],
+)
+def test_filters_and_strides_that_cannot_be_used_are_one_line(build, filters, strides, message):
+    with pytest.raises(InputError, match=message) as error:
+        build((8, 8, 1), filters, strides)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("build", [build_encoder, build_decoder])
+@pytest.mark.parametrize("shape", [(28, 28), (28, 28, 1, 1), (None, None, 1), (28, 28, 0), 28])
+def test_an_image_shape_that_cannot_be_used_is_one_line(build, shape):
+    with pytest.raises(InputError, match=r"image_shape must be \(height, width, channels\)"):
+        build(shape)
+
+
+@pytest.mark.parametrize("build", [build_encoder, build_decoder])
+@pytest.mark.parametrize("latent_dim", [0, -1, 2.0, None, True])
+def test_a_latent_space_without_dimensions_is_one_line(build, latent_dim):
+    with pytest.raises(InputError, match="latent_dim must be a whole number of at least 1"):
+        build((28, 28, 1), latent_dim=latent_dim)
+
+
+def test_sizes_may_be_lists_and_numbers_of_numpy():
+    encoder = build_encoder([8, 8, np.int64(1)], np.array([4, 4]), [2, 2], latent_dim=np.int32(3))
+    assert encoder.output["mean"].shape == (None, 3)
+    decoder = build_decoder([8, 8, np.int64(1)], np.array([4]), [2, 2], latent_dim=np.int32(3))
+    assert decoder.output.shape == (None, 8, 8, 1)

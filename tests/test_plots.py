@@ -1,6 +1,8 @@
+import inspect
 import subprocess
 import sys
 
+import matplotlib.figure
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
@@ -413,3 +415,101 @@ def test_differences_stand_in_rows_with_their_intervals():
     segments = axes.containers[0].lines[2][0].get_segments()
     np.testing.assert_allclose(segments[0][:, 0], [-1.5, -0.5])
     np.testing.assert_allclose(segments[1][:, 0], [0.3, 0.3])
+
+
+def arguments():
+    """Arguments of every function that takes arrays, by its name."""
+    random = np.random.default_rng(0)
+    points, labels = np.float32(random.normal(size=(9, 2))), np.arange(9) % 3
+    images = random.random((9, 4, 4, 1), dtype=np.float32)
+    names = ("a", "b", "c")
+    places, shares = manifold_points(3), np.full(3, 1 / 3)
+    return {
+        "plot_arithmetic": (np.stack([images, images]), np.linspace(-1, 1, 9), "“4”", images[:2]),
+        "plot_curves": (CURVES, plots.variant_colors(CURVES)),
+        "plot_density": (places, np.exp(-np.square(places).sum(axis=1))),
+        "plot_evaluation": (points, points, labels == 1, "prior", names, shares, shares),
+        "plot_functions": (points[:, 0], {"values": {"a": points[:, 1]}}),
+        "plot_histograms": (points, shares[:2]),
+        "plot_images": (images, 3, names * 3),
+        "plot_interpolations": (points, {"a": points[:3]}, {"a": images[:3]}),
+        "plot_latent": (points, labels, names),
+        "plot_latent_and_quantiles": (points, labels, names),
+        "plot_lattice": (points, places, labels, names),
+        "plot_manifold": (images, 3),
+        "plot_places": (points, points[:3], images[:3], labels, names),
+        "plot_posteriors": (points, points[:3], np.stack([np.eye(2)] * 3), images[:3]),
+        "plot_reconstructions": (images, images / 2, points),
+        "plot_training": ({1: images, 2: images},),
+        "training_frames": ({1: images[:8], 2: images[:8]},),
+    }
+
+
+NO_ARRAYS = {"class_colors", "plot_convergence", "plot_differences", "plot_losses"}
+NO_ARRAYS |= {"plot_loss_comparison", "variant_colors"}
+
+
+def convert(values, change):
+    if isinstance(values, np.ndarray):
+        return change(values)
+    if isinstance(values, dict):
+        return {key: convert(each, change) for key, each in values.items()}
+    return values
+
+
+def drawn(figure):
+    """What a figure, or a list of frames, shows."""
+    if not isinstance(figure, matplotlib.figure.Figure):
+        return [np.asarray(frame) for frame in figure]
+    shown = []
+    for axes in figure.axes:
+        shown += [np.asarray(image.get_array()) for image in axes.images]
+        shown += [line.get_xydata() for line in axes.lines]
+        shown += [np.asarray(each.get_offsets()) for each in axes.collections]
+        shown += [each.get_facecolors() for each in axes.collections]
+        shown += [np.asarray(patch.get_path().vertices) for patch in axes.patches]
+    return shown
+
+
+@pytest.mark.parametrize("kind", ["tensor", "list"])
+@pytest.mark.parametrize("name", sorted(set(plots.__all__) - NO_ARRAYS))
+def test_figures_are_the_same_from_tensors_and_lists(name, kind):
+    import tensorflow as tf
+
+    change = tf.constant if kind == "tensor" else np.ndarray.tolist
+    function, given = getattr(plots, name), arguments()[name]
+    expected = drawn(function(*given))
+    found = drawn(function(*(convert(each, change) for each in given)))
+    assert len(found) == len(expected) > 0
+    for ours, theirs in zip(found, expected):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
+
+
+def test_arrays_may_be_named_arguments():
+    names = inspect.signature(plots.plot_reconstructions).parameters
+    figure = plots.plot_reconstructions(**{name: [[[[0.5]]]] for name in list(names)[:2]})
+    assert len(figure.axes) == 2
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_images_of_16_bits_are_drawn(dtype):
+    import tensorflow as tf
+
+    figure = plots.plot_images(tf.fill((1, 4, 4, 1), tf.cast(0.5, dtype)), columns=1)
+    assert figure.axes[0].images[0].get_array().dtype == np.float32
+
+
+def test_labels_without_names_are_named_by_their_numbers():
+    figure = plots.plot_latent(np.zeros((3, 2)), np.array([0, 2, 2]))
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["0", "1", "2"]
+    assert len(plots.plot_lattice(np.zeros((3, 2)), manifold_points(3), np.arange(3)).axes) == 2
+
+
+def test_losses_without_test_images_have_one_curve():
+    history = {"reconstruction_loss": [3.0, 2.0], "loss": [4.0, 3.0], "mae": [1.0, 1.0]}
+    figure = plots.plot_losses(history)
+    assert [axes.get_title() for axes in figure.axes] == ["Loss", "Reconstruction"]
+    assert [line.get_label() for line in figure.axes[0].lines] == ["training"]
+    comparison = plots.plot_loss_comparison({"one": history, "two": ROWS})
+    assert [line.get_label() for line in comparison.axes[0].lines] == ["one", "two", "two, test"]
+    np.testing.assert_array_equal(comparison.axes[0].lines[0].get_ydata(), [4, 3])

@@ -1,5 +1,6 @@
-"""Activations by name: the one place where a string becomes a layer."""
+"""Activations: the one place where a name or a function becomes a layer."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from vae_keras.support.errors import check_name
@@ -23,25 +24,38 @@ ACTIVATIONS: dict[str, tuple[str, Any]] = {
     "tanh": ("Activation", "tanh"),
 }
 
+Activation = str | Callable[..., Any]  # Keras's layers and their classes are callable too
 
-def activation_layer(activation: str, name: str | None = None) -> "keras.Layer":
+
+def activation_layer(activation: Activation, name: str | None = None) -> "keras.Layer":
     """A new layer that applies an activation.
 
     Args:
         activation: One of the names in `ACTIVATIONS`: `"gelu"` is the exact form x·Φ(x)
             (Hendrycks & Gimpel 2016, https://arxiv.org/abs/1606.08415), `"gelu_tanh"` its
-            approximation, `"leaky_relu"` has slope 0.3.
+            approximation, `"leaky_relu"` has slope 0.3. Or another name that Keras knows, such as
+            `"hard_swish"`; a function of a tensor; a class of Keras layers; or a layer, of which
+            each place has a copy with weights of its own.
         name: Name of the layer.
 
     Raises:
         InputError: If the name is unknown; the message lists the known ones.
     """
-    check_name("activation", activation, ACTIVATIONS)
     # Here, so that a command line can list the names without waiting for TensorFlow.
     import keras
 
     from vae_keras.backend.smooth import SmoothActivation
 
-    kind, argument = ACTIVATIONS[activation]
-    layer = SmoothActivation if kind == "SmoothActivation" else getattr(keras.layers, kind)
-    return layer(argument, name=name)
+    if isinstance(activation, str) and activation in ACTIVATIONS:
+        kind, argument = ACTIVATIONS[activation]
+        layer = SmoothActivation if kind == "SmoothActivation" else getattr(keras.layers, kind)
+        return layer(argument, name=name)
+    if isinstance(activation, type) and issubclass(activation, keras.Layer):
+        return activation(name=name)
+    if isinstance(activation, keras.Layer):
+        return type(activation).from_config({**activation.get_config(), "name": name})
+    if isinstance(activation, str) or not callable(activation):
+        keras_names = set(dir(keras.activations)) - {"deserialize", "get", "serialize"}
+        keras_names = {each for each in keras_names if not each.startswith("_")}
+        check_name("activation", activation, {*ACTIVATIONS, *keras_names})
+    return keras.layers.Activation(activation, name=name)

@@ -20,7 +20,7 @@ def mean_squared_error(images: Tensor, reconstructions: Tensor) -> Tensor:
     Returns:
         Float tensor of shape `(batch,)`.
     """
-    images, reconstructions = _precise(images, reconstructions)
+    reconstructions, images = _precise(reconstructions, images)
     return ops.mean(ops.square(images - reconstructions), axis=(1, 2, 3))
 
 
@@ -37,7 +37,7 @@ def binary_crossentropy(images: Tensor, reconstructions: Tensor) -> Tensor:
     Returns:
         Float tensor of shape `(batch,)`.
     """
-    images, reconstructions = _precise(images, reconstructions)
+    reconstructions, images = _precise(reconstructions, images)
     return ops.mean(ops.binary_crossentropy(images, reconstructions), axis=(1, 2, 3))
 
 
@@ -61,8 +61,12 @@ def kl_divergence(mean: Tensor, log_var: Tensor) -> Tensor:
 RECONSTRUCTION_LOSSES = {name: globals()[function] for name, function in RECONSTRUCTIONS.items()}
 
 
-def _precise(*tensors: Tensor) -> list[Tensor]:
-    """Tensors as float64 if one of them is, otherwise as float32: 16 bits are too few for sums."""
-    given = [ops.convert_to_tensor(tensor) for tensor in tensors]
-    is_double = any(keras.backend.standardize_dtype(each.dtype) == "float64" for each in given)
-    return [ops.cast(tensor, "float64" if is_double else "float32") for tensor in given]
+def _precise(first: Tensor, second: Tensor) -> list[Tensor]:
+    """Tensors as float64 if the first is, otherwise as float32: 16 bits are too few for sums.
+
+    The first comes from the network. Images may be float64, as NumPy makes them, beside a network
+    of float32; then all terms of the loss are float32.
+    """
+    first, second = ops.convert_to_tensor(first), ops.convert_to_tensor(second)
+    is_double = keras.backend.standardize_dtype(first.dtype) == "float64"
+    return [ops.cast(tensor, "float64" if is_double else "float32") for tensor in (first, second)]

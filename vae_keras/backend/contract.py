@@ -83,10 +83,19 @@ class KerasContract(_Base):
     def export(
         self, filepath: Any, format: str = "tf_saved_model", verbose: Any = None, **options: Any
     ) -> None:
-        """Export as a SavedModel with the signatures of `export_saved_model`, or another format."""
+        """Export as a SavedModel with the signatures of `export_saved_model`, or another format.
+
+        Raises:
+            InputError: If a SavedModel is asked for under another backend than TensorFlow.
+        """
         if format != "tf_saved_model":
             super().export(filepath, format=format, verbose=verbose, **options)
             return
+        if keras.backend.backend() != "tensorflow":
+            raise InputError(
+                "export to a SavedModel needs Keras's backend tensorflow: save as .keras, then "
+                "load and export the model with KERAS_BACKEND=tensorflow"
+            )
         if options:
             raise InputError(f"export to a SavedModel takes no {next(iter(options))}")
         from vae_keras.export.saved_model import export_saved_model

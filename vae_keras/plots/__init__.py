@@ -1,4 +1,7 @@
-"""Figures: arrays in, `matplotlib.figure.Figure` out."""
+"""Figures: arrays in, `matplotlib.figure.Figure` out.
+
+An array may be one of NumPy, a tensor of any of Keras's backends, or a list.
+"""
 
 from vae_keras.plots.colors import class_colors, variant_colors
 from vae_keras.plots.distributions import plot_density, plot_histograms, plot_posteriors

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 from scipy.stats import chi2, norm
 
+from vae_keras.plots.arrays import takes_arrays
 from vae_keras.plots.colors import TRAIN_COLOR, variant_colors
 from vae_keras.plots.images import show_image
 from vae_keras.plots.latent import AXIS_NAMES, label_axes, scatter_pale
@@ -14,6 +15,7 @@ from vae_keras.plots.latent import AXIS_NAMES, label_axes, scatter_pale
 PRIOR_SHARES = (0.5, 0.9, 0.99)
 
 
+@takes_arrays
 def plot_posteriors(
     points: np.ndarray,
     means: np.ndarray,
@@ -56,6 +58,7 @@ def plot_posteriors(
     return figure
 
 
+@takes_arrays
 def plot_density(
     places: np.ndarray, density: np.ndarray, axis_names: Sequence[str] = AXIS_NAMES
 ) -> Figure:
@@ -88,6 +91,7 @@ def plot_density(
     return figure
 
 
+@takes_arrays
 def plot_histograms(z: np.ndarray, kl: np.ndarray | None = None) -> Figure:
     """Histograms of latent coordinates, one panel for each, with the density of N(0, 1).
 

@@ -6,11 +6,13 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
+from vae_keras.plots.arrays import takes_arrays
 from vae_keras.plots.colors import NAMED_CLASSES, PALE, TEST_COLOR, TRAIN_COLOR
 
 DRAW_COLOR = "#8fc1e3"  # a light TRAIN_COLOR, on which the images can be seen
 
 
+@takes_arrays
 def plot_evaluation(
     points: np.ndarray,
     places: np.ndarray,

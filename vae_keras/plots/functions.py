@@ -6,9 +6,11 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
+from vae_keras.plots.arrays import takes_arrays
 from vae_keras.plots.colors import variant_colors
 
 
+@takes_arrays
 def plot_functions(x: np.ndarray, panels: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
     """Curves over the same x, panel beside panel.
 

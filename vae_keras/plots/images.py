@@ -6,9 +6,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
+from vae_keras.plots.arrays import takes_arrays
 from vae_keras.support.text import minus
 
 
+@takes_arrays
 def plot_reconstructions(
     images: np.ndarray, reconstructions: np.ndarray, points: np.ndarray | None = None
 ) -> Figure:
@@ -40,6 +42,7 @@ def plot_reconstructions(
     return figure
 
 
+@takes_arrays
 def plot_images(
     images: np.ndarray, columns: int = 10, captions: Sequence[str] | None = None
 ) -> Figure:

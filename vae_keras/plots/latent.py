@@ -8,6 +8,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.patheffects import withStroke
 from scipy.stats import norm
 
+from vae_keras.plots.arrays import takes_arrays
 from vae_keras.plots.colors import NAMED_CLASSES, PALE, TRAIN_COLOR, class_colors
 from vae_keras.plots.images import show_grid
 from vae_keras.support.text import minus
@@ -16,6 +17,7 @@ AXIS_NAMES = ("$z_1$", "$z_2$")
 OUTLINE = [withStroke(linewidth=3, foreground="white")]
 
 
+@takes_arrays
 def plot_latent(
     points: np.ndarray,
     labels: np.ndarray | None = None,
@@ -27,7 +29,7 @@ def plot_latent(
     Args:
         points: Array `(count, 2)`.
         labels: Integer array `(count,)`, or None for one color.
-        class_names: One text for each label.
+        class_names: One text for each label; without them the labels themselves.
         axis_names: What the axes are, such as `LatentPlane.names`.
 
     Returns:
@@ -41,6 +43,7 @@ def plot_latent(
     return figure
 
 
+@takes_arrays
 def plot_latent_and_quantiles(
     points: np.ndarray,
     labels: np.ndarray | None = None,
@@ -67,6 +70,7 @@ def plot_latent_and_quantiles(
     return figure
 
 
+@takes_arrays
 def plot_places(
     points: np.ndarray,
     places: np.ndarray,
@@ -117,6 +121,7 @@ def scatter_classes(
             points[:, 0], points[:, 1], s=size, linewidths=0, alpha=alpha, color=TRAIN_COLOR
         )
         return
+    class_names = _names(labels, class_names)
     # One call, in the order of the images, so that no class covers all others.
     colors = np.array(class_colors(len(class_names)))
     axes.scatter(points[:, 0], points[:, 1], s=size, linewidths=0, alpha=alpha, c=colors[labels])
@@ -154,7 +159,8 @@ def label_axes(axes: Axes, axis_names: Sequence[str]) -> None:
 def _add_legend(
     figure: Figure | SubFigure, labels: np.ndarray | None, class_names: Sequence[str]
 ) -> None:
-    if labels is None or len(class_names) > NAMED_CLASSES:
+    class_names = () if labels is None else _names(labels, class_names)
+    if not 0 < len(class_names) <= NAMED_CLASSES:
         return
     axes = figure.axes[0]
     for name, color in zip(class_names, class_colors(len(class_names))):
@@ -162,3 +168,8 @@ def _add_legend(
     handles = axes.get_legend_handles_labels()
     columns = -(-len(class_names) // 20)
     figure.legend(*handles, loc="outside right center", frameon=False, ncols=columns)
+
+
+def _names(labels: np.ndarray, class_names: Sequence[str]) -> Sequence[str]:
+    """The names of classes, or the numbers of those that there are."""
+    return class_names if len(class_names) else [str(n) for n in range(int(labels.max()) + 1)]

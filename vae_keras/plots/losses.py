@@ -11,27 +11,23 @@ from matplotlib.figure import Figure
 from vae_keras.plots.colors import TEST_COLOR, TRAIN_COLOR, variant_colors
 from vae_keras.support.terms import loss_columns, title
 
-History = Sequence[Mapping[str, Any]]
+# Dictionaries with `epoch` and the columns of a run's history; or what Keras returns,
+# `model.fit(...)` or its `history`.
+History = Sequence[Mapping[str, Any]] | Mapping[str, Sequence[float]] | Any
 
 
-def plot_losses(rows: History | Mapping[str, Sequence[float]]) -> Figure:
+def plot_losses(rows: History) -> Figure:
     """Training and test curves of the loss and its terms, on a logarithmic scale.
 
     Args:
         rows: Dictionaries with `epoch` and the columns of a run's history; or what Keras returns,
-            `model.fit(..., validation_data=...).history`.
+            `model.fit(...)` or its `history`. Without test images there are no test curves.
 
     Returns:
         Figure with one panel for each term.
     """
-    if isinstance(rows, Mapping):
-        columns = rows
-        epochs = range(len(next(iter(columns.values()))))
-        rows = [
-            {"epoch": i + 1, **{name: values[i] for name, values in columns.items()}}
-            for i in epochs
-        ]
-    terms = loss_columns(rows[0])
+    rows = _rows(rows)
+    terms = _terms(rows)
     figure = Figure(figsize=(3.6 * len(terms), 3.2), layout="constrained")
     numbers = [row["epoch"] for row in rows]
     for axes, term in zip(figure.subplots(1, len(terms), squeeze=False)[0], terms):
@@ -40,8 +36,9 @@ def plot_losses(rows: History | Mapping[str, Sequence[float]]) -> Figure:
             (term, "training", TRAIN_COLOR, "-"),
             (f"val_{term}", "test", TEST_COLOR, "--"),
         ):
-            values = [row[column] for row in rows]
-            axes.plot(numbers, values, style, color=color, label=label, marker=marker)
+            if column in rows[0]:
+                values = [row[column] for row in rows]
+                axes.plot(numbers, values, style, color=color, label=label, marker=marker)
         axes.set(title=panel_title(term), xlabel="epoch", yscale="log")
         tidy_axes(axes)
     figure.axes[0].legend(frameon=False)
@@ -61,17 +58,20 @@ def plot_loss_comparison(
         Figure with one panel for each term, on logarithmic scales. The first tenth of the epochs
         may leave a panel, so that the ends can be told apart.
     """
-    present = merge_columns(loss_columns(rows[0]) for rows in histories.values())
+    runs = {name: _rows(history) for name, history in histories.items()}
+    present = merge_columns(_terms(rows) for rows in runs.values())
     terms = present if terms is None else [term for term in terms if term in present]
     figure = Figure(figsize=(3.6 * len(terms), 3.6), layout="constrained")
-    colors = variant_colors(list(histories))
+    colors = variant_colors(list(runs))
     for axes, term in zip(figure.subplots(1, len(terms), squeeze=False)[0], terms):
-        for name, rows in histories.items():
+        for name, rows in runs.items():
             if term not in rows[0]:
                 continue
             epochs = [row["epoch"] for row in rows]
             marker = "o" if len(rows) == 1 else None
             for column, label, alpha in ((term, name, 1), (f"val_{term}", f"{name}, test", 0.45)):
+                if column not in rows[0]:
+                    continue
                 values = [row[column] for row in rows]
                 axes.plot(
                     epochs, values, color=colors[name], alpha=alpha, label=label, marker=marker
@@ -121,6 +121,21 @@ def tidy_axes(axes: Axes) -> None:
         axes.yaxis.set_major_locator(matplotlib.ticker.NullLocator())
     axes.grid(True, which="both", color="0.9")
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def _rows(history: History) -> Sequence[Mapping[str, Any]]:
+    """A history as one dictionary for each epoch."""
+    columns = getattr(history, "history", history)  # `fit` returns a callback that holds it
+    if not isinstance(columns, Mapping):
+        return columns
+    epochs = range(len(next(iter(columns.values()))))
+    return [{"epoch": i + 1, **{name: columns[name][i] for name in columns}} for i in epochs]
+
+
+def _terms(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The loss and its terms; without test images, the columns that are called a loss."""
+    losses = [name for name in rows[0] if name == "loss" or name.endswith("_loss")]
+    return loss_columns(rows[0]) or sorted(losses, key=lambda name: name != "loss")
 
 
 def _first_epoch(curve: np.ndarray) -> int:

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy.stats import norm
 
+from vae_keras.plots.arrays import takes_arrays
 from vae_keras.plots.images import tile
 from vae_keras.plots.latent import AXIS_NAMES, label_planes, scatter_classes
 from vae_keras.support.text import minus
@@ -13,6 +14,7 @@ from vae_keras.support.text import minus
 GAP = 1  # pixel between two images, which would run together otherwise
 
 
+@takes_arrays
 def plot_manifold(images: np.ndarray, side: int, axis_names: Sequence[str] = AXIS_NAMES) -> Figure:
     """The images decoded at `manifold_points(side)`, as one picture with the latent axes.
 
@@ -43,6 +45,7 @@ def plot_manifold(images: np.ndarray, side: int, axis_names: Sequence[str] = AXI
     return figure
 
 
+@takes_arrays
 def plot_lattice(
     points: np.ndarray,
     places: np.ndarray,
@@ -56,7 +59,7 @@ def plot_lattice(
         points: Array `(count, 2)`.
         places: The grid, array `(side * side, 2)`, as `latent.space.manifold_points` returns it.
         labels: Integer array `(count,)`, or None for one color.
-        class_names: One text for each label.
+        class_names: One text for each label; without them the labels themselves.
         axis_names: What the axes are, such as `LatentPlane.names`.
 
     Returns:

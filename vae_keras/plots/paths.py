@@ -7,12 +7,14 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
+from vae_keras.plots.arrays import takes_arrays
 from vae_keras.plots.colors import TEST_COLOR, TRAIN_COLOR
 from vae_keras.plots.images import show_image
 from vae_keras.plots.latent import AXIS_NAMES, label_axes, scatter_pale
 from vae_keras.support.text import minus
 
 
+@takes_arrays
 def plot_interpolations(
     points: np.ndarray,
     paths: Mapping[str, np.ndarray],
@@ -47,6 +49,7 @@ def plot_interpolations(
     return figure
 
 
+@takes_arrays
 def plot_arithmetic(
     images: np.ndarray,
     factors: Sequence[float] | np.ndarray,

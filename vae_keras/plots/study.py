@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from vae_keras.plots.arrays import takes_arrays
 from vae_keras.plots.colors import TEST_COLOR, TRAIN_COLOR
 from vae_keras.plots.losses import end_limits, merge_columns, panel_title, tidy_axes
 from vae_keras.support.terms import loss_columns
@@ -21,6 +22,7 @@ PUBLISHED_STYLE: dict[str, Any] = {
 }
 
 
+@takes_arrays
 def plot_curves(
     curves: Mapping[str, Mapping[str, np.ndarray]],
     colors: Mapping[str, Any],

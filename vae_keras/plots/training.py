@@ -6,11 +6,13 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
+from vae_keras.plots.arrays import takes_arrays
 from vae_keras.plots.images import show_image, tile
 
 ROWS = 7
 
 
+@takes_arrays
 def plot_training(samples: Mapping[int, np.ndarray]) -> Figure:
     """Images decoded from the same z after some epochs: a row for each, the first on top.
 
@@ -32,6 +34,7 @@ def plot_training(samples: Mapping[int, np.ndarray]) -> Figure:
     return figure
 
 
+@takes_arrays
 def training_frames(
     samples: Mapping[int, np.ndarray], columns: int = 4, enlarge: int = 2
 ) -> list[Image.Image]:

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-import keras
 from keras import ops
 
+from vae_keras.backend.precision import precise
 from vae_keras.config import RECONSTRUCTIONS
 
 Tensor = Any
@@ -20,7 +20,7 @@ def mean_squared_error(images: Tensor, reconstructions: Tensor) -> Tensor:
     Returns:
         Float tensor of shape `(batch,)`.
     """
-    reconstructions, images = _precise(reconstructions, images)
+    reconstructions, images = precise(reconstructions, images)
     return ops.mean(ops.square(images - reconstructions), axis=(1, 2, 3))
 
 
@@ -37,7 +37,7 @@ def binary_crossentropy(images: Tensor, reconstructions: Tensor) -> Tensor:
     Returns:
         Float tensor of shape `(batch,)`.
     """
-    reconstructions, images = _precise(reconstructions, images)
+    reconstructions, images = precise(reconstructions, images)
     return ops.mean(ops.binary_crossentropy(images, reconstructions), axis=(1, 2, 3))
 
 
@@ -54,19 +54,8 @@ def kl_divergence(mean: Tensor, log_var: Tensor) -> Tensor:
     Reference:
         Kingma & Welling 2014, https://arxiv.org/abs/1312.6114, appendix B.
     """
-    mean, log_var = _precise(mean, log_var)
+    mean, log_var = precise(mean, log_var)
     return 0.5 * ops.sum(ops.square(mean) + ops.exp(log_var) - 1.0 - log_var, axis=-1)
 
 
 RECONSTRUCTION_LOSSES = {name: globals()[function] for name, function in RECONSTRUCTIONS.items()}
-
-
-def _precise(first: Tensor, second: Tensor) -> list[Tensor]:
-    """Tensors as float64 if the first is, otherwise as float32: 16 bits are too few for sums.
-
-    The first comes from the network. Images may be float64, as NumPy makes them, beside a network
-    of float32; then all terms of the loss are float32.
-    """
-    first, second = ops.convert_to_tensor(first), ops.convert_to_tensor(second)
-    is_double = keras.backend.standardize_dtype(first.dtype) == "float64"
-    return [ops.cast(tensor, "float64" if is_double else "float32") for tensor in (first, second)]

@@ -15,14 +15,11 @@ from vae_keras.backend.inputs import (
     target_images,
 )
 from vae_keras.backend.loss_weight import LossWeight
+from vae_keras.backend.noise import SeededNoise
 from vae_keras.layers import Sampling
 from vae_keras.likelihood import AUTO, calibrated_likelihood, implied_variance
 from vae_keras.losses import RECONSTRUCTION_LOSSES, kl_divergence
 from vae_keras.support.errors import check_name
-from vae_keras.support.seeds import derive_seed
-
-if keras.backend.backend() == "tensorflow":
-    import tensorflow as tf
 
 Tensor = Any
 
@@ -35,7 +32,7 @@ class LossTerm(NamedTuple):
 
 
 @keras.saving.register_keras_serializable(package="vae_keras")
-class Autoencoder(KerasContract, keras.Model):
+class Autoencoder(SeededNoise, KerasContract, keras.Model):
     """Compresses images to a point z and reconstructs them: the plain autoencoder.
 
     Args:
@@ -80,8 +77,7 @@ class Autoencoder(KerasContract, keras.Model):
         self.likelihood = None
         if self.reconstruction_weight == AUTO:
             self.likelihood = calibrated_likelihood(reconstruction, self.pixels)
-        for name in ("loss", *self.term_names):
-            setattr(self, f"{name}_tracker", keras.metrics.Mean(name=name))
+        self.make_trackers()
         self.built = True  # encoder and decoder already have their weights
 
     def encode(self, images: Tensor, batch_size: int = 500) -> dict[str, Tensor]:
@@ -173,6 +169,8 @@ class Autoencoder(KerasContract, keras.Model):
 
         def train_step(self, data: Any) -> dict[str, Tensor]:
             """One step of gradient descent; returns the metrics since the epoch began."""
+            import tensorflow as tf
+
             x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
             with tf.GradientTape() as tape:
                 outputs = self(x, training=True)
@@ -188,12 +186,6 @@ class Autoencoder(KerasContract, keras.Model):
             outputs = self(x, training=False)
             self.compute_loss(x, y, outputs, sample_weight, training=False)
             return self.compute_metrics(x, y, outputs, sample_weight)
-
-    def reset_noise(self, *labels: str | int) -> None:
-        """Restart sampling and dropout, so that their noise depends on the labels alone."""
-        for layer in [*self.layers, *self.encoder.layers, *self.decoder.layers]:
-            if hasattr(layer, "seed_generator"):
-                layer.seed_generator.state.assign([derive_seed(*labels, layer.name), 0])
 
     def get_config(self) -> dict[str, Any]:
         return {

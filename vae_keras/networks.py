@@ -1,6 +1,5 @@
 """The two halves of the model: convolutions down to the latent space, and back."""
 
-import numbers
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -8,15 +7,10 @@ import keras
 from keras import layers
 
 from vae_keras.activations import Activation, activation_layer
-from vae_keras.backend.precision import precise_dtype
-from vae_keras.config import (
-    NORMALIZATION_POSITIONS,
-    NORMALIZATIONS,
-    OUTPUT_LAYERS,
-    FitConfig,
-    check_strides,
-)
-from vae_keras.support.errors import InputError, check_name
+from vae_keras.backend.inputs import check_sizes
+from vae_keras.backend.precision import precise_dtype, weight_dtype
+from vae_keras.config import NORMALIZATION_POSITIONS, NORMALIZATIONS, OUTPUT_LAYERS, FitConfig
+from vae_keras.support.errors import check_name
 from vae_keras.support.seeds import derive_seed
 
 # Of every convolution. Keras's global image_data_format does not change what images are here.
@@ -59,15 +53,9 @@ def build_encoder(
     Raises:
         InputError: If an argument cannot be used, or the strides do not fit the images.
     """
-    _check_sizes(image_shape, latent_dim, filters=filters, strides=strides)
-    if len(filters) != len(strides):
-        raise InputError(
-            "⟨filters⟩ and ⟨strides⟩ must have the same length, received "
-            f"{tuple(filters)} and {tuple(strides)}"
-        )
-    check_strides(image_shape, strides)
+    check_sizes(image_shape, latent_dim, filters, strides)
     activate = _activation_block(activation, normalization, normalization_position, seed)
-    images = keras.Input(image_shape, name="images", dtype=_input_dtype())
+    images = keras.Input(image_shape, name="images", dtype=weight_dtype())
     x = images
     for i, (width, stride) in enumerate(zip(filters, strides, strict=True)):
         name = f"encoder_conv_{i}"
@@ -120,17 +108,11 @@ def build_decoder(
     Raises:
         InputError: If an argument cannot be used, or the strides do not fit the images.
     """
-    _check_sizes(image_shape, latent_dim, filters=filters, strides=strides)
-    if len(filters) + 1 != len(strides):
-        raise InputError(
-            "⟨strides⟩ must have one number more than ⟨filters⟩, for the output layer, received "
-            f"{tuple(strides)} and {tuple(filters)}"
-        )
-    scale = check_strides(image_shape, strides)
+    scale = check_sizes(image_shape, latent_dim, filters, strides, with_output_layer=True)
     activate = _activation_block(activation, normalization, normalization_position, seed)
     height, width, channels = image_shape
     first_shape = (height // scale, width // scale, first_filters)
-    z = keras.Input((latent_dim,), name="z", dtype=_input_dtype())
+    z = keras.Input((latent_dim,), name="z", dtype=weight_dtype())
     name = "decoder_dense"
     units = first_shape[0] * first_shape[1] * first_shape[2]
     x = layers.Dense(units, **_named(name, seed))(z)
@@ -139,9 +121,8 @@ def build_decoder(
     x = layers.Reshape(first_shape, name="reshape")(x)
     for i, (count, stride) in enumerate(zip(filters, strides[:-1], strict=True)):
         name = f"decoder_conv_{i}"
-        x = layers.Conv2DTranspose(count, kernel_size, stride, **_named(name, seed), **CONVOLUTION)(
-            x
-        )
+        named = _named(name, seed)
+        x = layers.Conv2DTranspose(count, kernel_size, stride, **named, **CONVOLUTION)(x)
         x = activate(x, name, dropout)
     check_name("output layer", output_layer, OUTPUT_LAYERS)
     images = getattr(layers, OUTPUT_LAYERS[output_layer])(
@@ -154,36 +135,6 @@ def build_decoder(
         **CONVOLUTION,
     )(x)
     return keras.Model(z, images, name="decoder")
-
-
-def _check_sizes(image_shape: Sequence[int], latent_dim: int, **sizes: Sequence[int]) -> None:
-    """Raise `InputError` unless shape and sizes are whole numbers, as many as there must be."""
-    if not _are_whole(image_shape) or len(image_shape) != 3:
-        raise InputError(
-            "⟨image_shape⟩ must be (height, width, channels), whole numbers of at least 1, "
-            f"received {image_shape!r}"
-        )
-    if not _are_whole([latent_dim]):
-        raise InputError(
-            f"⟨latent_dim⟩ must be a whole number of at least 1, received {latent_dim!r}"
-        )
-    for name, values in sizes.items():
-        if not _are_whole(values):
-            raise InputError(
-                f"⟨{name}⟩ must be one or more whole numbers of at least 1, received {values!r}"
-            )
-
-
-def _are_whole(values: Any) -> bool:
-    """Whether it is a sequence, not empty, of whole numbers of at least 1."""
-    return (
-        hasattr(values, "__len__")
-        and len(values) > 0
-        and all(
-            isinstance(each, numbers.Integral) and not isinstance(each, bool) and int(each) >= 1
-            for each in values
-        )
-    )
 
 
 def _activation_block(
@@ -207,11 +158,6 @@ def _activation_block(
         return x
 
     return add
-
-
-def _input_dtype() -> str:
-    """The type of the weights: `floatx`, Keras's choice, may be another than the dtype policy's."""
-    return keras.config.dtype_policy().variable_dtype
 
 
 def _named(name: str, seed: int | None) -> dict[str, Any]:

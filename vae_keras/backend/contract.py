@@ -65,6 +65,12 @@ class KerasContract(_Base):
         target = target_images(x, y, self.image_shape)
         return super().compute_metrics(x, target, reconstructions, sample_weight)
 
+    def make_trackers(self) -> None:
+        """Make a metric for the loss and for each of its terms, whatever `floatx` is."""
+        dtype = "float64" if self.variable_dtype == "float64" else "float32"
+        for name in ("loss", *self.term_names):
+            setattr(self, f"{name}_tracker", keras.metrics.Mean(name, dtype))
+
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
         own = [getattr(self, f"{name}_tracker") for name in ("loss", *self.term_names)]

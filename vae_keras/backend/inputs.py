@@ -1,6 +1,7 @@
 """What models accept: images of two kinds, large arrays, and encoders from elsewhere."""
 
 import itertools
+import numbers
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from vae_keras.backend.precision import HALF
+from vae_keras.config import check_strides
 from vae_keras.support.errors import InputError
 
 Tensor = Any
@@ -157,3 +159,54 @@ def _images_of(batch: Any) -> Any:
             f"{type(images).__name__}"
         )
     return images
+
+
+def check_sizes(
+    image_shape: Sequence[int],
+    latent_dim: int,
+    filters: Sequence[int],
+    strides: Sequence[int],
+    with_output_layer: bool = False,
+) -> int:
+    """The product of the strides of a network.
+
+    Raises:
+        InputError: Unless all sizes are whole numbers and fit each other.
+    """
+    if not _are_whole(image_shape) or len(image_shape) != 3:
+        raise InputError(
+            "⟨image_shape⟩ must be (height, width, channels), whole numbers of at least 1, "
+            f"received {image_shape!r}"
+        )
+    if not _are_whole([latent_dim]):
+        raise InputError(
+            f"⟨latent_dim⟩ must be a whole number of at least 1, received {latent_dim!r}"
+        )
+    for name, values in (("filters", filters), ("strides", strides)):
+        if not _are_whole(values):
+            raise InputError(
+                f"⟨{name}⟩ must be one or more whole numbers of at least 1, received {values!r}"
+            )
+    if not with_output_layer and len(filters) != len(strides):
+        raise InputError(
+            "⟨filters⟩ and ⟨strides⟩ must have the same length, received "
+            f"{tuple(filters)} and {tuple(strides)}"
+        )
+    if with_output_layer and len(filters) + 1 != len(strides):
+        raise InputError(
+            "⟨strides⟩ must have one number more than ⟨filters⟩, for the output layer, received "
+            f"{tuple(strides)} and {tuple(filters)}"
+        )
+    return check_strides(image_shape, strides)
+
+
+def _are_whole(values: Any) -> bool:
+    """Whether it is a sequence, not empty, of whole numbers of at least 1."""
+    return (
+        hasattr(values, "__len__")
+        and len(values) > 0
+        and all(
+            isinstance(each, numbers.Integral) and not isinstance(each, bool) and int(each) >= 1
+            for each in values
+        )
+    )

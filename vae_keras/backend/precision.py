@@ -2,8 +2,10 @@
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 import keras
+from keras import ops
 
 HALF = ("float16", "bfloat16")
 
@@ -35,3 +37,19 @@ def has_fast_bfloat16() -> bool:
     except OSError:
         return True
     return "amx_bf16" in flags or "avx512_bf16" in flags
+
+
+def weight_dtype() -> str:
+    """The type of the weights: `floatx`, Keras's choice, may be another than the dtype policy's."""
+    return keras.config.dtype_policy().variable_dtype
+
+
+def precise(first: Any, second: Any) -> list[Any]:
+    """Tensors as float64 if the first is, otherwise as float32: 16 bits are too few for sums.
+
+    The first comes from the network. Images may be float64, as NumPy makes them, beside a network
+    of float32; then all terms of the loss are float32.
+    """
+    first, second = ops.convert_to_tensor(first), ops.convert_to_tensor(second)
+    is_double = keras.backend.standardize_dtype(first.dtype) == "float64"
+    return [ops.cast(tensor, "float64" if is_double else "float32") for tensor in (first, second)]

@@ -50,17 +50,18 @@ def plain_keras(images: np.ndarray, batch_size: int, activation: str) -> Trainin
     def activate() -> Any:
         return layers.LeakyReLU() if activation == "leaky_relu" else layers.Activation(activation)
 
+    same: dict[str, Any] = {"padding": "same", "data_format": "channels_last"}
     inputs = x = keras.Input(images.shape[1:])
     for filters, stride in ((32, 1), (64, 2), (64, 2), (64, 1)):
-        x = activate()(layers.Conv2D(filters, 3, stride, "same")(x))
-    x = layers.Flatten()(x)
+        x = activate()(layers.Conv2D(filters, 3, stride, **same)(x))
+    x = layers.Flatten("channels_last")(x)
     encoder = keras.Model(inputs, [layers.Dense(LATENT_DIM)(x), layers.Dense(LATENT_DIM)(x)])
 
     inputs = keras.Input((LATENT_DIM,))
     x = layers.Reshape((7, 7, 64))(layers.Dense(7 * 7 * 64)(inputs))
     for filters, stride in ((64, 1), (64, 2), (32, 2)):
-        x = activate()(layers.Conv2DTranspose(filters, 3, stride, "same")(x))
-    x = layers.Conv2DTranspose(1, 3, 1, "same", activation="sigmoid")(x)
+        x = activate()(layers.Conv2DTranspose(filters, 3, stride, **same)(x))
+    x = layers.Conv2DTranspose(1, 3, 1, activation="sigmoid", **same)(x)
     decoder = keras.Model(inputs, x)
 
     class PlainVAE(keras.Model):

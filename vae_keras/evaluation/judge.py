@@ -148,9 +148,15 @@ def _train(data: ImageData) -> keras.Model:
     x = layers.Rescaling(1 / 255)(x)
     for filters in (32, 64):
         x = layers.Conv2D(
-            filters, 3, 2, "same", activation="relu", kernel_initializer=next(initializers)
+            filters,
+            3,
+            2,
+            "same",
+            "channels_last",
+            activation="relu",
+            kernel_initializer=next(initializers),
         )(x)
-    x = layers.Flatten()(x)
+    x = layers.Flatten("channels_last")(x)
     features = layers.Dense(
         FEATURES, activation="relu", kernel_initializer=next(initializers), name="features"
     )(x)

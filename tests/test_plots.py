@@ -446,7 +446,7 @@ def arguments():
 
 
 NO_ARRAYS = {"class_colors", "plot_convergence", "plot_differences", "plot_losses"}
-NO_ARRAYS |= {"plot_loss_comparison", "variant_colors"}
+NO_ARRAYS |= {"plot_loss_comparison", "plot_rate_distortion", "variant_colors"}
 
 
 def convert(values, change):
@@ -513,3 +513,16 @@ def test_losses_without_test_images_have_one_curve():
     comparison = plots.plot_loss_comparison({"one": history, "two": ROWS})
     assert [line.get_label() for line in comparison.axes[0].lines] == ["one", "two", "two, test"]
     np.testing.assert_array_equal(comparison.axes[0].lines[0].get_ydata(), [4, 3])
+
+
+def test_a_rate_distortion_curve_joins_fixed_weights_and_marks_one():
+    places = [
+        (weight, np.array([kl, kl + 0.5]), np.array([error, 1.1 * error]))
+        for weight, kl, error in ((1000, 5.0, 0.03), ("auto", 9.0, 0.02), (100, 1.0, 0.06))
+    ]
+    axes = plots.plot_rate_distortion({"LeakyReLU": places, "GELU": places[:1]}, 1000).axes[0]
+    line = axes.lines[0].get_xydata()
+    np.testing.assert_allclose(line, [[1.25, 0.063], [5.25, 0.0315]])
+    assert [text.get_text() for text in axes.texts] == ["1,000", "100", "1,000"]
+    assert len([each for each in axes.lines if each.get_markersize() == 13]) == 2
+    assert axes.get_yscale() == "log"

@@ -417,3 +417,27 @@ def test_one_command_redraws_everything_without_tensorflow_and_runs(tmp_path):
         "figures",
     }
     assert (study / "runs.csv").read_bytes() == before
+
+
+def test_a_study_of_weights_reports_rate_and_distortion(tmp_path):
+    study = find_study("weight")
+    runs = {}
+    for number, name in enumerate(study.variants):
+        weight = study.variants[name]["reconstruction_weight"]
+        error, kl = 0.06 / (1 + number % 6), 1.0 + number % 6
+        row = {"epoch": 1, "loss": 0.0, "reconstruction_loss": 0.0, "kl_loss": kl}
+        row |= {"val_loss": number + kl, "val_kl_loss": kl}
+        if weight == "auto":
+            row |= {"val_reconstruction_loss": -100.0, "mse": error, "val_mse": error}
+        else:
+            row["val_reconstruction_loss"] = weight * error
+        runs[name] = {seed: [row] for seed in range(2)}
+    table = RunTable("weight", "digits", study.reference, runs)
+    text = write_report(table, tmp_path)
+    report = (tmp_path / "report.md").read_text()
+    assert "## Rate and distortion" in report and "Differences from" not in report
+    assert "GELU beats LeakyReLU in calibrated nats" in report
+    cells = [line.split() for line in text.splitlines() if line.startswith("GELU")]
+    assert [row[1] for row in cells] == ["100", "300", "1,000", "3,000", "10,000", "auto"]
+    assert [row[6] for row in cells] == [f"{0.06 / (1 + i):.5f}" for i in range(6)]
+    assert [path.name for path in (tmp_path / "figures").iterdir()] == ["rate_distortion.png"]

@@ -66,10 +66,21 @@ PRESETS: dict[str, dict[str, Any]] = {
         "batch_size": 128,
         "epochs": 10,
     },
+    # For images of one's own, whose size and noise the book's weights do not know.
+    "pictures": {
+        "latent_dim": 32,
+        "reconstruction_weight": "auto",
+        "early_stopping": 10,
+        "keep": "best",
+        "epochs": 100,
+    },
 }
 
-# Data sets whose preset is not "digits".
+# The preset of each data set; "digits" for others of tensorflow-datasets, and "pictures" for
+# images of one's own.
 DATASET_PRESETS = {
+    "digits": "digits",
+    "mnist": "digits",
     "tfds:celeb_a": "faces",
     "fashion_mnist": "fashion",
     "tfds:fashion_mnist": "fashion",
@@ -171,7 +182,12 @@ class FitConfig(DataSettings):
     """
 
     max_train_images: int | None = setting(None, "train on the first N images only", DATA, least=1)
-    preset: str = setting("digits", "network of the book", MODEL, choices=PRESETS)
+    preset: str = setting(
+        "digits",
+        "defaults of the other settings: a network of the book, or pictures for images of your own",
+        MODEL,
+        choices=PRESETS,
+    )
     model: str = setting("vae", "kind of model", MODEL, choices=MODELS)
     activation: str = setting(
         "leaky_relu", "activation of both networks", MODEL, choices=ACTIVATIONS
@@ -402,7 +418,8 @@ def make_config(dataset: str = "digits", preset: str | None = None, **settings: 
         InputError: If a name is unknown or a value cannot be used.
     """
     if preset is None:
-        preset = DATASET_PRESETS.get(dataset, "digits")
+        others = "digits" if dataset.startswith("tfds:") else "pictures"
+        preset = DATASET_PRESETS.get(dataset, others)
     check_name("preset", preset, PRESETS)
     values = {**PRESETS[preset], **settings}
     if dataset != "digits":

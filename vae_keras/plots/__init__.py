@@ -12,7 +12,7 @@ from vae_keras.plots.latent import plot_latent, plot_latent_and_quantiles, plot_
 from vae_keras.plots.losses import plot_loss_comparison, plot_losses
 from vae_keras.plots.manifold import plot_lattice, plot_manifold
 from vae_keras.plots.paths import plot_arithmetic, plot_convergence, plot_interpolations
-from vae_keras.plots.study import plot_curves, plot_differences
+from vae_keras.plots.study import plot_curves, plot_differences, plot_rate_distortion
 from vae_keras.plots.training import plot_training, training_frames
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "plot_manifold",
     "plot_places",
     "plot_posteriors",
+    "plot_rate_distortion",
     "plot_reconstructions",
     "plot_training",
     "training_frames",

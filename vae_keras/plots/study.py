@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from vae_keras.plots.arrays import takes_arrays
-from vae_keras.plots.colors import TEST_COLOR, TRAIN_COLOR
+from vae_keras.plots.colors import TEST_COLOR, TRAIN_COLOR, variant_colors
 from vae_keras.plots.losses import end_limits, merge_columns, panel_title, tidy_axes
 from vae_keras.support.terms import loss_columns
 
@@ -118,6 +118,77 @@ def plot_differences(
     axes.tick_params(axis="y", length=0)
     axes.spines[["top", "right", "left"]].set_visible(False)
     figure.legend(loc="outside upper center", ncols=len(labels), frameon=False)
+    return figure
+
+
+def plot_rate_distortion(
+    lines: Mapping[str, Sequence[tuple[float | str, np.ndarray, np.ndarray]]],
+    marked: float = 0.0,
+) -> Figure:
+    """What each nat of the KL divergence buys: the error against the KL divergence.
+
+    Args:
+        lines: Dictionary from the title of a line to its places: the reconstruction weight, and
+            two arrays `(seeds,)`, the KL divergence in nats and the mean squared error.
+        marked: The weight to mark with a ring, or 0 for none.
+
+    Returns:
+        Figure with one line for each title, whose numbers are weights. Bars reach from the least
+        to the greatest seed.
+    """
+    figure = Figure(figsize=(6.4, 4.2), layout="constrained")
+    axes = figure.subplots()
+    colors = variant_colors(lines)
+    for row, (title, places) in enumerate(lines.items()):
+        fixed = sorted((each for each in places if each[0] != "auto"), key=lambda each: each[0])
+        axes.plot(
+            [kl.mean() for _, kl, _ in fixed],
+            [error.mean() for _, _, error in fixed],
+            color=colors[title],
+            label=title,
+        )
+        for weight, kl, error in places:
+            x, y = kl.mean(), error.mean()
+            axes.errorbar(
+                x,
+                y,
+                xerr=[[x - kl.min()], [kl.max() - x]],
+                yerr=[[y - error.min()], [error.max() - y]],
+                color=colors[title],
+                marker="*" if weight == "auto" else "o",
+                markersize=12 if weight == "auto" else 5,
+                markeredgecolor="white" if weight == "auto" else colors[title],
+                elinewidth=1,
+                zorder=4 if weight == "auto" else 3,
+            )
+            if weight == marked:
+                axes.plot(x, y, "o", markersize=13, fillstyle="none", color="0.3")
+            if isinstance(weight, str):
+                continue
+            below = row > 0
+            axes.annotate(
+                f"{weight:,g}",
+                (x, y),
+                xytext=(-7 if below else 7, -7 if below else 7),
+                textcoords="offset points",
+                ha="right" if below else "left",
+                va="top" if below else "bottom",
+                fontsize=8,
+                color=colors[title],
+            )
+    handles = axes.get_legend_handles_labels()[0]
+    handles.append(Line2D([], [], linestyle="none", marker="*", markersize=10, color="0.4"))
+    labels = [*lines, "weight found by the decoder (auto)"]
+    if marked:
+        ring: dict[str, Any] = {"marker": "o", "markersize": 11, "fillstyle": "none"}
+        handles.append(Line2D([], [], linestyle="none", color="0.3", **ring))
+        labels.append(f"weight {marked:,g}")
+    axes.legend(handles, labels, frameon=False)
+    axes.set_xlabel("rate: KL divergence (nats per image)")
+    axes.set_ylabel("distortion: mean squared error per pixel")
+    axes.set_yscale("log")
+    axes.margins(0.1)
+    tidy_axes(axes)
     return figure
 
 

@@ -65,6 +65,19 @@ class Published:
 
 
 @dataclasses.dataclass(frozen=True)
+class RateDistortion:
+    """Which variants form the lines of a rate–distortion curve.
+
+    Attributes:
+        lines: Dictionary from the title of a line to its variants, in order.
+        marked: The reconstruction weight to mark, or 0 for none.
+    """
+
+    lines: dict[str, tuple[str, ...]]
+    marked: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
 class Claim:
     """A statement that some losses lie below others.
 
@@ -92,6 +105,8 @@ class Study:
         source: Who made the claims and published the losses.
         comparisons: Dictionary from name to `CurveGroup`; empty for one figure of all variants.
         published: Published losses, or None.
+        rate_distortion: The rate–distortion curve, or None. With it the variants may have losses
+            of different weights, which are not compared.
         claims: Claims to judge.
     """
 
@@ -102,6 +117,7 @@ class Study:
     source: str = ""
     comparisons: dict[str, CurveGroup] = dataclasses.field(default_factory=dict)
     published: Published | None = None
+    rate_distortion: RateDistortion | None = None
     claims: tuple[Claim, ...] = ()
 
     def configs(self, dataset: str, seed: int, **settings: Any) -> dict[str, FitConfig]:
@@ -149,6 +165,8 @@ def find_study(name: str) -> Study:
         dataset = "mnist"
         tolerance = 0.6
         losses.ten = { 10 = 31.2, 20 = [30.1, 30.4] }
+        [rate_distortion]               # KL divergence against error; a line of variants each
+        lines.sizes = ["two", "ten"]
         [[claims]]                      # the first of each pair lies below the second
         text = "Ten dimensions beat two"
         below = [["ten", "two"], ["ten:loss", "two:loss"]]  # test loss, or VARIANT:COLUMN
@@ -231,6 +249,7 @@ def _make_study(values: dict[str, Any]) -> Study:
             _make_claim(number, claim, variants) for number, claim in enumerate(claims, 1)
         ),
         "published": _make_published(values.get("published"), variants),
+        "rate_distortion": _make_rate_distortion(values.get("rate_distortion"), variants),
     }
     study = Study(**{**values, **made})
     study.configs(study.settings.get("dataset", "digits"), seed=0)
@@ -279,6 +298,19 @@ def _make_published(content: Any, variants: Collection[str]) -> Published | None
             check_name("variant", name, variants)
         losses = {name: _by_epoch(f"losses.{name}", curve, float) for name, curve in losses.items()}
     return Published(**{**values, "losses": losses, "notes": notes})
+
+
+def _make_rate_distortion(content: Any, variants: Collection[str]) -> RateDistortion | None:
+    if content is None:
+        return None
+    with within("rate_distortion"):
+        values = _entries(RateDistortion, content)
+        for title, members in values["lines"].items():
+            _check_type(f"lines.{title}", members, list)
+            for member in members:
+                check_name("variant", member, variants)
+    lines = {title: tuple(members) for title, members in values["lines"].items()}
+    return RateDistortion(**{**values, "lines": lines})
 
 
 def _by_epoch(name: str, content: Any, kind: type) -> dict[int, Any]:

@@ -19,6 +19,12 @@ from vae_keras.study.definition import (
     read_study,
 )
 from vae_keras.study.evaluations import FIGURES, IMPORTANCE_SAMPLES, read_evaluations
+from vae_keras.study.rate_distortion import (
+    Place,
+    places,
+    rate_distortion_section,
+    rate_distortion_table,
+)
 from vae_keras.study.statistics import WILCOXON_SEEDS, Comparison, holm, mean_interval
 from vae_keras.study.table import LAST_EPOCHS, RunTable
 from vae_keras.support.files import replacing, write_csv
@@ -57,24 +63,32 @@ def write_report(table: RunTable, directory: Path) -> str:
     """
     study = study_of(table, directory)
     differences = all_differences(study, table)
+    curve = places(study, table)
     with replacing(directory / "figures") as folder:
         folder.mkdir()
-        for name, figure in draw(study, table, differences).items():
+        figures = (
+            {"rate_distortion": draw_rate_distortion(study, curve)}
+            if curve
+            else draw(study, table, differences)
+        )
+        for name, figure in figures.items():
             figure.savefig(folder / f"{name}.png", dpi=150)
     _write_summary(study, table, differences, directory / "summary.csv")
+    evaluations = read_evaluations(directory / "evaluations.csv")
     sections = [
         _introduction(study, table),
-        _loss_section(study, table),
+        rate_distortion_section(curve) if curve else _loss_section(study, table),
         _published_section(study, table),
-        _difference_section(table, differences),
+        None if curve else _difference_section(table, differences),
         _claim_section(study, table),
-        _evaluation_section(read_evaluations(directory / "evaluations.csv"), study.variants),
-        _figure_section(study, table, differences),
+        _evaluation_section(evaluations, study.variants),
+        None if curve else _figure_section(study, table, differences),
     ]
     with replacing(directory / "report.md") as aside:
         aside.write_text("\n\n".join(filter(None, sections)) + "\n", encoding="utf-8")
+    main_table = rate_distortion_table(curve) if curve else loss_table(study, table)
     return (
-        "\n" + plain(loss_table(study, table)) + f"\n\nreport  {directory / 'report.md'}\n"
+        "\n" + plain(main_table) + f"\n\nreport  {directory / 'report.md'}\n"
         f"tables  {directory / 'runs.csv'}, {directory / 'summary.csv'}\n"
         f"figures {directory / 'figures'}"
     )
@@ -156,6 +170,16 @@ def draw(study: Study, table: RunTable, differences: Differences) -> dict[str, F
             f"test loss − test loss of {table.reference}, same seed (lower is better)",
         )
     return figures
+
+
+def draw_rate_distortion(study: Study, curve: dict[str, list[Place]]) -> Figure:
+    """The rate–distortion curve."""
+    assert study.rate_distortion is not None
+    lines = {
+        title: [(place.weight, place.kl, place.error) for place in found]
+        for title, found in curve.items()
+    }
+    return plots.plot_rate_distortion(lines, study.rate_distortion.marked)
 
 
 def _columns(table: RunTable) -> list[str]:

@@ -16,7 +16,7 @@ from typing import Any
 import filelock
 import numpy as np
 
-from vae_keras.config import FitConfig
+from vae_keras.config import PRESETS, FitConfig
 from vae_keras.data.images import ImageData
 from vae_keras.data.source import Files
 from vae_keras.data.sources import find_source, load_configured
@@ -380,6 +380,10 @@ def run_name(config: FitConfig) -> str:
     parts.append(encoder if encoder == decoder else f"{encoder}-{decoder}")
     if config.normalization != "none":
         parts.append(f"{config.normalization}norm_{config.normalization_position}")
+    usual = PRESETS[config.preset].get("reconstruction_weight", FitConfig.reconstruction_weight)
+    if config.reconstruction_weight != usual:
+        weight = config.reconstruction_weight
+        parts.append(weight if isinstance(weight, str) else f"weight{weight:g}")
     if config.dropout:
         parts.append(f"dropout{config.dropout:g}")
     if config.model != "vae":

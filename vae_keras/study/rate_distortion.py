@@ -1,0 +1,73 @@
+"""The rate–distortion curve of a study: KL divergence against the error, weight by weight."""
+
+import dataclasses
+
+import numpy as np
+
+from vae_keras.study.definition import Study
+from vae_keras.study.statistics import mean_interval
+from vae_keras.study.table import RunTable
+from vae_keras.support.text import markdown, number, plus_minus
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where the runs of a variant lie on the curve, on the test images at the last epoch.
+
+    Attributes:
+        variant: Name of the variant.
+        weight: Its reconstruction weight, a number or `"auto"`.
+        kl: The KL divergence in nats, an array `(seeds,)`.
+        error: The mean squared error per pixel, an array `(seeds,)`.
+    """
+
+    variant: str
+    weight: float | str
+    kl: np.ndarray
+    error: np.ndarray
+
+
+def places(study: Study, table: RunTable) -> dict[str, list[Place]]:
+    """The places on each line of the curve, of the variants that have runs."""
+    if study.rate_distortion is None:
+        return {}
+    configs = study.configs(table.dataset.partition("[")[0], seed=0)
+    lines: dict[str, list[Place]] = {}
+    for title, members in study.rate_distortion.lines.items():
+        for variant in members:
+            if not table.has(variant, "val_kl_loss"):
+                continue
+            seeds, epoch = table.counted(variant)
+            weight = configs[variant].reconstruction_weight
+            if isinstance(weight, str):
+                error = table.ends(variant, "val_mse", seeds, epoch)
+            else:
+                error = table.ends(variant, "val_reconstruction_loss", seeds, epoch) / weight
+            kl = table.ends(variant, "val_kl_loss", seeds, epoch)
+            lines.setdefault(title, []).append(Place(variant, weight, kl, error))
+    return lines
+
+
+def rate_distortion_table(lines: dict[str, list[Place]]) -> list[list[str]]:
+    """The places as a table, a list of rows of texts, the header first."""
+    rows = [["", "weight", "seeds", "KL (nats)", "mean squared error"]]
+    for title, found in lines.items():
+        for place in found:
+            weight = place.weight if isinstance(place.weight, str) else f"{place.weight:,g}"
+            kl = plus_minus(*mean_interval(place.kl))
+            error = plus_minus(*mean_interval(place.error), digits=5)
+            rows.append([title, weight, number(len(place.kl), 0), kl, error])
+    return rows
+
+
+def rate_distortion_section(lines: dict[str, list[Place]]) -> str:
+    """The chapter of the report."""
+    return (
+        "## Rate and distortion\n\n"
+        "On the test images at the last epoch. The rate is the KL divergence, what z says about an "
+        "image; the distortion is the mean squared error per pixel. The losses of different "
+        "weights have different scales and are not compared.\n\n"
+        + markdown(rate_distortion_table(lines))
+        + "\n\n![Rate–distortion curve](figures/rate_distortion.png)\n\n"
+        "*Mean over seeds, and bars from the least to the greatest.*"
+    )

@@ -26,6 +26,7 @@ def build_parser() -> cli.Parser:
     parser.add_argument(
         "--data-dir", metavar="DIR", help="where tensorflow-datasets keeps its data"
     )
+    cli.add_dataset(parser)
     return parser
 
 
@@ -35,14 +36,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def find(
-    directory: str, attribute: str, attributes: str | None = None, data_dir: str | None = None
+    directory: str,
+    attribute: str,
+    attributes: str | None = None,
+    data_dir: str | None = None,
+    dataset: str | None = None,
 ) -> None:
     """Find the vector of an attribute and report what it is like."""
     run = Run(directory)
     run.check_finished()
     run.check_unlocked()
     attribute_of_run = load("vae_keras.latent.attribute_vectors").attribute_of_run
-    folder, found = attribute_of_run(run, attribute, attributes, data_dir)
+    folder, found = attribute_of_run(run, attribute, attributes, data_dir, dataset)
     report(
         f"{attribute}: {found['images_with']:,} training images with it, "
         f"{found['images_without']:,} without\nlength of the vector: {found['norm']:.3f}"

@@ -107,8 +107,8 @@ class DataSettings:
 
     dataset: str = setting(
         "digits",
-        "digits, mnist, fashion_mnist, tfds:NAME, the path of an image folder, or auto: MNIST if "
-        "it is available, otherwise digits",
+        "digits, mnist, fashion_mnist, tfds:NAME, the path of an image folder or of an .npy or "
+        ".npz file, or auto: MNIST if it is available, otherwise digits",
         DATA,
     )
     data_dir: str | None = setting(
@@ -125,7 +125,11 @@ class DataSettings:
         None, "1 for grey, 3 for colour; an image folder defaults to 3", DATA
     )
     test_fraction: float = setting(
-        0.1, "share of an image folder that is held out for the test (0.1)", DATA, above=0, below=1
+        0.1,
+        "share of an image folder or array that is held out for the test (0.1)",
+        DATA,
+        above=0,
+        below=1,
     )
     cache: str | None = setting(
         None,

@@ -43,6 +43,7 @@ def build_parser() -> cli.Parser:
     parser.add_argument(
         "--data-dir", metavar="DIR", help="where tensorflow-datasets keeps its data"
     )
+    cli.add_dataset(parser)
     parser.add_argument(
         "--overwrite", action="store_true", help="replace evaluations of other images or samples"
     )
@@ -63,6 +64,7 @@ def evaluate_all(
     jobs: int | None = None,
     data_dir: str | None = None,
     overwrite: bool = False,
+    dataset: str | None = None,
 ) -> None:
     """Evaluate runs one after the other, and report one table."""
     runs = [Run(directory) for directory in directories]
@@ -85,7 +87,9 @@ def evaluate_all(
     results = []
     for run in runs:
         report(f"evaluating {run.directory}")
-        results.append(evaluate_run(run, importance_samples, images, seed, data_dir, processes))
+        results.append(
+            evaluate_run(run, importance_samples, images, seed, data_dir, processes, dataset)
+        )
         report(f"written: {run.evaluation_file}, {run.evaluation_figure}")
     report(describe(runs, results))
 

@@ -37,6 +37,7 @@ def build_parser() -> cli.Parser:
     parser.add_argument(
         "--data-dir", metavar="DIR", help="where tensorflow-datasets keeps its data"
     )
+    cli.add_dataset(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace the file")
     return parser
 
@@ -52,6 +53,7 @@ def explore(
     images: int,
     data_dir: str | None = None,
     overwrite: bool = False,
+    dataset: str | None = None,
 ) -> None:
     """Write the page for some runs, and report where it is."""
     runs, file = [Run(directory) for directory in directories], Path(output)
@@ -61,7 +63,7 @@ def explore(
     _check_same_data(runs)
     _check_output(file, overwrite)
     build_page = load("vae_keras.explorer").build_page
-    data = runs[0].load_data(data_dir=data_dir or runs[0].read_config().data_dir, attributes=None)
+    data = runs[0].find_data(dataset=dataset, data_dir=data_dir)
     page, shown = build_page(runs, data, images)
     with replacing(file) as aside:
         aside.write_text(page, encoding="utf-8")

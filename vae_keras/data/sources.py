@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 from vae_keras.config import DataSettings
+from vae_keras.data.arrays import Arrays
 from vae_keras.data.digits import Digits
 from vae_keras.data.folder import Folder
 from vae_keras.data.images import ImageData
@@ -12,7 +13,7 @@ from vae_keras.data.tfds import TensorflowDatasets
 from vae_keras.support.errors import InputError, check_name
 
 # The first that matches a name is taken.
-SOURCES: tuple[type[Source], ...] = (Digits, TensorflowDatasets, Folder)
+SOURCES: tuple[type[Source], ...] = (Digits, TensorflowDatasets, Arrays, Folder)
 
 
 def find_source(name: str | os.PathLike) -> Source:
@@ -20,7 +21,7 @@ def find_source(name: str | os.PathLike) -> Source:
 
     Args:
         name: `"digits"`, `"mnist"`, `"fashion_mnist"`, `"tfds:NAME"` or the path of an image
-            folder.
+            folder or an array file.
 
     Raises:
         InputError: If there is none of that name; the message has the nearest match.
@@ -32,7 +33,7 @@ def find_source(name: str | os.PathLike) -> Source:
     try:
         check_name("data set", name, ("auto", *(each for kind in SOURCES for each in kind.names)))
     except InputError as error:
-        raise InputError(f"{error}, or the path of an image folder") from None
+        raise InputError(f"{error}, or the path of an image folder or .npz file") from None
     raise InputError(f"{name!r} stands for a data set to be chosen: see resolve_dataset")
 
 
@@ -81,7 +82,8 @@ def load_data(dataset: str | os.PathLike = "digits", **options: Any) -> ImageDat
             `"fashion_mnist"` (padded to 32×32 as in the book's second edition), `"tfds:NAME"` for
             any other image classification set of tensorflow-datasets, `"auto"` for MNIST if it is
             available and otherwise `"digits"`, or the path of an image folder, see
-            `vae_keras.data.folder.read_folder`.
+            `vae_keras.data.folder.read_folder`, or of an .npy or .npz file, see
+            `vae_keras.data.arrays`.
         **options: Other fields of `vae_keras.config.DataSettings`: `data_dir`, `image_size`,
             `channels`, `test_fraction`, `cache`, `attributes`. Without `image_size`, images keep
             their size; where sizes differ they become 64×64.

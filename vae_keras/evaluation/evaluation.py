@@ -32,6 +32,8 @@ def evaluate_run(
     seed: int = 0,
     data_dir: str | PathLike | None = None,
     processes: int = 1,
+    dataset: str | PathLike | None = None,
+    data: Any = None,
 ) -> dict[str, Any]:
     """Evaluate a finished run; write `evaluation.json` and `figures/evaluation.png` into it.
 
@@ -42,6 +44,8 @@ def evaluate_run(
         seed: Integer that decides every draw.
         data_dir: Where tensorflow-datasets keeps its data; None for where it was in training.
         processes: How many may share the work of the bound.
+        dataset: Where the images are now; None for where they were in training.
+        data: What was passed to `train`; None to load it.
 
     Returns:
         What `evaluate` returned.
@@ -54,10 +58,12 @@ def evaluate_run(
     config = run.read_config()
     with run.locked():
         model = load_model(run.model_file)
-        whole = run.load_data(data_dir=data_dir or config.data_dir, attributes=None)
-        data = whole.head(config.max_train_images)
+        whole = run.find_data(data, dataset, data_dir=data_dir)
+        trained_on = whole.head(config.max_train_images)
         judge = Judge(whole) if whole.has_labels else None
-        results, figure = evaluate(model, data, importance_samples, images, seed, judge, processes)
+        results, figure = evaluate(
+            model, trained_on, importance_samples, images, seed, judge, processes
+        )
         run.figures.mkdir(exist_ok=True)
         with replacing(run.evaluation_figure) as path:
             figure.savefig(path, dpi=150)

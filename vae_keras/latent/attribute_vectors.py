@@ -34,6 +34,8 @@ def attribute_of_run(
     attribute: str,
     attributes: str | os.PathLike | None = None,
     data_dir: str | os.PathLike | None = None,
+    dataset: str | os.PathLike | None = None,
+    data: Any = None,
 ) -> tuple[Path, dict[str, Any]]:
     """Find the vector of an attribute; write it, with figures, into the folder of a run.
 
@@ -42,6 +44,8 @@ def attribute_of_run(
         attribute: Name of the attribute.
         attributes: CSV file, see `vae_keras.data.attribute_table`; None for that of the run.
         data_dir: Where tensorflow-datasets keeps its data; None for where it was in training.
+        dataset: Where the images are now; None for where they were in training.
+        data: What was passed to `train`; None to load it.
 
     Returns:
         Tuple of the folder that was written, and the dictionary in its `vector.json`.
@@ -52,7 +56,7 @@ def attribute_of_run(
     run.check_finished()
     config = run.read_config()
     places: dict[str, Any] = {
-        "data_dir": data_dir or config.data_dir,
+        "data_dir": data_dir,
         "attributes": config.attributes,
     }
     if attributes is not None:
@@ -62,7 +66,7 @@ def attribute_of_run(
         check_name("attribute", attribute, read_attributes(places["attributes"]).names)
     with run.locked():
         model = load_model(run.model_file)
-        data = run.load_data(**places).head(config.max_train_images)
+        data = run.find_data(data, dataset, **places).head(config.max_train_images)
         vector, rows, counts = find_vector(model, data, attribute)
         norm = float(np.linalg.norm(vector))
         if not norm:

@@ -56,6 +56,13 @@ def run_command(command: Callable[[], Any], verbose: int = 1) -> Any:
         fail(_with_notes("the disk is full: make room", error), EXIT_FAILED)
 
 
+def add_dataset(parser: argparse.ArgumentParser) -> None:
+    """Add the option that says where the images of a run are now."""
+    parser.add_argument(
+        "--dataset", metavar="PATH", help="where the images of the run are now, if they were moved"
+    )
+
+
 def check_least(name: str, value: int | None, least: int) -> None:
     """Raise `InputError` if a number is below the least that an option allows."""
     if value is not None and value < least:

@@ -13,9 +13,10 @@ import numpy as np
 from vae_keras.backend.devices import distribution, unshared
 from vae_keras.backend.precision import has_fast_bfloat16
 from vae_keras.config import FitConfig
+from vae_keras.data.arrays import PASSED, as_image_data
 from vae_keras.data.batches import ordered_batches, split_validation, training_batches
 from vae_keras.data.images import ImageData
-from vae_keras.data.sources import load_configured
+from vae_keras.data.sources import find_source, load_configured
 from vae_keras.likelihood import AUTO, log_likelihood
 from vae_keras.model import Autoencoder
 from vae_keras.support.errors import InputError
@@ -48,12 +49,14 @@ MOST_VALUES_AT_ONCE = 10_000_000  # pixels × channels of all images in these st
 def train(
     config: FitConfig,
     directory: str | os.PathLike | None = None,
-    data: ImageData | None = None,
+    data: Any = None,
     resume: bool = False,
     overwrite: bool = False,
     tensorboard: bool = False,
     devices: int | str = 1,
     verbose: int = 1,
+    test: Any = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> Run:
     """Train a model and keep everything about it in one folder.
 
@@ -63,13 +66,17 @@ def train(
     Args:
         config: `FitConfig`.
         directory: Folder of the run; None for a new one in `saved_models/`.
-        data: `ImageData` to train on; None to load what `config.dataset` names.
+        data: What to train on: `ImageData`, an array of images, or a tuple of images and labels
+            (see `vae_keras.data.arrays.as_images`); None to load what `config.dataset` names.
         resume: Go on with the run in `directory`.
         overwrite: Replace the run in `directory`.
         tensorboard: Also write logs for TensorBoard.
         devices: GPUs of this host to share every batch, a number or `"all"`; without
             GPUs, the CPU.
         verbose: 0 for silence, 1 for one line per epoch and, on a terminal, a progress bar.
+        test: Test images beside an array of training images, in the same form; None to hold out
+            `config.test_fraction` of them. They are evaluated after every epoch.
+        callbacks: Further Keras callbacks. What they remember is not part of a checkpoint.
 
     Returns:
         The finished `Run`.
@@ -83,7 +90,19 @@ def train(
     """
     check_backend()
     with showing(verbose):
-        return _train(config, directory, data, resume, overwrite, tensorboard, devices)
+        if data is not None:
+            data = as_image_data(data, test, test_fraction=config.test_fraction)
+            config = _name_data(config, data)
+        elif test is not None:
+            raise InputError("⟨test⟩ was given without ⟨data⟩: pass both, or neither")
+        return _train(config, directory, data, resume, overwrite, tensorboard, devices, callbacks)
+
+
+def _name_data(config: FitConfig, data: ImageData) -> FitConfig:
+    """Settings whose `dataset` is the given data, so that no run claims to be of another."""
+    if data.name == find_source(config.dataset).name:
+        return config
+    return config.replace(dataset=f"{PASSED}{data.name.removeprefix(PASSED)}")
 
 
 def _train(
@@ -94,6 +113,7 @@ def _train(
     overwrite: bool,
     tensorboard: bool,
     devices: int | str,
+    extra_callbacks: Sequence[keras.callbacks.Callback],
 ) -> Run:
     if directory is None and resume:
         raise InputError("nothing to resume: name the ⟨directory⟩ of the run")
@@ -137,7 +157,7 @@ def _train(
         run.write_config(config, data)
         report(_first_lines(config, data, model, run))
         if not (rows and is_to_stop(rows, config)):
-            _fit(model, config, data, run, rows, signals, tensorboard)
+            _fit(model, config, data, run, rows, signals, tensorboard, extra_callbacks)
         _finish(unshared(model), config, data, run, rows, signals)
     return run
 
@@ -209,6 +229,7 @@ def _fit(
     rows: list[dict[str, Any]],
     signals: PendingSignal,
     tensorboard: bool,
+    extra_callbacks: Sequence[keras.callbacks.Callback],
 ) -> None:
     fitted, held_out = _split(config, data)
     steps_per_epoch = -(-len(fitted) // config.batch_size)
@@ -234,7 +255,7 @@ def _fit(
     if model.has_prior:
         callbacks.append(SampleKeeper(run, config.seed, len(rows)))
         callbacks.append(CollapseCheck(data.train_images, config))
-    callbacks += [Recorder(run, rows, config), progress]
+    callbacks += [Recorder(run, rows, config), progress, *extra_callbacks]
     if tensorboard:
         callbacks.append(keras.callbacks.TensorBoard(run.tensorboard))
     try:

@@ -17,6 +17,7 @@ import filelock
 import numpy as np
 
 from vae_keras.config import PRESETS, FitConfig
+from vae_keras.data.arrays import as_image_data
 from vae_keras.data.images import ImageData
 from vae_keras.data.source import Files
 from vae_keras.data.sources import find_source, load_configured
@@ -139,6 +140,29 @@ class Run:
         self.check_data(data.head(config.max_train_images))
         return data
 
+    def find_data(
+        self, data: Any = None, dataset: str | os.PathLike | None = None, **places: Any
+    ) -> ImageData:
+        """The data that the run was trained on, passed again or found in another place.
+
+        Args:
+            data: What was passed to `train`, in any form that it takes; None to load it.
+            dataset: Where the images are now; None for where they were in training.
+            **places: Settings such as `data_dir`; None for the run's own.
+
+        Raises:
+            InputError: As `load_data`.
+        """
+        config = self.read_config()
+        if data is not None:
+            found = as_image_data(data, test_fraction=config.test_fraction)
+            self.check_data(found.head(config.max_train_images))
+            return found
+        given = {name: value for name, value in places.items() if value is not None}
+        if dataset is not None:
+            given["dataset"] = find_source(dataset).name
+        return self.load_data(**{"attributes": None, **given})
+
     def read_data_summary(self) -> dict[str, Any]:
         """What `write_config` noted of the data."""
         return self._read_config_file()["data"]
@@ -168,7 +192,7 @@ class Run:
         if self.read_data_summary().get("sha256") != data.sha256():
             raise InputError(
                 f"the images of {data.name} are not those that {self.directory} was trained on: "
-                "restore them, or start a new run"
+                "restore them, name where they are now with ⟨dataset⟩, or start a new run"
             )
 
     def write_config(self, config: FitConfig, data: ImageData) -> None:
@@ -365,7 +389,9 @@ def check_run(config: FitConfig, run: Run, resume: bool = False, overwrite: bool
             f"epochs is {stored.epochs} in {run.config_file}, received {config.epochs}: a run "
             "can be made longer, not shorter"
         )
-    for name, (value, received) in stored.differences(config).items():
+    different = stored.differences(config)
+    different.pop("dataset", None)  # a place: the digest of the images decides
+    for name, (value, received) in different.items():
         raise InputError(
             f"{name} is {value!r} in {run.config_file}, received {received!r}: leave it out, or "
             "start a new run"

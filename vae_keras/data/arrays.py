@@ -1,0 +1,183 @@
+"""Images that are arrays already: in memory, or in an .npy or .npz file."""
+
+import os
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vae_keras.config import DataSettings
+from vae_keras.data.images import ImageData
+from vae_keras.data.source import Files, Source
+from vae_keras.support.errors import InputError, check_name, check_text
+from vae_keras.support.reporting import report
+
+ENDINGS = (".npy", ".npz")
+PASSED = "arrays:"  # how a run stores that its images were passed to `train`
+NAMES = ("images", "labels", "train_images", "train_labels", "test_images", "test_labels")
+
+
+class Arrays(Source):
+    """Array files: .npy, or .npz with `images` or `train_images` and `test_images`."""
+
+    options = frozenset({"test_fraction"})
+
+    def __init__(self, name: str) -> None:
+        check_text(name)
+        super().__init__(name if name.startswith(PASSED) else os.path.abspath(name))
+
+    @classmethod
+    def matches(cls, name: str) -> bool:
+        return name.startswith(PASSED) or name.lower().endswith(ENDINGS)
+
+    def prepare(self, data_dir: str | None = None) -> str | None:
+        if self.name.startswith(PASSED):
+            raise InputError(
+                f"the images of {self.name.removeprefix(PASSED)!r} were passed as arrays: pass "
+                "them again, or name an .npz file of them with ⟨dataset⟩"
+            )
+        if not os.path.isfile(self.name):
+            raise InputError(f"{self.name!r} is not a file")
+        return None
+
+    @property
+    def title(self) -> str:
+        return Path(self.name.removeprefix(PASSED)).stem or "arrays"
+
+    def load(self, settings: DataSettings, expected_files: Files | None = None) -> ImageData:
+        arrays = read_arrays(self.name)
+        prefix = "train_" if "train_images" in arrays else ""
+        images, labels = arrays.get(f"{prefix}images"), arrays.get(f"{prefix}labels")
+        test = (arrays["test_images"], arrays.get("test_labels")) if prefix else None
+        return make_image_data((images, labels), test, self.name, settings.test_fraction)
+
+
+def read_arrays(file: str) -> dict[str, np.ndarray]:
+    """The arrays of a file by name; that of an .npy file is `images`.
+
+    Raises:
+        InputError: If the file cannot be read, holds Python objects, or lacks images.
+    """
+    try:
+        loaded = np.load(file, allow_pickle=False)
+        arrays = dict(loaded) if isinstance(loaded, Mapping) else {"images": loaded}
+    except OSError as error:
+        raise InputError(f"{file} cannot be read: {error.strerror or error}") from None
+    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise InputError(f"{file} is not an array file without Python objects: {error}") from None
+    for name in arrays:
+        check_name(f"array in {file}", name, NAMES)
+    has_split = "train_images" in arrays and "test_images" in arrays
+    if has_split == ("images" in arrays):
+        raise InputError(
+            f"{file} must hold images, or train_images and test_images; received "
+            f"{', '.join(sorted(arrays)) or 'nothing'}"
+        )
+    return arrays
+
+
+def as_image_data(
+    data: Any, test: Any = None, name: str = "arrays", test_fraction: float = 0.1
+) -> ImageData:
+    """Whatever a user passes as images, as `ImageData`.
+
+    Args:
+        data: `ImageData`; or an array or tensor of images; or a tuple of images and labels.
+        test: Images for the test in the same form; None to hold out a share of `data`.
+        name: Name of arrays.
+        test_fraction: That share.
+
+    Raises:
+        InputError: If they are no images, or `test` is given with `ImageData`, which has a test.
+    """
+    if not isinstance(data, ImageData):
+        return make_image_data(
+            _pair(data), None if test is None else _pair(test), name, test_fraction
+        )
+    if test is not None:
+        raise InputError("⟨test⟩ was given with ImageData, which has test images of its own")
+    return data
+
+
+def make_image_data(
+    data: tuple[Any, Any], test: tuple[Any, Any] | None, name: str, test_fraction: float
+) -> ImageData:
+    """`ImageData` of images with labels or None; a fixed share is held out where there is no test.
+
+    The split depends on the number of images and the share alone.
+    """
+    images, labels = as_images(data[0], "images"), data[1]
+    if test is not None:
+        return ImageData(
+            name,
+            images,
+            as_images(test[0], "test images"),
+            train_labels=labels,
+            test_labels=test[1],
+        )
+    if len(images) < 2:
+        raise InputError(f"{name} holds one image: training and test need at least one each")
+    from sklearn.model_selection import train_test_split
+
+    held_out = min(max(1, round(test_fraction * len(images))), len(images) - 1)
+    fitted, tested = (
+        np.sort(part)
+        for part in train_test_split(np.arange(len(images)), test_size=held_out, random_state=0)
+    )
+    if labels is not None:
+        labels = np.asarray(labels)
+        if len(labels) != len(images):
+            raise InputError(f"labels: {len(labels)} were given for {len(images)} images")
+    return ImageData(
+        name,
+        images[fitted],
+        images[tested],
+        train_labels=None if labels is None else labels[fitted],
+        test_labels=None if labels is None else labels[tested],
+    )
+
+
+def as_images(values: Any, name: str = "images") -> np.ndarray:
+    """An array of images as uint8, `(count, height, width, channels)`.
+
+    Floats in [0, 1] are multiplied by 255, floats up to 255 are rounded; a line says which.
+    Gray images may lack the last axis. Channels may come first where they cannot be mistaken.
+
+    Raises:
+        InputError: If it is no array of images.
+    """
+    images = np.asarray(values)
+    if images.dtype.kind not in "buif":
+        raise InputError(f"⟨{name}⟩ must be numbers, received {images.dtype}")
+    if images.ndim == 3:
+        images = images[..., None]
+    if images.ndim == 4 and images.shape[1] in (1, 3) and images.shape[-1] not in (1, 3):
+        images = np.moveaxis(images, 1, -1)
+    if images.dtype == np.uint8 or not images.size:
+        return images
+    least, most = images.min(), images.max()
+    if not (least >= 0 and most <= 255):  # also of NaN
+        raise InputError(
+            f"{name} must be uint8, or numbers from 0 to 1 or to 255, received values from "
+            f"{least:.4g} to {most:.4g}"
+        )
+    if images.dtype.kind == "f" and most <= 1:
+        report(f"{name}: floats from {least:.4g} to {most:.4g} are taken as [0, 1]")
+        images = images * images.dtype.type(255)
+    else:
+        report(f"{name}: numbers from {least:.4g} to {most:.4g} are taken as [0, 255]")
+    return np.round(images).astype(np.uint8)
+
+
+def _pair(data: Any) -> tuple[Any, Any]:
+    """Images and labels, from a tuple of both or from images alone."""
+    if isinstance(data, tuple):
+        if len(data) != 2:
+            raise InputError(
+                f"images and labels must be a tuple of two, received {len(data)} elements"
+            )
+        return data[0], data[1]
+    return data, None

@@ -1,3 +1,4 @@
+from .apply import apply
 from .backend.smooth import SmoothActivation
 from .config import PRESETS, FitConfig, make_config
 from .data.images import ImageData
@@ -24,6 +25,7 @@ __all__ = [
     "Run",
     "Sampling",
     "SmoothActivation",
+    "apply",
     "build_decoder",
     "build_encoder",
     "build_model",

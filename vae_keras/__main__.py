@@ -7,6 +7,7 @@ from collections.abc import Sequence
 COMMANDS = {
     "fit": "train a model, draw figures, save and export it",
     "evaluate": "measure trained models: loss, likelihood, latent space, samples",
+    "apply": "encode, reconstruct and score new images with a trained model",
     "attributes": "find and show the direction of an attribute, such as a smile",
     "explore": "write a page for exploring the latent space of trained models",
     "study": "train and compare many variants with several seeds",

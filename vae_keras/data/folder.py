@@ -366,12 +366,13 @@ def _decode_some(
                 images[filled] = decode_image(path, shape[:2], shape[2])
                 filled += 1
             except Exception as error:  # Pillow raises errors of many kinds for damaged files
-                reason = _reason(error)
+                reason = why_unreadable(error)
         reasons.append(reason.encode(errors="replace"))
     return images[:filled], np.array(reasons, np.object_)
 
 
-def _reason(error: Exception) -> str:
+def why_unreadable(error: Exception) -> str:
+    """What is wrong with a picture, from the error that its decoding raised."""
     if isinstance(error, MemoryError):
         error = OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
     if isinstance(error, UnidentifiedImageError):

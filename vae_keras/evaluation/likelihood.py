@@ -245,6 +245,28 @@ def _score(
     return errors.reshape(len(z), -1), np.asarray(log_prior - log_posterior)
 
 
+def reconstruction_errors(model: Autoencoder, images: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """The error of each image when it is decoded from the given z, a mean over pixels.
+
+    Args:
+        model: `VAE` or `Autoencoder`.
+        images: uint8 array `(count, height, width, channels)`.
+        z: float32 array `(count, latent_dim)`.
+
+    Returns:
+        float64 array `(count,)`.
+    """
+    size = batch_size(model)
+    errors = [
+        model.reconstruction_error(
+            ops.convert_to_tensor(scale(images[start : start + size])),
+            ops.convert_to_tensor(predict(model.decoder, z[start : start + size], size)),
+        )
+        for start in range(0, len(z), size)
+    ]
+    return np.concatenate([np.float64(ops.convert_to_numpy(part)) for part in errors])
+
+
 def _mean_losses(
     model: Autoencoder, images: np.ndarray, encoded: Encoded, z: np.ndarray
 ) -> dict[str, float]:

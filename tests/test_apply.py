@@ -1,0 +1,204 @@
+"""A trained model applied to new images, from Python and from the command line."""
+
+import csv
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.stats import norm
+
+import vae_keras
+from vae_keras import InputError, Run, load_model, train
+from vae_keras.data.inputs import Inputs
+from vae_keras.evaluation.application import apply_model, score_images, share_worse
+
+
+@pytest.fixture(scope="module")
+def runs(tiny_config, tiny_data, tmp_path_factory):
+    """A VAE and an autoencoder, finished."""
+    folder = tmp_path_factory.mktemp("runs")
+    configs = {
+        "vae": tiny_config.replace(epochs=1),
+        "autoencoder": tiny_config.replace(epochs=1, model="autoencoder", kl_weight=None),
+    }
+    return {
+        name: train(config, folder / name, tiny_data, verbose=0) for name, config in configs.items()
+    }
+
+
+@pytest.fixture
+def pictures(tmp_path, tiny_data):
+    folder = tmp_path / "pictures"
+    (folder / "inner").mkdir(parents=True)
+    names = ["a.png", "b.png", "inner/c 'd'.png"]
+    for name, image in zip(names, tiny_data.test_images):
+        Image.fromarray(image[..., 0]).save(folder / name)
+    (folder / "damaged.png").write_bytes(b"no picture")
+    (folder / "notes.txt").write_text("no picture either")
+    return folder
+
+
+def read(folder):
+    with open(folder / "latents.csv", newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("name", ["vae", "autoencoder"])
+def test_a_row_for_each_image_says_what_the_model_says(runs, pictures, tiny_data, tmp_path, name):
+    model = load_model(runs[name].model_file)
+    folder = vae_keras.apply(runs[name], [pictures], tmp_path / "out", data=tiny_data)
+    rows = read(folder)
+    assert [row["file"] for row in rows] == ["a.png", "b.png", "inner/c 'd'.png"]
+    images = tiny_data.test_images[:3]
+    encoded = {key: np.asarray(value) for key, value in model.encode(images).items()}
+    point = model.encoder_outputs[0]
+    for number, row in enumerate(rows):
+        found = [float(row[f"{point}_{axis}"]) for axis in (1, 2)]
+        np.testing.assert_allclose(found, encoded[point][number], rtol=1e-4, atol=1e-5)
+        rebuilt = np.asarray(model.reconstruct(images))[number]
+        error = np.mean((images[number] / 255 - rebuilt) ** 2)
+        assert float(row["reconstruction_error"]) == pytest.approx(error, rel=1e-4)
+        assert 0 <= float(row["share_worse"]) <= 1
+    if name == "vae":
+        deviations = np.exp(0.5 * encoded["log_var"])
+        assert float(rows[0]["deviation_2"]) == pytest.approx(deviations[0, 1], rel=1e-4)
+        assert "kl" in rows[0] and "elbo" in rows[0]
+    else:
+        assert "kl" not in rows[0] and "elbo" not in rows[0]
+    with np.load(folder / "latents.npz") as arrays:
+        assert arrays["files"].tolist() == [row["file"] for row in rows]
+        np.testing.assert_allclose(arrays[point], encoded[point], rtol=1e-4, atol=1e-5)
+
+
+def test_the_elbo_is_a_gaussian_log_likelihood_minus_kl(runs, tiny_data, monkeypatch):
+    model = load_model(runs["vae"].model_file)
+    image = tiny_data.test_images[:1]
+    # Without noise the average over draws is the value at the mean.
+    monkeypatch.setattr(
+        "vae_keras.evaluation.application.encode_images",
+        lambda *_: {
+            "mean": np.asarray(model.encode(image)["mean"]),
+            "log_var": np.full((1, 2), -60.0, np.float32),
+        },
+    )
+    found = score_images(model, image)
+    rebuilt = np.float64(model.reconstruct(image))
+    expected = norm(rebuilt, np.sqrt(model.variance)).logpdf(image / 255).sum() - found["kl"][0]
+    assert found["elbo"][0] == pytest.approx(expected, rel=1e-5)
+
+
+def test_an_anomaly_has_few_training_images_that_are_worse():
+    references = np.arange(10.0)
+    np.testing.assert_allclose(
+        share_worse(np.array([-1.0, 4.5, 9.0, 20.0]), references), [1, 0.5, 0, 0]
+    )
+
+
+def test_arrays_and_names_of_many_kinds_are_inputs(tiny_data, tmp_path, pictures):
+    images = tiny_data.test_images
+    np.save(tmp_path / "a.npy", images[:4])
+    np.savez(tmp_path / "b.npz", images=images / 255.0)
+    inputs = Inputs([tmp_path / "a.npy", tmp_path / "b.npz", pictures / "a.png"], (8, 8, 1))
+    assert inputs.count == 4 + 21 + 1
+    names, parts = zip(*inputs.batches(10))
+    assert [len(part) for part in parts] == [1, 4, 10, 10, 1]
+    assert names[1][0] == "a.npy[0]" and names[-1] == ["b.npz[20]"]
+    np.testing.assert_array_equal(np.concatenate(parts[2:]), images)
+    digits = Inputs(["digits"], (16, 16, 1))
+    assert digits.count == 360
+    assert next(iter(digits.batches(5)))[1].shape == (5, 16, 16, 1)
+
+
+@pytest.mark.parametrize(
+    ("places", "message"),
+    [
+        (["{tmp}/missing.png"], "does not exist"),
+        (["{tmp}/missing.npz"], "does not exist"),
+        (["digit"], "did you mean 'digits'"),
+        (["{tmp}/empty"], "holds no"),
+        (["{tmp}/large.npy"], "the model takes"),
+        ([], "no images"),
+    ],
+)
+def test_what_cannot_be_used_is_one_line(tmp_path, places, message):
+    (tmp_path / "empty").mkdir()
+    np.save(tmp_path / "large.npy", np.zeros((2, 9, 9, 1), np.uint8))
+    with pytest.raises(InputError, match=message):
+        Inputs([place.format(tmp=tmp_path) for place in places], (8, 8, 1))
+
+
+def test_reconstructions_samples_and_a_path_are_pictures(runs, pictures, tiny_data, tmp_path):
+    folder = apply_model(
+        runs["vae"],
+        [pictures],
+        tmp_path / "out",
+        reconstructions=True,
+        samples=3,
+        between=(pictures / "a.png", pictures / "b.png"),
+        data=tiny_data,
+    )
+    made = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.png"))
+    assert made == [
+        "between.png",
+        "reconstructions/a.png.png",
+        "reconstructions/b.png.png",
+        "reconstructions/inner/c 'd'.png.png",
+        "samples/00001.png",
+        "samples/00002.png",
+        "samples/00003.png",
+    ]
+    model = load_model(runs["vae"].model_file)
+    rebuilt = np.asarray(model.reconstruct(tiny_data.test_images[:1]))[0, ..., 0]
+    with Image.open(folder / made[1]) as picture:
+        np.testing.assert_allclose(np.asarray(picture) / 255, rebuilt, atol=0.003)
+    again = apply_model(runs["vae"], [], tmp_path / "again", samples=3)
+    for number in (1, 2, 3):
+        name = f"samples/{number:05d}.png"
+        assert (again / name).read_bytes() == (folder / name).read_bytes()
+    with pytest.raises(InputError, match="samples come from the prior"):
+        apply_model(runs["autoencoder"], [], tmp_path / "more", samples=3)
+
+
+def test_nothing_is_left_of_what_fails(runs, pictures, tiny_data, tmp_path):
+    for path in pictures.rglob("*.png"):
+        path.write_bytes(b"damaged")
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(InputError, match="none of the 4 pictures can be read"):
+        apply_model(runs["vae"], [pictures], tmp_path / "out", data=tiny_data)
+    assert sorted(tmp_path.iterdir()) == before
+    (tmp_path / "out").mkdir()
+    with pytest.raises(InputError, match="exists: name another output"):
+        apply_model(runs["vae"], [pictures], tmp_path / "out", data=tiny_data)
+
+
+@pytest.mark.slow
+def test_the_command_applies_a_model_and_names_what_it_skips(runs, pictures, tmp_path):
+    def apply(*arguments):
+        return subprocess.run(
+            [sys.executable, "-m", "vae_keras.apply", *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+        )
+
+    done = apply(runs["vae"].directory, pictures, "--output", "out")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["3 images", "written: out"]
+    errors = done.stderr.splitlines()
+    assert "no share_worse, which needs the training images" in errors[0]
+    assert "damaged.png is no PNG" in errors[1]
+    assert errors[2] == "warning: skipped 1 of 4 pictures"
+    assert len(read(tmp_path / "out")) == 3
+    for arguments, message in (
+        ((runs["vae"].directory, pictures, "--output", "out"), "out exists"),
+        ((runs["vae"].directory, "--output", "b"), "nothing to do"),
+        ((tmp_path, pictures, "--output", "b"), "holds no run"),
+        ((runs["vae"].directory, "nowhere/", "--output", "b"), "does not exist"),
+    ):
+        refused = apply(*arguments)
+        assert refused.returncode == 2
+        assert message in refused.stderr and refused.stderr.count("\n") == 1
+        assert not (tmp_path / "b").exists()
+    assert Run(runs["vae"].directory).finished

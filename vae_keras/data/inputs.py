@@ -1,0 +1,118 @@
+"""Images to apply a model to, a few at a time: files, folders, arrays and data sets."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vae_keras.data.arrays import ENDINGS as ARRAY_ENDINGS
+from vae_keras.data.arrays import as_images, read_arrays
+from vae_keras.data.folder import ENDINGS, decode_image, list_files, why_unreadable
+from vae_keras.data.sources import find_source, load_data
+from vae_keras.support.errors import InputError
+from vae_keras.support.reporting import warn
+
+NAMED_FILES = 10  # in warnings
+
+
+class Inputs:
+    """Images of one shape from several places, read when they are needed.
+
+    Args:
+        places: Picture files, folders of them, .npy or .npz files, or names of data sets, of which
+            the test images are taken; or an array of images.
+        image_shape: Tuple `(height, width, channels)`. Pictures are cropped and resized to it, as
+            for training; arrays must have it.
+        data_dir: Where tensorflow-datasets keeps its data.
+
+    Attributes:
+        count: Number of images, damaged pictures included.
+        skipped: Names of damaged pictures, once they have been read.
+
+    Raises:
+        InputError: If a place is missing, or holds no images of this shape.
+    """
+
+    def __init__(
+        self,
+        places: Sequence[str | os.PathLike] | np.ndarray,
+        image_shape: tuple[int, ...],
+        data_dir: str | None = None,
+    ) -> None:
+        self.image_shape = image_shape
+        self.skipped: list[str] = []
+        self._files: list[tuple[str, str]] = []  # a name to show, and a path
+        self._arrays: list[tuple[str, np.ndarray]] = []
+        if isinstance(places, np.ndarray):
+            self._add_array("images", as_images(places))
+        else:
+            for place in places:
+                self._add(os.fspath(place), data_dir)
+        if not self.count:
+            raise InputError("no images: name picture files, folders, arrays or a data set")
+
+    @property
+    def count(self) -> int:
+        return len(self._files) + sum(len(images) for _, images in self._arrays)
+
+    def batches(self, size: int) -> Iterator[tuple[list[str], np.ndarray]]:
+        """Names and uint8 images `(at most size, height, width, channels)`, in order."""
+        for start in range(0, len(self._files), size):
+            names, images = [], []
+            for name, path in self._files[start : start + size]:
+                try:
+                    images.append(decode_image(path, self.image_shape[:2], self.image_shape[2]))
+                    names.append(name)
+                except Exception as error:  # Pillow raises errors of many kinds
+                    self._skip(path, error)
+            if names:
+                yield names, np.stack(images)
+        for name, values in self._arrays:
+            for start in range(0, len(values), size):
+                part = values[start : start + size]
+                yield [f"{name}[{start + i}]" for i in range(len(part))], part
+
+    def _add(self, place: str, data_dir: str | None) -> None:
+        if place.lower().endswith(ARRAY_ENDINGS):
+            self._add_arrays(place)
+        elif os.path.isdir(place):
+            found = [file.name for file in list_files(place) if file.looks_like_picture]
+            if not found:
+                raise InputError(f"{place} holds no pictures ({', '.join(ENDINGS)})")
+            self._files += [(name, os.path.join(place, name)) for name in found]
+        elif os.path.isfile(place):
+            self._files.append((place, place))
+        elif os.sep in place or Path(place).suffix:
+            raise InputError(f"{place} does not exist")
+        else:
+            height, width, channels = self.image_shape
+            source = find_source(place)
+            options: dict[str, Any] = {
+                "image_size": (height, width),
+                "channels": channels,
+                "data_dir": data_dir,
+            }
+            usable = {name: options[name] for name in options if name in source.options}
+            self._add_array(place, load_data(place, **usable).test_images)
+
+    def _add_arrays(self, file: str) -> None:
+        if not os.path.isfile(file):
+            raise InputError(f"{file} does not exist")
+        for name, values in read_arrays(file).items():
+            if name.endswith("images"):
+                label = os.path.basename(file)
+                self._add_array(label if name == "images" else f"{label}:{name}", as_images(values))
+
+    def _add_array(self, name: str, images: np.ndarray) -> None:
+        if images.shape[1:] != self.image_shape:
+            raise InputError(
+                f"{name} has images of {images.shape[1:]}, the model takes {self.image_shape}"
+            )
+        self._arrays.append((name, images))
+
+    def _skip(self, path: str, error: Exception) -> None:
+        self.skipped.append(path)
+        if len(self.skipped) <= NAMED_FILES:
+            warn(f"{path} {why_unreadable(error)}")

@@ -1,0 +1,247 @@
+"""A trained model applied to new images: latents, errors and anomaly scores."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from vae_keras.data.images import ImageData
+from vae_keras.data.inputs import Inputs
+from vae_keras.evaluation.likelihood import reconstruction_errors
+from vae_keras.export.loading import load_model
+from vae_keras.latent.inference import batch_size, decode_points, encode_images
+from vae_keras.latent.space import linear_path
+from vae_keras.likelihood import log_likelihood
+from vae_keras.model import Autoencoder
+from vae_keras.plots.images import tile
+from vae_keras.support.errors import InputError
+from vae_keras.support.files import replacing, write_csv
+from vae_keras.support.reporting import progress_bar, report, warn
+from vae_keras.support.seeds import derive_seed
+from vae_keras.training.run import Run
+
+DRAWS = 5  # of z for each image in its ELBO
+REFERENCES = 2000  # training images that give an anomaly score its scale
+PATH_STEPS = 10
+
+Columns = dict[str, np.ndarray]
+
+
+def score_images(model: Autoencoder, images: np.ndarray, seed: int = 0) -> Columns:
+    """What a model says about each image.
+
+    Args:
+        model: `VAE` or `Autoencoder`.
+        images: uint8 array `(count, height, width, channels)`.
+        seed: Integer that decides the draws of z.
+
+    Returns:
+        Dictionary of arrays, one value or row for each image: the outputs of the encoder (`mean`
+        and `log_var`, or `z`); `reconstruction_error`, the mean over pixels through the latent
+        point; for a VAE also `kl` in nats, and `elbo` in nats, an average over five draws of z.
+    """
+    encoded = encode_images(model, images)
+    points = encoded[model.encoder_outputs[0]]
+    columns = {**encoded, "reconstruction_error": reconstruction_errors(model, images, points)}
+    if model.has_prior:
+        mean, log_var = np.float64(encoded["mean"]), np.float64(encoded["log_var"])
+        kl = 0.5 * np.sum(np.square(mean) + np.exp(log_var) - 1 - log_var, axis=1)
+        random = np.random.default_rng(derive_seed(seed, "apply"))
+        deviation = np.exp(0.5 * encoded["log_var"])
+        errors = np.mean(
+            [
+                reconstruction_errors(
+                    model,
+                    images,
+                    points + deviation * random.standard_normal(points.shape, np.float32),
+                )
+                for _ in range(DRAWS)
+            ],
+            axis=0,
+        )
+        columns["kl"] = kl
+        columns["elbo"] = log_likelihood(errors, model.pixels, model.variance) - kl
+    return columns
+
+
+def badness(columns: Columns) -> np.ndarray:
+    """How badly a model explains each image: the negative ELBO, or without one the error."""
+    return -columns["elbo"] if "elbo" in columns else columns["reconstruction_error"]
+
+
+def share_worse(values: np.ndarray, references: np.ndarray) -> np.ndarray:
+    """For each value, the share of reference values above it: small for an anomaly."""
+    ranks = np.searchsorted(np.sort(references), values, side="right")
+    return 1 - ranks / len(references)
+
+
+def apply_model(
+    run: Run | str | os.PathLike,
+    inputs: Sequence[str | os.PathLike] | np.ndarray,
+    output: str | os.PathLike,
+    reconstructions: bool = False,
+    samples: int = 0,
+    between: Sequence[str | os.PathLike] | None = None,
+    seed: int = 0,
+    dataset: str | os.PathLike | None = None,
+    data_dir: str | None = None,
+    data: Any = None,
+) -> Path:
+    """Apply the model of a run to images; write what it says into a new folder.
+
+    The folder has `latents.csv`, a row for each image, and `latents.npz`, the same as arrays. See
+    `score_images` for the columns; `share_worse` is the share of training images that the model
+    explains worse, so that a small one marks an anomaly.
+
+    Args:
+        run: A finished run or its folder.
+        inputs: An array of images, or places of them, see `vae_keras.data.inputs.Inputs`.
+        output: Folder to write. It must not exist.
+        reconstructions: Also write the reconstruction of each image, a PNG file.
+        samples: Number of new images from the prior to write.
+        between: Two places of one image each; writes a path between them in latent space.
+        seed: Integer that decides every draw.
+        dataset, data_dir, data: Where the training images are now, see `Run.find_data`.
+
+    Returns:
+        The folder.
+
+    Raises:
+        InputError: If the run is not finished, an input cannot be used, or the folder exists.
+    """
+    run = run if isinstance(run, Run) else Run(run)
+    run.check_finished()
+    output = Path(output)
+    check_output(output)
+    model = load_model(run.model_file)
+    if samples and not model.has_prior:
+        raise InputError("⟨samples⟩ come from the prior, which an autoencoder does not have")
+    found = Inputs(inputs, model.image_shape, data_dir) if len(inputs) else None
+    path = None if between is None else _path_between(model, between)
+    references = (
+        None if found is None else _reference_scores(run, model, seed, dataset, data_dir, data)
+    )
+    with replacing(output) as folder:
+        folder.mkdir(parents=True)
+        if found is not None:
+            _write_latents(folder, model, found, references, reconstructions, seed)
+        if samples:
+            random = np.random.default_rng(derive_seed(seed, "prior"))
+            z = random.standard_normal((samples, model.latent_dim), np.float32)
+            names = [f"{number:05d}" for number in range(1, samples + 1)]
+            _write_pictures(folder / "samples", names, decode_points(model, z))
+        if path is not None:
+            save_picture(tile(path, len(path)), folder / "between.png")
+    return output
+
+
+def check_output(output: Path) -> None:
+    """Raise `InputError` unless a folder can be made."""
+    if output.exists():
+        raise InputError(f"{output} exists: name another ⟨output⟩")
+    parent = output.absolute().parent
+    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+        raise InputError(f"{parent} is not a writable folder: name another ⟨output⟩")
+
+
+def _write_latents(
+    folder: Path,
+    model: Autoencoder,
+    inputs: Inputs,
+    references: np.ndarray | None,
+    reconstructions: bool,
+    seed: int,
+) -> None:
+    names: list[str] = []
+    parts: list[Columns] = []
+    with progress_bar(total=inputs.count, desc="apply", unit="image") as bar:
+        for batch_names, images in inputs.batches(batch_size(model)):
+            columns = score_images(model, images, derive_seed(seed, len(names)))
+            if references is not None:
+                columns["share_worse"] = share_worse(badness(columns), references)
+            if reconstructions:
+                decoded = decode_points(model, columns[model.encoder_outputs[0]])
+                _write_pictures(folder / "reconstructions", batch_names, decoded)
+            names += batch_names
+            parts.append(columns)
+            bar.update(len(images))
+    if not names:
+        raise InputError(f"none of the {inputs.count:,} pictures can be read")
+    if inputs.skipped:
+        warn(f"skipped {len(inputs.skipped):,} of {inputs.count:,} pictures")
+    joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    arrays: dict[str, Any] = {"files": np.array(names, np.str_), **joined}
+    np.savez_compressed(folder / "latents.npz", **arrays)
+    columns = _flat(joined)
+    rows = (
+        {"file": name, **{key: values[i].item() for key, values in columns.items()}}
+        for i, name in enumerate(names)
+    )
+    write_csv(folder / "latents.csv", rows, ["file", *columns], errors="surrogateescape")
+    report(f"{len(names):,} images")
+
+
+def _flat(columns: Columns) -> Columns:
+    """Columns of one value for each image: `mean_1`, `mean_2`, `deviation_1` and so on."""
+    flat = {}
+    for name, values in columns.items():
+        if name == "log_var":
+            name, values = "deviation", np.exp(0.5 * values)
+        if values.ndim == 1:
+            flat[name] = values
+        else:
+            flat |= {f"{name}_{i + 1}": values[:, i] for i in range(values.shape[1])}
+    return flat
+
+
+def _reference_scores(
+    run: Run,
+    model: Autoencoder,
+    seed: int,
+    dataset: str | os.PathLike | None,
+    data_dir: str | None,
+    data: Any,
+) -> np.ndarray | None:
+    """How badly the model explains some training images; None if they are not at hand."""
+    try:
+        found: ImageData = run.find_data(data, dataset, data_dir=data_dir)
+    except InputError as error:
+        if data is not None or dataset is not None:
+            raise
+        warn(f"no share_worse, which needs the training images: {error}")
+        return None
+    images = found.head(run.read_config().max_train_images).train_images
+    chosen = np.random.default_rng(0).permutation(len(images))[:REFERENCES]
+    return badness(score_images(model, images[np.sort(chosen)], seed))
+
+
+def _path_between(model: Autoencoder, places: Sequence[str | os.PathLike]) -> np.ndarray:
+    """Images on the straight line between the latent points of two images, both included."""
+    images = []
+    for place in places:
+        inputs = Inputs([place], model.image_shape)
+        if inputs.count != 1:
+            raise InputError(f"⟨between⟩ takes two single images; {place} has {inputs.count}")
+        found = list(inputs.batches(1))
+        if not found:
+            raise InputError(f"{place} cannot be read")
+        images.append(found[0][1][0])
+    first, last = encode_images(model, np.stack(images))[model.encoder_outputs[0]]
+    return decode_points(model, linear_path(first, last, PATH_STEPS))
+
+
+def _write_pictures(folder: Path, names: Sequence[str], images: np.ndarray) -> None:
+    """PNG files with the names of the inputs, their folders included."""
+    for name, image in zip(names, images):
+        inside = Path(os.path.relpath(os.path.join("/", name), "/"))  # never above the folder
+        path = folder / inside.with_name(f"{inside.name}.png")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_picture(image, path)
+
+
+def save_picture(image: np.ndarray, path: Path) -> None:
+    """Write a uint8 array `(height, width, 1 or 3)` as an image file."""
+    Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(path)

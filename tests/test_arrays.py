@@ -32,6 +32,8 @@ def test_images_of_all_common_kinds_become_the_same_bytes(arrays, caplog):
     }
     for values in kinds.values():
         np.testing.assert_array_equal(as_images(values), images)
+    masks = np.asarray(images > 127)
+    np.testing.assert_array_equal(as_images(masks), 255 * masks)
     colored = np.repeat(images, 3, axis=-1)
     np.testing.assert_array_equal(as_images(np.moveaxis(colored, -1, 1)), colored)
 

@@ -34,7 +34,10 @@ images = np.random.default_rng(0).integers(0, 256, (80, 8, 8, 1), dtype=np.uint8
 for name in sys.argv[2:]:
     count, devices, normalization = name.split("-")
     data = ImageData("tiny", images[: int(count)], images[:12])
-    settings = config.replace(normalization=normalization)
+    changes = {"normalization": normalization}
+    if normalization == "auto":
+        changes = {"reconstruction_weight": "auto", "keep": "best"}
+    settings = config.replace(**changes)
     run = loop.train(settings, folder / name, data, devices=int(devices))
     model = keras.saving.load_model(run.model_file)
     assert type(model) is VAE, type(model)
@@ -80,7 +83,7 @@ def run_script(script, *arguments, **environment):
 def trained_on_devices(tmp_path_factory):
     """Weights and losses by name: images, devices and normalization."""
     folder = tmp_path_factory.mktemp("devices")
-    names = ["69-1-none", "69-2-none", "65-1-none", "65-2-none", "65-2-batch"]
+    names = ["69-1-none", "69-2-none", "65-1-none", "65-2-none", "65-2-batch", "65-2-auto"]
     run_script(ON_DEVICES, folder, *names)
     return {name: np.load(folder / f"{name}.npz") for name in names}
 
@@ -94,8 +97,9 @@ def test_two_devices_end_with_the_weights_of_one(trained_on_devices, images):
         np.testing.assert_allclose(two[name], one[name], atol=1e-5, rtol=1e-5, err_msg=name)
 
 
-def test_a_device_without_images_leaves_batch_normalization_its_statistics(trained_on_devices):
-    weights = trained_on_devices["65-2-batch"]
+@pytest.mark.parametrize("kind", ["batch", "auto"])
+def test_a_device_without_images_leaves_statistics_and_variance_alone(trained_on_devices, kind):
+    weights = trained_on_devices[f"65-2-{kind}"]
     assert all(np.isfinite(weights[name]).all() for name in weights.files)
 
 

@@ -36,7 +36,10 @@ def build_parser() -> cli.Parser:
         "--reconstructions", action="store_true", help="also write the reconstructions"
     )
     parser.add_argument(
-        "--samples", type=int, metavar="N", help="also write N new images from the prior"
+        "--samples",
+        type=int,
+        metavar="N",
+        help="also write N new images from the prior",
     )
     parser.add_argument(
         "--between", nargs=2, metavar=("A", "B"), help="also draw a path between two pictures"
@@ -69,8 +72,8 @@ def apply(
 
 def _apply(directory: str, output: str, inputs: Sequence[str] = (), **options: Any) -> None:
     run = Run(directory)
-    cli.check_least("samples", options.get("samples"), 1)
-    cli.check_least("seed", options.get("seed"), 0)
+    cli.check_range("samples", options.get("samples"), 1)
+    cli.check_range("seed", options.get("seed"), 0)
     run.check_finished()
     if not inputs and not options.keys() & {"samples", "between"}:
         raise InputError("nothing to do: name inputs, ⟨samples⟩ or ⟨between⟩")

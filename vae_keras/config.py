@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import inspect
 import math
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
@@ -92,8 +93,8 @@ DATA, MODEL, LOSS, TRAINING = "data", "model", "loss", "training"
 
 def _image_size(text: str) -> tuple[int, ...]:
     sides = text.split("x")
-    if len(sides) > 2 or not all(side.isdecimal() for side in sides):
-        raise argparse.ArgumentTypeError(f"must be N or HEIGHTxWIDTH, received {text!r}")
+    if len(sides) > 2 or not all(re.fullmatch("[0-9]{1,9}", side) for side in sides):
+        raise argparse.ArgumentTypeError(f"must be N or HEIGHTxWIDTH, received {text[:50]!r}")
     return tuple(int(side) for side in sides * (3 - len(sides)))
 
 
@@ -120,6 +121,7 @@ class DataSettings:
         DATA,
         metavar="SIZE",
         parse=_image_size,
+        most=16_384,
     )
     channels: int | None = setting(
         None, "1 for grey, 3 for colour; an image folder defaults to 3", DATA
@@ -214,24 +216,26 @@ class FitConfig(DataSettings):
     dropout: float = setting(
         0.0, "dropout rate, at least 0 and below 1", MODEL, metavar="RATE", least=0, below=1
     )
-    latent_dim: int = setting(2, "size of the latent space", MODEL, least=1)
+    latent_dim: int = setting(2, "size of the latent space", MODEL, least=1, most=100_000)
     encoder_filters: tuple[int, ...] = setting(
-        (32, 64, 64, 64), "filters of each convolution of the encoder", MODEL, least=1
+        (32, 64, 64, 64), "filters of each convolution of the encoder", MODEL, least=1, most=65_536
     )
     encoder_strides: tuple[int, ...] = setting(
-        (1, 2, 2, 1), "stride of each convolution of the encoder", MODEL, least=1
+        (1, 2, 2, 1), "stride of each convolution of the encoder", MODEL, least=1, most=64
     )
     decoder_filters: tuple[int, ...] = setting(
         (64, 64, 32),
         "filters of each transposed convolution of the decoder except the output layer",
         MODEL,
         least=1,
+        most=65_536,
     )
     decoder_strides: tuple[int, ...] = setting(
         (1, 2, 2, 1),
         "stride of each transposed convolution of the decoder, output layer included",
         MODEL,
         least=1,
+        most=64,
     )
     decoder_dense_activation: bool = setting(
         False, "normalize and activate the dense layer of the decoder", MODEL
@@ -239,7 +243,7 @@ class FitConfig(DataSettings):
     decoder_output_layer: str = setting(
         "conv_transpose", "output layer of the decoder", MODEL, choices=OUTPUT_LAYERS
     )
-    kernel_size: int = setting(3, "side of every kernel", MODEL, least=1)
+    kernel_size: int = setting(3, "side of every kernel", MODEL, least=1, most=255)
     reconstruction: str = setting("mse", "reconstruction loss", LOSS, choices=RECONSTRUCTIONS)
     reconstruction_weight: float | str = setting(
         1000.0,

@@ -35,10 +35,16 @@ def build_parser() -> cli.Parser:
         help="draws for each image in the bound on its likelihood (500)",
     )
     parser.add_argument(
-        "--images", type=int, metavar="N", help="number of test images, chosen at random (all)"
+        "--images",
+        type=int,
+        metavar="N",
+        help="number of test images, chosen at random (all)",
     )
     parser.add_argument(
-        "--jobs", type=int, metavar="N", help="processes that share the work (the cores)"
+        "--jobs",
+        type=int,
+        metavar="N",
+        help="processes that share the work (the cores)",
     )
     parser.add_argument(
         "--data-dir", metavar="DIR", help="where tensorflow-datasets keeps its data"
@@ -74,10 +80,11 @@ def evaluate_all(
         ("jobs", jobs, 1),
         ("seed", seed, 0),
     ):
-        cli.check_least(name, value, least)
+        cli.check_range(name, value, least)
     for run in runs:  # before the work begins
         run.check_finished()
         run.check_unlocked()
+        cli.check_range("images", images, 2, run.read_data_summary()["test_images"])
         if not overwrite:
             _check_replaceable(run, images, importance_samples)
     evaluate_run = load("vae_keras.evaluation").evaluate_run

@@ -7,10 +7,12 @@ from pathlib import Path
 
 from vae_keras.support import cli
 from vae_keras.support.errors import InputError
-from vae_keras.support.files import replacing
+from vae_keras.support.files import read_file, replacing
 from vae_keras.support.reporting import report
 from vae_keras.support.start import load
 from vae_keras.training.run import Run
+
+PAGE_TITLE = b"<title>Latent space explorer</title>"
 
 
 def build_parser() -> cli.Parser:
@@ -57,7 +59,7 @@ def explore(
 ) -> None:
     """Write the page for some runs, and report where it is."""
     runs, file = [Run(directory) for directory in directories], Path(output)
-    cli.check_least("images", images, 1)
+    cli.check_range("images", images, 1)
     for run in runs:
         run.check_finished()
     _check_same_data(runs)
@@ -88,10 +90,23 @@ def _check_output(output: Path, overwrite: bool) -> None:
     """Raise `InputError` unless the page may be written."""
     if output.is_dir():
         raise InputError(f"{output} is a folder: name a file by ⟨output⟩")
-    if output.exists() and not overwrite:
-        raise InputError(f"{output} exists: replace it by ⟨overwrite⟩, or name another ⟨output⟩")
+    if os.path.lexists(output):
+        if output.is_symlink() or not _is_page(output):
+            raise InputError(f"{output} is not a page of this command: name another ⟨output⟩")
+        if not overwrite:
+            raise InputError(
+                f"{output} exists: replace it by ⟨overwrite⟩, or name another ⟨output⟩"
+            )
     if not output.parent.is_dir() or not os.access(output.parent, os.W_OK | os.X_OK):
         raise InputError(f"{output.parent} is not a writable folder: name another ⟨output⟩")
+
+
+def _is_page(file: Path) -> bool:
+    """Whether this command wrote a file, which may then be replaced."""
+    try:
+        return PAGE_TITLE in read_file(file)[:4096]
+    except InputError:
+        return False
 
 
 if __name__ == "__main__":

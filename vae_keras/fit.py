@@ -92,7 +92,7 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[FitConfig, dict[str, 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train what the arguments ask for, and say where everything is."""
-    cli.run_command(lambda: fit(*_parse_safely(arguments)))
+    cli.run_command(lambda: fit(*parse(arguments)))
 
 
 def fit(config: FitConfig, run_options: dict[str, Any]) -> None:
@@ -140,13 +140,6 @@ def describe_run(run: Run) -> str:
     if run.tensorboard.exists():
         lines.append(f"  tensorboard --logdir {run.tensorboard}")
     return "\n".join(lines)
-
-
-def _parse_safely(arguments: Sequence[str] | None) -> tuple[FitConfig, dict[str, Any]]:
-    try:
-        return parse(arguments)
-    except OSError as error:  # a name too long, a folder that may not be read
-        raise InputError(f"{error.filename} cannot be used: {error.strerror}") from None
 
 
 def _run_options(run: dict[str, Any]) -> dict[str, Any]:

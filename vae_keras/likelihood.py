@@ -90,13 +90,14 @@ class CalibratedGaussian(keras.layers.Layer):
 
     def update(self, error: Any, sample_weight: Any = None) -> None:
         """Move σ² towards the mean error of a batch, `(batch,)`."""
-        error = ops.stop_gradient(error)
-        if sample_weight is None:
-            average = ops.mean(error)
-        else:
-            weight = ops.cast(ops.reshape(sample_weight, (-1,)), error.dtype)
-            average = ops.divide_no_nan(ops.sum(weight * error), ops.sum(weight))
-        average = ops.maximum(ops.cast(average, "float32"), FINEST_VARIANCE)
+        error = ops.cast(ops.stop_gradient(error), "float32")
+        weight = ops.ones_like(error)
+        if sample_weight is not None:
+            weight = ops.cast(ops.reshape(sample_weight, (-1,)), "float32")
+        total = ops.sum(weight)
+        average = ops.maximum(ops.divide_no_nan(ops.sum(weight * error), total), FINEST_VARIANCE)
+        # Of several devices, one may have no images of a small batch.
+        average = ops.where(total > 0, average, self.variance)
         self.variance.assign(self.momentum * self.variance + (1 - self.momentum) * average)
 
     def call(self, error: Any) -> Any:

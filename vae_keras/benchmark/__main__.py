@@ -46,7 +46,7 @@ def benchmark(batch_size: int, blocks: int, steps: int) -> None:
         ("blocks", blocks, 2),
         ("steps", steps, 1),
     ):
-        cli.check_least(name, value, least)
+        cli.check_range(name, value, least)
     load("tensorflow")
     import keras
     import tensorflow as tf

@@ -156,6 +156,8 @@ def as_images(values: Any, name: str = "images") -> np.ndarray:
         images = images[..., None]
     if images.ndim == 4 and images.shape[1] in (1, 3) and images.shape[-1] not in (1, 3):
         images = np.moveaxis(images, 1, -1)
+    if images.dtype == bool:
+        images = images.astype(np.float32)
     if images.dtype == np.uint8 or not images.size:
         return images
     least, most = images.min(), images.max()

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from vae_keras.model import Autoencoder
 from vae_keras.support.errors import InputError
@@ -27,7 +28,7 @@ def load_model(path: str | os.PathLike) -> Autoencoder:
     path = Path(path)
     if path.is_dir():
         path = path / "model.keras"
-    if not path.exists():
+    if not path.is_file():
         raise InputError(
             f"{path} does not exist: name a model.keras, or the folder of a finished run"
         )
@@ -43,4 +44,7 @@ def load_model(path: str | os.PathLike) -> Autoencoder:
         raise InputError(
             f"{path} holds a {type(model).__name__}, expected a VAE or Autoencoder of vae_keras"
         )
+    for weight in model.weights:
+        if not np.isfinite(keras.ops.convert_to_numpy(weight)).all():
+            raise InputError(f"{path}: weight {weight.path} is not finite, so the model is useless")
     return model

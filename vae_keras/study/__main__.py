@@ -40,10 +40,31 @@ def build_parser() -> cli.Parser:
     add("study", metavar="NAME|FILE", help=f"{', '.join(SHIPPED)}, or a .json or .toml file")
     add("--dataset", metavar="NAME", help="as for vae_keras.fit; the file's or auto by default")
     add("--data-dir", metavar="DIR", help="where tensorflow-datasets keeps its data")
-    add("--max-train-images", type=int, metavar="N", help="train on the first N images only")
-    add("--epochs", type=int, metavar="N", help="digits 100, mnist 20; more extend what is there")
-    add("--seeds", type=int, default=3, metavar="N", help="3; more extend what is there")
-    add("--jobs", type=int, metavar="N", help="runs at a time, one thread each (number of cores)")
+    add(
+        "--max-train-images",
+        type=int,
+        metavar="N",
+        help="train on the first N images only",
+    )
+    add(
+        "--epochs",
+        type=int,
+        metavar="N",
+        help="digits 100, mnist 20; more extend what is there",
+    )
+    add(
+        "--seeds",
+        type=int,
+        default=3,
+        metavar="N",
+        help="3; more extend what is there",
+    )
+    add(
+        "--jobs",
+        type=int,
+        metavar="N",
+        help="runs at a time, one thread each (number of cores)",
+    )
     add("--directory", metavar="DIR", help="folder of the study (saved_models/NAME-study)")
     add("--report-only", action="store_true", help="train nothing, report what is in DIR")
     add("--evaluate", action="store_true", help="also evaluate the runs that are finished")
@@ -67,7 +88,7 @@ def parse(
     options = vars(build_parser().parse_args(arguments))
     study = find_study(options["study"])
     for name in ("seeds", "jobs"):
-        cli.check_least(name, options.get(name), 1)
+        cli.check_range(name, options.get(name), 1, 10_000)
     check_name("backend", options["backend"], BACKENDS)
     if (options["backend"] == "dask") != ("scheduler" in options):
         raise InputError(
@@ -131,10 +152,7 @@ def report_again(arguments: Sequence[str]) -> None:
 
 def run_study(arguments: Sequence[str]) -> None:
     """Train what is missing, and report."""
-    try:
-        study, planned, directory, training, evaluate = parse(arguments)
-    except OSError as error:  # a name too long, a folder that may not be read
-        raise InputError(f"{error.filename} cannot be used: {error.strerror}") from None
+    study, planned, directory, training, evaluate = parse(arguments)
     failures: dict[str, str] = {}
     if training is not None:
         report(

@@ -32,6 +32,7 @@ from vae_keras.support.terms import loss_columns, title
 from vae_keras.support.text import (
     NOT_AVAILABLE,
     count,
+    escape,
     interval,
     markdown,
     number,
@@ -232,7 +233,7 @@ def _introduction(study: Study, table: RunTable) -> str:
     ]
     terms = [MEANINGS.get(name, title(name)) for name in loss_columns(table.columns)[1:]]
     text = (
-        f"# Study {table.study} on {table.dataset}\n\n"
+        f"# Study {escape(table.study)} on {escape(table.dataset)}\n\n"
         f"{count(len(variants), 'variant')}, {count(len(seeds), 'seed')}, "
         f"{count(table.last_epoch, 'epoch')}. The loss is {' plus '.join(terms)}, averaged over "
         "images; lower is better. ± is half the width of a 95% t-interval over seeds; n/a is what "

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from vae_keras.support.errors import DivergedError, InputError, UserError
 from vae_keras.support.reporting import name_options, showing
+from vae_keras.support.settings import whole_number
 from vae_keras.support.signals import Interrupted
 
 EXIT_FAILED, EXIT_USAGE = 1, 2
@@ -21,6 +22,7 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(allow_abbrev=False, argument_default=argparse.SUPPRESS, **kwargs)
+        self.register("type", int, whole_number)  # int takes blanks and digits of all scripts
 
     def error(self, message: str) -> NoReturn:
         fail(message, EXIT_USAGE)
@@ -50,10 +52,19 @@ def run_command(command: Callable[[], Any], verbose: int = 1) -> Any:
     except KeyboardInterrupt as error:
         number = getattr(error, "signal_number", signal.SIGINT)
         fail(_with_notes(f"stopped by {signal.Signals(number).name}", error), 128 + number)
-    except Exception as error:  # a full disk comes as errors of many kinds; others go on
-        if not _is_disk_full(error):
+    except BrokenPipeError:  # the reader of the output, such as `head`, is gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
+        sys.exit(128 + signal.SIGPIPE)
+    except MemoryError as error:
+        fail(_with_notes("out of memory", error), EXIT_FAILED)
+    except Exception as error:  # a full disk comes as errors of many kinds
+        if _is_disk_full(error):
+            fail(_with_notes("the disk is full: make room", error), EXIT_FAILED)
+        if not isinstance(error, OSError):
             raise
-        fail(_with_notes("the disk is full: make room", error), EXIT_FAILED)
+        place = f"{error.filename} cannot be used: " if error.filename else ""
+        reason = error.strerror or str(error)
+        fail(_with_notes(f"{place}{reason}", error), EXIT_USAGE if place else EXIT_FAILED)
 
 
 def add_dataset(parser: argparse.ArgumentParser) -> None:
@@ -63,10 +74,12 @@ def add_dataset(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def check_least(name: str, value: int | None, least: int) -> None:
-    """Raise `InputError` if a number is below the least that an option allows."""
+def check_range(name: str, value: int | None, least: int, most: int = 10**9) -> None:
+    """Raise `InputError` if a number is outside of what an option allows."""
     if value is not None and value < least:
         raise InputError(f"⟨{name}⟩ must be at least {least}, received {value}")
+    if value is not None and value > most:
+        raise InputError(f"⟨{name}⟩ must be at most {most:,}, received {value:,}")
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:

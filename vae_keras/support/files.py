@@ -5,11 +5,70 @@ import csv
 import json
 import os
 import shutil
+import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from vae_keras.support.errors import InputError
+
+MOST_BYTES = 2**26  # of a text file; larger ones are not what they should be
 TEMPORARY_PREFIX = ".unfinished-"
+
+
+def read_file(path: str | os.PathLike, most: int | None = MOST_BYTES) -> bytes:
+    """The content of a regular file. A pipe or a device, which may never end, is not opened.
+
+    Args:
+        path: File to read.
+        most: The largest size in bytes; None for any.
+
+    Raises:
+        InputError: If it is something else, is too large, or cannot be read.
+    """
+    try:
+        # Without O_NONBLOCK, opening a pipe waits for a writer.
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        with open(handle, "rb") as file:
+            status = os.fstat(handle)
+            if not stat.S_ISREG(status.st_mode):
+                raise InputError(f"{path} is not a regular file: restore it")
+            if most is not None and status.st_size > most:
+                raise InputError(f"{path} has {status.st_size:,} bytes, more than {most:,}")
+            return file.read()
+    except IsADirectoryError:
+        raise InputError(f"{path} is a folder, not a file: restore it") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def read_text(path: str | os.PathLike) -> str:
+    """The content of a text file in UTF-8, with or without a byte-order mark.
+
+    Raises:
+        InputError: As `read_file`, or if it is not UTF-8.
+    """
+    try:
+        return read_file(path).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise InputError(f"{path} is damaged: it is not UTF-8 text") from None
+
+
+def read_json(path: str | os.PathLike) -> dict[str, Any]:
+    """The object in a JSON file.
+
+    Raises:
+        InputError: As `read_text`, or if it is not JSON or not an object.
+    """
+    try:
+        content = json.loads(read_text(path))
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path} is damaged: it is not JSON") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path} is damaged: it must be a JSON object")
+    return content
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

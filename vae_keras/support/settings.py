@@ -8,12 +8,14 @@ import dataclasses
 import math
 import numbers
 import os
+import re
 import types
 import typing
 from collections.abc import Callable, Collection, Iterator
 
 from vae_keras.support.errors import InputError, check_name, with_names, with_options
 
+LARGEST = 10**9
 TYPE_NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 
 
@@ -26,6 +28,7 @@ class Setting:
         group: Heading under which `--help` lists the option.
         choices: Names that are allowed; None for any value.
         least: Smallest value, included; of a tuple, of each of its numbers.
+        most: Largest magnitude, included.
         above: Lower limit, excluded.
         below: Upper limit, excluded.
         words: Texts that may stand in the place of a number.
@@ -39,6 +42,7 @@ class Setting:
     group: str
     choices: Collection[str] | None = None
     least: float | None = None
+    most: float = LARGEST
     above: float | None = None
     below: float | None = None
     words: tuple[str, ...] = ()
@@ -165,6 +169,8 @@ def _is_whole(value: object) -> bool:
 
 def _check_range(name: str, value: typing.Any, declared: Setting) -> None:
     least, above, below = declared.least, declared.above, declared.below
+    if not isinstance(value, (str, bool)) and max(_magnitudes(value), default=0) > declared.most:
+        raise InputError(f"⟨{name}⟩ must be at most {declared.most:,g}, received {value}")
     values = value if isinstance(value, tuple) else (value,)
     fits = all(
         (least is None or each >= least)
@@ -184,13 +190,30 @@ def _check_range(name: str, value: typing.Any, declared: Setting) -> None:
     raise InputError(f"⟨{name}⟩ must be {' and '.join(limits)}, received {value}")
 
 
+def _magnitudes(value: typing.Any) -> tuple[float, ...]:
+    return tuple(map(abs, value)) if isinstance(value, tuple) else (abs(value),)
+
+
 def _parse_numbers(text: str) -> tuple[int, ...]:
     try:
-        return tuple(int(number) for number in text.split(","))
-    except ValueError:
+        return tuple(whole_number(number) for number in text.split(","))
+    except argparse.ArgumentTypeError:
         raise argparse.ArgumentTypeError(
             f"must be whole numbers separated by commas, such as 32,64, received {text!r}"
         ) from None
+
+
+def whole_number(text: str) -> int:
+    """The value of an option: ASCII digits, with or without a sign, and nothing else."""
+    if not re.fullmatch(r"[+-]?[0-9]{1,18}", text):
+        raise argparse.ArgumentTypeError(f"must be a whole number, received {text[:50]!r}")
+    return int(text)
+
+
+def _number(text: str) -> float:
+    if not text.isascii() or text != text.strip() or "_" in text:
+        raise argparse.ArgumentTypeError(f"must be a number, received {text[:50]!r}")
+    return float(text)
 
 
 def _or_words(parse: Callable[[str], object], words: tuple[str, ...]) -> Callable[[str], object]:
@@ -209,4 +232,4 @@ def _or_words(parse: Callable[[str], object], words: tuple[str, ...]) -> Callabl
 
 
 _METAVARS = {int: "N", float: "X", str: "NAME"}
-_PARSERS: dict[type, Callable[[str], object]] = {int: int, float: float, str: str}
+_PARSERS: dict[type, Callable[[str], object]] = {int: whole_number, float: _number, str: str}

@@ -1,5 +1,6 @@
 """Numbers and tables as texts, and what to write where a number is missing. Minus is −."""
 
+import re
 from collections.abc import Sequence
 
 NOT_AVAILABLE = "n/a"
@@ -48,12 +49,15 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
+def escape(text: str) -> str:
+    """A text of one line that Markdown shows as it is: no HTML, no cell of its own."""
+    text = " ".join(text.split()).replace("|", "\\|")
+    return re.sub(r"<(?=[A-Za-z/!?])", "&lt;", text)  # "< 0.001" is not HTML
+
+
 def markdown(rows: Sequence[Sequence[str]]) -> str:
     """Rows of texts as a Markdown table, the header first."""
-    lines = [
-        "| " + " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in row) + " |"
-        for row in rows
-    ]
+    lines = ["| " + " | ".join(map(escape, row)) + " |" for row in rows]
     return "\n".join([lines[0], "|" + "---|" * len(rows[0]), *lines[1:]])
 
 

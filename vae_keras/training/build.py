@@ -53,6 +53,6 @@ def _build(
     model = model_class(encoder, decoder, name=config.model, **arguments)
     optimizer = keras.optimizers.Adam(**config.arguments_of(keras.optimizers.Adam))
     # A loss in nats moves with σ, too; the error alone does not.
-    metrics = ["mse"] if config.reconstruction_weight == AUTO and not several_devices else None
+    metrics = ["mse"] if config.reconstruction_weight == AUTO else None
     model.compile(optimizer=optimizer, metrics=metrics)
     return model

@@ -2,13 +2,16 @@
 
 import hashlib
 import io
+import re
+import zipfile
+import zlib
 from pathlib import Path
 
 import keras
 import numpy as np
 
 from vae_keras.support.errors import InputError
-from vae_keras.support.files import replacing
+from vae_keras.support.files import read_file, replacing
 from vae_keras.support.reporting import warn
 
 KEPT = 2  # the latest of a kind, and the one before it should the latest be damaged
@@ -37,7 +40,8 @@ def save_checkpoint(model: keras.Model, directory: Path, epoch: int, kind: str =
     with replacing(directory / f"{kind}-{epoch:05d}-{_digest(content)}.npz") as path:
         path.write_bytes(content)
     for old in _checkpoints(directory, kind)[KEPT:]:
-        old.unlink()
+        if old.is_file():
+            old.unlink()
 
 
 def restore_checkpoint(
@@ -59,12 +63,11 @@ def restore_checkpoint(
     """
     variables = _state(model)
     for path in _checkpoints(directory, kind, epoch):
-        content = path.read_bytes()
-        if path.stem.rpartition("-")[2] != _digest(content):
-            warn(f"{path} is damaged: its digest is not the one in its name; it is not used")
+        try:
+            arrays = _read(path)
+        except InputError as error:
+            warn(f"{error}; it is not used")
             continue
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            arrays = dict(archive)
         found = int(arrays.pop("epoch"))
         shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
         if {name: array.shape for name, array in arrays.items()} != shapes:
@@ -75,10 +78,35 @@ def restore_checkpoint(
     return 0
 
 
+def _read(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a checkpoint, its epoch among them; `InputError` if it is damaged."""
+    content = read_file(path, most=None)
+    _, number, digest = path.stem.split("-")
+    if digest != _digest(content):
+        raise InputError(f"{path} is damaged: its digest is not the one in its name")
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            arrays = dict(archive)
+        epoch = arrays["epoch"]
+        numeric = all(array.dtype.kind in "fiu" for array in arrays.values())
+        if not numeric or epoch.shape != () or int(epoch) != int(number):
+            raise ValueError
+    except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error):
+        raise InputError(f"{path} is damaged: it is not a checkpoint of epoch {number}") from None
+    return arrays
+
+
 def _checkpoints(directory: Path, kind: str, epoch: int | None = None) -> list[Path]:
     """Files of the checkpoints of a kind, the latest first; of one epoch or all."""
-    number = "*" if epoch is None else f"{epoch:05d}"
-    return sorted(directory.glob(f"{kind}-{number}-*.npz"), reverse=True)
+    number = r"\d{5,}" if epoch is None else f"{epoch:05d}"
+    pattern = re.compile(rf"{kind}-({number})-[0-9a-f]{{16}}\.npz")
+    # Other people's files, such as copies, are left alone.
+    found = {path: pattern.fullmatch(path.name) for path in directory.glob(f"{kind}-*.npz")}
+    return sorted(
+        (path for path, match in found.items() if match),
+        key=lambda path: (int(path.name.split("-")[1]), path.name),
+        reverse=True,
+    )
 
 
 def _digest(content: bytes) -> str:

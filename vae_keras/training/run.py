@@ -2,10 +2,12 @@
 
 import csv
 import importlib.metadata
+import io
 import json
 import math
 import os
 import platform
+import re
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -22,7 +24,16 @@ from vae_keras.data.images import ImageData
 from vae_keras.data.source import Files
 from vae_keras.data.sources import find_source, load_configured
 from vae_keras.support.errors import InputError
-from vae_keras.support.files import remove, remove_unfinished, replacing, write_csv, write_json
+from vae_keras.support.files import (
+    read_file,
+    read_json,
+    read_text,
+    remove,
+    remove_unfinished,
+    replacing,
+    write_csv,
+    write_json,
+)
 
 FORMAT = 1  # of config.json; raised when older versions of the package could misread it
 VERSIONED_PACKAGES = ("vae_keras", "tensorflow", "keras", "numpy")
@@ -171,11 +182,13 @@ class Run:
         if not self.exists:
             raise InputError(f"{self.directory} holds no run: config.json is missing")
         try:
-            content = json.loads(self.config_file.read_text(encoding="utf-8"))
+            content = json.loads(read_text(self.config_file))
             if not isinstance(content["settings"], dict) or not isinstance(content["data"], dict):
                 raise TypeError
             version = content.get("format", 1)
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            if isinstance(error, InputError):
+                raise
             raise InputError(
                 f"{self.config_file} is damaged: it must be JSON with settings and data. Restore "
                 "it, or start the run again with ⟨overwrite⟩"
@@ -222,13 +235,10 @@ class Run:
         """The rows of `files.csv`, as `ImageData.files`; None if the data was no folder."""
         if not self.files_file.exists():
             return None
+        content = read_file(self.files_file, most=None).decode("utf-8", FILE_NAME_ERRORS)
         try:
-            with open(
-                self.files_file, newline="", encoding="utf-8", errors=FILE_NAME_ERRORS
-            ) as file:
-                return tuple(
-                    (name, int(size), split) for name, size, split in list(csv.reader(file))[1:]
-                )
+            rows = list(csv.reader(io.StringIO(content, newline="")))[1:]
+            return tuple((name, int(size), split) for name, size, split in rows)
         except (ValueError, csv.Error):
             raise InputError(
                 f"{self.files_file} is damaged: restore it, or start a new run"
@@ -238,21 +248,22 @@ class Run:
         """The rows of `history.csv` as dictionaries of numbers; none if there is no file."""
         if not self.history_file.exists():
             return []
-        with open(self.history_file, newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
+        text = read_text(self.history_file)
+        reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
         try:
-            return [
-                {
-                    name: int(text) if name == "epoch" else float(text)
-                    for name, text in row.items()
-                    if text != ""  # of a column that the run did not have yet
-                }
-                for row in rows
-            ]
-        except (TypeError, ValueError):
+            _check_columns(reader.fieldnames or [])
+            rows = []
+            for number, row in enumerate(reader, 1):
+                # A column that the run did not have yet is empty.
+                found = {name: float(value) for name, value in row.items() if value != ""}
+                if found["epoch"] != number or not all(map(math.isfinite, found.values())):
+                    raise ValueError(f"line {reader.line_num} is not that of epoch {number}")
+                rows.append({**found, "epoch": number})
+            return rows
+        except (KeyError, TypeError, ValueError, csv.Error) as error:
             raise InputError(
-                f"{self.history_file} is damaged: it must be a table of numbers. Restore it, or "
-                "start the run again with ⟨overwrite⟩"
+                f"{self.history_file} is damaged ({error}): it must have a row of numbers for each "
+                "epoch. Restore it, or start the run again with ⟨overwrite⟩"
             ) from None
 
     def write_history(self, rows: list[dict[str, Any]]) -> None:
@@ -269,7 +280,8 @@ class Run:
             without a file, or with a damaged one: no run depends on it.
         """
         try:
-            with np.load(self.samples_file, allow_pickle=False) as archive:
+            content = io.BytesIO(read_file(self.samples_file, most=None))
+            with np.load(content, allow_pickle=False) as archive:
                 samples = dict(zip(archive["epochs"].tolist(), archive["images"], strict=True))
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
             return {}
@@ -282,17 +294,18 @@ class Run:
             np.savez_compressed(path, epochs=list(samples), images=np.stack(list(samples.values())))
 
     def read_metrics(self) -> dict[str, Any]:
-        """What `metrics.json` says."""
-        return json.loads(self.metrics_file.read_text(encoding="utf-8"))
+        """What `metrics.json` says; `InputError` if it is damaged."""
+        metrics = read_json(self.metrics_file)
+        if not all(isinstance(metrics.get(split), dict) for split in ("train", "test")):
+            raise InputError(f"{self.metrics_file} is damaged: it has no losses. Restore it")
+        return metrics
 
     def read_evaluation(self) -> dict[str, Any]:
         """What `evaluation.json` says; `InputError` if it is damaged."""
         try:
-            return json.loads(self.evaluation_file.read_text(encoding="utf-8"))
-        except ValueError:
-            raise InputError(
-                f"{self.evaluation_file} is damaged: remove it and evaluate again"
-            ) from None
+            return read_json(self.evaluation_file)
+        except InputError as error:
+            raise InputError(f"{error}; remove it and evaluate again") from None
 
     def clear(self) -> None:
         """Remove the files of an earlier run, and nothing else."""
@@ -333,6 +346,17 @@ class Run:
         """Remove what a killed process left half-written."""
         for folder in (self.directory, self.checkpoints):
             remove_unfinished(folder)
+
+
+def _check_columns(names: Sequence[str]) -> None:
+    """Raise `ValueError` unless a history has these columns, each once."""
+    settings = "epoch|seconds|learning_rate|kl_weight|sigma"
+    known = re.compile(rf"{settings}|(val_|validation_)?(mse|\w*loss)")
+    missing = {"epoch", "loss", "val_loss"} - set(names)
+    foreign = [name for name in names if not name or not known.fullmatch(name)]
+    if missing or foreign or len(set(names)) < len(names):
+        what = min(missing) if missing else (foreign or ["a double one"])[0]
+        raise ValueError(f"column {what!r}")
 
 
 def create_run(directory: str | os.PathLike | None = None, name: str = "run") -> Run:

@@ -26,8 +26,8 @@ HEADER = """\
 Every setting has an option of `python -m vae_keras.fit`, a field of `vae_keras.FitConfig`, and an
 entry in `config.json`. `make_config(dataset, **settings)` takes the same names.
 
-A default holds if neither the preset nor the data set changes it. Options that are on or off, such as
-`--decoder-dense-activation`, also exist with `--no-`.
+A default holds if neither the preset nor the data set changes it. Options that are on or off, such
+as `--decoder-dense-activation`, also exist with `--no-`.
 """
 PRESETS_HEADER = """\
 ## Presets

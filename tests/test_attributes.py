@@ -72,8 +72,8 @@ def test_pictures_without_a_row_are_counted(tmp_path, caplog):
         ("file,bright,bright\na.png,1,1\n", "needs a name of its own"),
         (HEADER + "a.png,1\n", "row 2: 2 attributes expected, received 1"),
         (HEADER + "a.png,1,2\na.png,1,2\n", "row 3: 'a.png' has a row already"),
-        (HEADER + "a.png,yes,2\n", "row 2, bright: 'yes' is no number"),
-        (HEADER + "a.png,1,inf\n", "row 2, Größe: 'inf' is no number"),
+        (HEADER + "a.png,yes,2\n", "row 2, bright: 'yes' is not a number"),
+        (HEADER + "a.png,1,inf\n", "row 2, Größe: 'inf' is not a number"),
     ],
 )
 def test_a_table_that_cannot_be_used_is_one_line(text, message, tmp_path):
@@ -85,7 +85,7 @@ def test_a_table_that_cannot_be_read_or_matches_nothing_is_one_line(tmp_path):
     with pytest.raises(InputError, match="cannot be read: No such file"):
         read_attributes(str(tmp_path / "nothing.csv"))
     (tmp_path / "list.csv").write_bytes(b"file,\xff\n")
-    with pytest.raises(InputError, match="is no CSV file in UTF-8"):
+    with pytest.raises(InputError, match="is not a CSV file in UTF-8"):
         read_attributes(str(tmp_path / "list.csv"))
     table = read_attributes(write(tmp_path / "list.csv", HEADER + "a.png,1,2\n"))
     with pytest.raises(InputError, match=r"no row for any of the 2 pictures, such as b\.png"):

@@ -195,7 +195,7 @@ BAD_FILES = {
     "empty": (lambda path: path.touch(), "is empty"),
     "text.jpg": (
         lambda path: path.write_text("Dear diary"),
-        "is no PNG, JPEG, BMP or WebP picture",
+        "is not a PNG, JPEG, BMP or WebP picture",
     ),
     "cut.jpg": (lambda path: path.write_bytes(noise(path)[:2000]), "is damaged"),
     "cut.png": (lambda path: path.write_bytes(noise(path)[:2000]), "is damaged"),
@@ -203,10 +203,10 @@ BAD_FILES = {
         lambda path: path.write_bytes(noise(path).replace(b"IEND", b"XEND")[:9000] + bytes(9000)),
         "is damaged",
     ),
-    "drawing.gif": (lambda path: palette().save(path), "is no PNG, JPEG, BMP or WebP picture"),
+    "drawing.gif": (lambda path: palette().save(path), "is not a PNG, JPEG, BMP or WebP picture"),
     "dangling.png": (lambda path: path.symlink_to("nowhere"), "cannot be read: No such file"),
     "itself.png": (lambda path: path.symlink_to(path), "cannot be read: Too many levels"),
-    "pipe.png": (os.mkfifo, "is no file"),
+    "pipe.png": (os.mkfifo, "is not a regular file"),
     "bomb.png": (
         lambda path: write_png(path, 60_000, 60_000, bytes([8, 2, 0, 0, 0]), b""),
         "has more than 179 million pixels",
@@ -267,7 +267,7 @@ def test_up_to_5_percent_may_be_skipped_and_not_more(pictures):
     assert len(load_data(str(pictures), image_size=(8, 8)).files) == 42
     for number in range(2, 10):
         (pictures / f"{number} .txt").write_text("x")
-    with pytest.raises(InputError, match="more than 5% of the 50 files .* is no PNG") as caught:
+    with pytest.raises(InputError, match="more than 5% of the 50 files .* is not a PNG") as caught:
         load_data(str(pictures), image_size=(8, 8))
     assert "\n" not in str(caught.value)
 
@@ -446,7 +446,7 @@ def test_a_cache_is_used_until_a_file_or_a_setting_changes(pictures, tmp_path, m
     assert count == 41
     assert load() == (first, 0)
     # Also from the cache, it says what is skipped.
-    assert caplog.text.count("note.txt is no PNG") == 2
+    assert caplog.text.count("note.txt is not a PNG") == 2
     assert load(image_size=(8, 4))[1] == load(channels=1)[1] == load(test_fraction=0.5)[1] == 41
     os.utime(pictures / "004.png", (0, 0))
     assert load() == (first, 41)

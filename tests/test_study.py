@@ -343,7 +343,7 @@ BAD_ARGUMENTS = [
     ("gelu --backend dask", "belong together"),
     ("gelu --scheduler tcp://127.0.0.1:1", "belong together"),
     ("gelu --directory=", "--directory is empty"),
-    ("gelu --dataset digits --directory mine", "holds thesis.tex and is no study"),
+    ("gelu --dataset digits --directory mine", "holds thesis.tex and is not a study"),
     ("gelu --dataset digits --directory file/study", "cannot be written"),
     ("gelu --dataset digits --directory other", "holds the study 'activations', not 'gelu'"),
     (

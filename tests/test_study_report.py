@@ -84,7 +84,7 @@ def test_a_damaged_table_is_refused(tmp_path, old, new):
     path = tmp_path / "runs.csv"
     write_table(make_table(), path)
     path.write_text(path.read_text().replace(old, new, 1))
-    with pytest.raises(InputError, match="is damaged in line|is no table of runs"):
+    with pytest.raises(InputError, match="is damaged in line|is not a table of runs"):
         read_table(path)
 
 

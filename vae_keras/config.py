@@ -124,7 +124,7 @@ class DataSettings:
         most=16_384,
     )
     channels: int | None = setting(
-        None, "1 for grey, 3 for colour; an image folder defaults to 3", DATA
+        None, "1 for gray, 3 for color; an image folder defaults to 3", DATA
     )
     test_fraction: float = setting(
         0.1,
@@ -190,7 +190,7 @@ class FitConfig(DataSettings):
     max_train_images: int | None = setting(None, "train on the first N images only", DATA, least=1)
     preset: str = setting(
         "digits",
-        "defaults of the other settings: a network of the book, or pictures for images of your own",
+        "network of the book, or defaults for your own images",
         MODEL,
         choices=PRESETS,
     )
@@ -289,7 +289,7 @@ class FitConfig(DataSettings):
     )
     early_stopping: int | None = setting(
         None,
-        "stop when the loss of the validation images has not fallen for so many epochs",
+        "stop when the loss of the validation images has not fallen for this many epochs",
         TRAINING,
         metavar="EPOCHS",
         least=1,
@@ -297,14 +297,13 @@ class FitConfig(DataSettings):
     )
     keep: str = setting(
         "last",
-        "weights that the finished model has: of the epoch with the best validation loss, or of "
-        "the last one",
+        "epoch whose weights the finished model has; best has the least validation loss",
         TRAINING,
         choices=KEPT_EPOCHS,
     )
     precision: str = setting(
         "float32",
-        "compute in; weights, losses and noise are float32 in any case",
+        "type to compute in; weights, losses and noise are always float32",
         TRAINING,
         choices=PRECISIONS,
     )

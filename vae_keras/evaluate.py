@@ -275,11 +275,11 @@ SECTIONS: dict[str, list[Row]] = {
         ),
         ("gaps: places in the range far from all images", _value("geometry", "gaps_box", "{:.1%}")),
         (
-            "overlap: labels that neighbours agree with",
+            "overlap: labels that neighbors agree with",
             _value("geometry", "neighbour_agreement", "{:.1%}"),
         ),
     ],
-    "Labels from latents (neighbours / logistic)": [
+    "Labels from latents (neighbors / logistic)": [
         ("learned from 100 images", _labels(100)),
         ("learned from 1,000 images", _labels(1000)),
         ("learned from all training images", _labels(None)),
@@ -301,7 +301,7 @@ count 8-bit pixel values under a Gaussian decoder, where a uniform density has 7
 decoder's log-likelihood is a pseudo-likelihood of gray pixels; do not compare it with a Gaussian's.
 The mutual information cannot exceed log(images). Far from all images means further than the 99th
 percentile of the distances between nearest images, for a VAE between one z drawn for each. Ten
-neighbours classify a point, five if there are 100 images. The Fréchet distance is between features
+neighbors classify a point, five if there are 100 images. The Fréchet distance is between features
 of a small classifier for this data set; do not compare it with FID, which uses Inception, or
 between data sets or numbers of images."""
 

@@ -120,7 +120,7 @@ def describe_run(run: Run) -> str:
             f"{metrics['implied_variance']:.3g}, which the reconstruction weight implies."
         )
     elif "elbo" in names:
-        lines.append("The ELBO is that of a Bernoulli decoder, a pseudo-likelihood of grey pixels.")
+        lines.append("The ELBO is that of a Bernoulli decoder, a pseudo-likelihood of gray pixels.")
     lines += [
         "",
         f"figures    {run.figures}",

@@ -10,7 +10,7 @@ from vae_keras.backend.precision import precise_dtype
 
 @keras.saving.register_keras_serializable(package="vae_keras")
 class Sampling(keras.layers.Layer):
-    """Draws z = mean + exp(log_var / 2)·ε with ε from N(0, I): the reparameterisation trick.
+    """Draws z = mean + exp(log_var / 2)·ε with ε from N(0, I): the reparameterization trick.
 
     Args:
         seed: Integer that starts the noise, or None for a random start.

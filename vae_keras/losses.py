@@ -27,7 +27,7 @@ def mean_squared_error(images: Tensor, reconstructions: Tensor) -> Tensor:
 def binary_crossentropy(images: Tensor, reconstructions: Tensor) -> Tensor:
     """Binary cross-entropy averaged over pixels and channels, in nats per pixel.
 
-    For grey images this is no likelihood of the pixels (a Bernoulli variable is
+    For gray images this is no likelihood of the pixels (a Bernoulli variable is
     0 or 1), but the book trains its fashion network with it.
 
     Args:

@@ -48,7 +48,7 @@ def read_attributes(path: str | os.PathLike) -> AttributeTable:
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
     except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path} is no CSV file in UTF-8: {error}") from None
+        raise InputError(f"{path} is not a CSV file in UTF-8: {error}") from None
     if len(lines) < 2 or len(lines[0]) < 2:
         raise InputError(
             f"{path} must have a header and rows: the name of a picture's file, then its attributes"
@@ -151,7 +151,7 @@ def _number(text: str, place: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise InputError(f"{place}: {text!r} is no number")
+        raise InputError(f"{place}: {text!r} is not a number")
     return value
 
 

@@ -9,7 +9,7 @@ from vae_keras.data.source import Files, Source
 
 
 class Digits(Source):
-    """The digits of scikit-learn: 1,797 grey images, enlarged to 28×28."""
+    """The digits of scikit-learn: 1,797 gray images, enlarged to 28×28."""
 
     names = ("digits",)
     options = frozenset({"image_size", "channels"})
@@ -24,9 +24,9 @@ class Digits(Source):
         from sklearn.model_selection import train_test_split
 
         digits = load_digits()
-        grey = np.round(digits.images * (255 / 16)).astype(np.uint8)  # 17 levels, 0 to 16
+        gray = np.round(digits.images * (255 / 16)).astype(np.uint8)  # 17 levels, 0 to 16
         size = settings.image_size or (28, 28)
-        resized = [np.asarray(crop_and_resize(Image.fromarray(image), size)) for image in grey]
+        resized = [np.asarray(crop_and_resize(Image.fromarray(image), size)) for image in gray]
         images = np.stack(resized)[..., None].repeat(settings.channels or 1, axis=-1)
         train_images, test_images, train_labels, test_labels = train_test_split(
             images, digits.target, test_size=360, random_state=0, stratify=digits.target

@@ -301,7 +301,7 @@ def _look_at(path: str, name: str) -> PictureFile:
     except OSError as error:  # a link to nothing, or to itself
         return PictureFile(name, problem=f"{UNREADABLE}{error.strerror}")
     if not stat.S_ISREG(status.st_mode):  # to open a pipe could take forever
-        return PictureFile(name, problem="is no file")
+        return PictureFile(name, problem="is not a regular file")
     problem = "" if status.st_size else "is empty"
     return PictureFile(name, status.st_size, status.st_ctime_ns, problem)
 
@@ -376,7 +376,7 @@ def why_unreadable(error: Exception) -> str:
     if isinstance(error, MemoryError):
         error = OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
     if isinstance(error, UnidentifiedImageError):
-        return "is no PNG, JPEG, BMP or WebP picture"
+        return "is not a PNG, JPEG, BMP or WebP picture"
     if isinstance(error, Image.DecompressionBombError):
         return f"has more than {2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6:.0f} million pixels"
     if isinstance(error, OSError) and error.strerror:
@@ -397,7 +397,7 @@ def _check_skipped(folder: str, files: list[PictureFile], problems: dict[int, st
         found = [f"{files[number].name} {reason}" for number, reason in problems.items()]
         raise InputError(
             f"more than {MOST_SKIPPED:.0%} of the {len(files):,} files in {folder} cannot be used: "
-            f"{_some(found)}. Remove what is no picture"
+            f"{_some(found)}. Remove the files that are not pictures"
         )
 
 

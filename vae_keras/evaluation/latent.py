@@ -175,7 +175,7 @@ def box_draws(points: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
 
 
 def neighbour_agreement(points: np.ndarray, labels: np.ndarray) -> float:
-    """Share of images whose label their nearest neighbours in the latent space would guess.
+    """Share of images whose label their nearest neighbors in the latent space would guess.
 
     Each image is classified by the ten other images next to it: 1 where classes lie
     apart, the share of the largest class where they overlap entirely.

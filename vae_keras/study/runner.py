@@ -90,7 +90,7 @@ def check_directory(study: Study, directory: str | Path) -> None:
             )
     elif foreign := names - set(study.variants) - set(OUTPUTS):
         raise InputError(
-            f"{directory} holds {min(foreign)} and is no study: choose another --directory"
+            f"{directory} holds {min(foreign)} and is not a study: choose another --directory"
         )
 
 

@@ -148,13 +148,13 @@ def read_table(path: Path) -> RunTable:
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise InputError(f"{path} is damaged: it is no text") from None
+        raise InputError(f"{path} is damaged: it is not text") from None
     runs: dict[str, dict[int, list[dict[str, float]]]] = {}
     study: tuple[str, str, str] | None = None
     reader = csv.DictReader(io.StringIO(text))
     missing = [name for name in KEYS if name not in (reader.fieldnames or [])]
     if missing:
-        raise InputError(f"{path} is no table of runs: column {missing[0]!r} is missing")
+        raise InputError(f"{path} is not a table of runs: column {missing[0]!r} is missing")
     for row in reader:
         try:
             if study not in (None, (row["study"], row["dataset"], row["reference"])):

@@ -19,7 +19,7 @@ EPOCH, BEST = "epoch", "best"  # after every epoch, and after those with the bes
 
 
 def save_checkpoint(model: keras.Model, directory: Path, epoch: int, kind: str = EPOCH) -> None:
-    """Save weights and the optimiser's state after an epoch, and drop checkpoints grown old.
+    """Save weights and the optimizer's state after an epoch, and drop checkpoints grown old.
 
     Noise and the order of images need no saving: they follow from the seed and the
     epoch's number. The file is a NumPy archive that carries its digest in its name.

@@ -16,7 +16,7 @@ from vae_keras.model import Autoencoder
 
 MANIFOLD_SIDE = 19
 HISTOGRAMS = 50  # latent dimensions whose histograms fit into a figure: the first so many
-FRAME_COLORS = {1: 32, 3: 256}  # by channels; more greys would double the file, and are not seen
+FRAME_COLORS = {1: 32, 3: 256}  # by channels; more grays would double the file, and are not seen
 ENLARGED = 64  # pixels of height below which the frames of an animation are enlarged
 FRAME_SECONDS, LAST_FRAME_SECONDS = 0.25, 2.0
 
@@ -67,7 +67,7 @@ def save_animation(frames: list[Image.Image], path: Path, colors: int = FRAME_CO
     Args:
         frames: List of `PIL.Image.Image`.
         path: File to write.
-        colors: How many colours a frame may have, at most 256.
+        colors: How many colors a frame may have, at most 256.
     """
     frames = [frame.quantize(colors, dither=Image.Dither.NONE) for frame in frames]
     seconds = [FRAME_SECONDS] * (len(frames) - 1) + [LAST_FRAME_SECONDS]

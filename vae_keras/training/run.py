@@ -100,13 +100,14 @@ class Run:
             others = [path.name for path in self.directory.iterdir() if path.name[0] != "."]
             if others:
                 raise InputError(
-                    f"{self.directory} holds {others[0]} and is no run: choose another ⟨directory⟩"
+                    f"{self.directory} holds {others[0]} and is not a run: choose another "
+                    "⟨directory⟩"
                 )
         existing = self.directory
         while not existing.exists() and existing != existing.parent:
             existing = existing.parent
         if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-            raise _unwritable(self.directory, f"{existing} is no folder that you may write to")
+            raise _unwritable(self.directory, f"{existing} is not a writable folder")
 
     def check_finished(self) -> None:
         """Raise `InputError` unless the run is finished and has its model."""

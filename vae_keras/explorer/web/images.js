@@ -26,7 +26,7 @@ function paint(canvas, values, [height, width, channels]) {
   canvas.getContext("2d").putImageData(pixels, 0, 0);
 }
 
-// What a canvas shows, as an image; the mean of its colours where there is one channel.
+// What a canvas shows, as an image; the mean of its colors where there is one channel.
 function readCanvas(canvas, channels) {
   const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
   const values = new Float32Array((data.length / 4) * channels);

@@ -3,7 +3,7 @@
 
 class Plane {
   // `places` are pairs of coordinates, `labels` the numbers of their `classes`, which have a name
-  // and colours; `isShown` says of a point's index whether it is shown.
+  // and colors; `isShown` says of a point's index whether it is shown.
   constructor(canvas, { limits, axes, places, labels, classes, isShown }) {
     Object.assign(this, { canvas, limits, axes, places, labels, classes, isShown });
     this.background = makeCanvas(1, 1);
@@ -36,7 +36,7 @@ class Plane {
     return found;
   }
 
-  // Draws everything anew: after a change of size, colours or classes.
+  // Draws everything anew: after a change of size, colors or classes.
   redraw() {
     const side = Math.round(this.canvas.clientWidth * devicePixelRatio);
     if (!side) return;
@@ -138,7 +138,7 @@ class Plane {
     context.globalAlpha = 1;
   }
 
-  // A short name fits where its class is, and needs no colour to be read.
+  // A short name fits where its class is, and needs no color to be read.
   drawNames(context) {
     this.classes.forEach(({ name }, label) => {
       const places = this.places.filter((_, index) => this.labels[index] === label && this.isShown(index));
@@ -160,7 +160,7 @@ class Plane {
     context.fillText(text, x, y);
   }
 
-  // Strokes a shape twice, so that it is seen on points of any colour.
+  // Strokes a shape twice, so that it is seen on points of any color.
   outline(context, width, shape) {
     for (const [color, extra] of [[this.colors.card, 2.5], [this.colors.text, 0]]) {
       context.strokeStyle = color;

@@ -21,7 +21,7 @@ from vae_keras.explorer.network import (
     encode_array,
 )
 from vae_keras.export.loading import load_model
-from vae_keras.latent.dimensions import kl_per_dimension
+from vae_keras.latent.dimensions import active_dimensions, kl_per_dimension
 from vae_keras.latent.inference import decode_points, encode_images
 from vae_keras.latent.space import LatentPlane, latent_plane
 from vae_keras.model import Autoencoder
@@ -165,7 +165,7 @@ def describe_run(trained: TrainedRun, limits: dict[str, list[float]]) -> dict[st
     encoder = describe_network(model.encoder, model.encoder_outputs[0], projection)
     return {
         "title": trained.title,
-        "losses": describe_losses(trained.run),
+        "losses": [*describe_losses(trained.run), *describe_active(trained)],
         "axes": ["z₁", "z₂"] if model.latent_dim == 2 else list(plane.names),
         "coordinates": ["z₁", "z₂"] if model.latent_dim == 2 else ["PC 1", "PC 2"],
         "directions": np.eye(2).tolist() if has_atlas else plane.directions.tolist(),
@@ -195,6 +195,14 @@ def describe_losses(run: Run) -> list[tuple[str, str]]:
         ("test loss" if name == "loss" else title(name), minus(f"{value:.2f}"))
         for name, value in losses.items()
     ]
+
+
+def describe_active(trained: TrainedRun) -> list[tuple[str, str]]:
+    """How many dimensions of a VAE say something about an image, as a title and a text."""
+    if not trained.model.has_prior:
+        return []
+    active = len(active_dimensions(trained.importance))
+    return [("active dimensions", f"{active} of {trained.model.latent_dim}")]
 
 
 def describe_sliders(trained: TrainedRun) -> list[dict[str, Any]]:

@@ -61,11 +61,42 @@ def apply(
     run: Run | str | os.PathLike,
     inputs: "Sequence[str | os.PathLike] | np.ndarray",
     output: str | os.PathLike,
-    **options: Any,
+    reconstructions: bool = False,
+    samples: int = 0,
+    between: Sequence[str | os.PathLike] | None = None,
+    seed: int = 0,
+    dataset: str | os.PathLike | None = None,
+    data_dir: str | None = None,
+    data: Any = None,
 ) -> Path:
-    """Apply the model of a run to images; see `vae_keras.evaluation.application.apply_model`."""
-    folder: Path = load("vae_keras.evaluation.application").apply_model(
-        run, inputs, output, **options
+    """Apply the model of a run to images; write what it says into a new folder.
+
+    The folder has `latents.csv`, a row for each image, and `latents.npz`, the same as arrays. The
+    columns are `file`; the outputs of the encoder, with standard deviations in the table and
+    log-variances in the arrays; `reconstruction_error`, the mean over pixels through the latent
+    point; for a VAE `kl` and `elbo` in nats, an average over five draws of z; and `share_worse`, the
+    share of training images that the model explains worse: a small one marks an anomaly. It is left
+    out, with a warning, where the training images are not at hand.
+
+    Args:
+        run: A finished run or its folder.
+        inputs: An array of images, or places of them, see `vae_keras.data.inputs.Inputs`.
+        output: Folder to write. It must not exist.
+        reconstructions: Also write the reconstruction of each image, a PNG file.
+        samples: Number of new images from the prior to write.
+        between: Two places of one image each; writes a path between them in latent space.
+        seed: Integer that decides every draw.
+        dataset, data_dir, data: Where the training images are now, see `Run.find_data`.
+
+    Returns:
+        The folder.
+
+    Raises:
+        InputError: If the run is not finished, an input cannot be used, or the folder exists.
+    """
+    apply_model = load("vae_keras.evaluation.application").apply_model
+    folder: Path = apply_model(
+        run, inputs, output, reconstructions, samples, between, seed, dataset, data_dir, data
     )
     return folder
 

@@ -90,28 +90,7 @@ def apply_model(
     data_dir: str | None = None,
     data: Any = None,
 ) -> Path:
-    """Apply the model of a run to images; write what it says into a new folder.
-
-    The folder has `latents.csv`, a row for each image, and `latents.npz`, the same as arrays. See
-    `score_images` for the columns; `share_worse` is the share of training images that the model
-    explains worse, so that a small one marks an anomaly.
-
-    Args:
-        run: A finished run or its folder.
-        inputs: An array of images, or places of them, see `vae_keras.data.inputs.Inputs`.
-        output: Folder to write. It must not exist.
-        reconstructions: Also write the reconstruction of each image, a PNG file.
-        samples: Number of new images from the prior to write.
-        between: Two places of one image each; writes a path between them in latent space.
-        seed: Integer that decides every draw.
-        dataset, data_dir, data: Where the training images are now, see `Run.find_data`.
-
-    Returns:
-        The folder.
-
-    Raises:
-        InputError: If the run is not finished, an input cannot be used, or the folder exists.
-    """
+    """Apply the model of a run to images: what `vae_keras.apply` does."""
     run = run if isinstance(run, Run) else Run(run)
     run.check_finished()
     output = Path(output)

@@ -74,7 +74,7 @@ def apply(
     The folder has `latents.csv`, a row for each image, and `latents.npz`, the same as arrays. The
     columns are `file`; the outputs of the encoder, with standard deviations in the table and
     log-variances in the arrays; `reconstruction_error`, the mean over pixels through the latent
-    point; for a VAE `kl` and `elbo` in nats, an average over five draws of z; and `share_worse`, the
+    point; for a VAE `kl` and `elbo` in nats, averaged over five draws of z; and `share_worse`, the
     share of training images that the model explains worse: a small one marks an anomaly. It is left
     out, with a warning, where the training images are not at hand.
 

@@ -141,7 +141,7 @@ def test_a_collapsed_posterior_is_told_from_a_few_idle_dimensions():
 
 @pytest.mark.usefixtures("quick_training")
 def test_a_collapse_is_one_warning(tiny_config, tiny_data, tmp_path, capfd):
-    collapsing = tiny_config.replace(kl_weight=1e6, epochs=3)
+    collapsing = tiny_config.replace(kl_weight=1e6, epochs=6)
     train(collapsing, tmp_path / "collapsed", tiny_data, verbose=0)
     lines = capfd.readouterr().err.splitlines()
     assert [line for line in lines if "posterior collapse" in line] == lines[-1:]

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any, NoReturn
 
-from vae_keras.support.errors import DivergedError, InputError, UserError
-from vae_keras.support.reporting import name_options, showing
+from vae_keras.support.errors import DivergedError, InputError, UserError, with_options
+from vae_keras.support.reporting import showing
 from vae_keras.support.settings import whole_number
 from vae_keras.support.signals import Interrupted
 
@@ -42,9 +42,8 @@ def run_command(command: Callable[[], Any], verbose: int = 1) -> Any:
         training and a full disk, 128 + signal for an interruption.
     """
     signal.signal(signal.SIGTERM, _interrupt)
-    name_options()
     try:
-        with showing(verbose):
+        with showing(verbose, with_options):
             return command()
     except UserError as error:
         status = EXIT_FAILED if isinstance(error, DivergedError) else EXIT_USAGE

@@ -12,7 +12,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from vae_keras.support.errors import with_names, with_options
+from vae_keras.support.errors import with_names
 
 LOGGER = logging.getLogger("vae_keras")
 
@@ -39,13 +39,16 @@ _printer = _Printer()
 
 
 @contextlib.contextmanager
-def showing(verbose: int = 1) -> Iterator[None]:
+def showing(verbose: int = 1, render: Callable[[str], str] | None = None) -> Iterator[None]:
     """Inside the block, print what the package reports, and show its progress bars.
 
     Args:
         verbose: 0 to stay silent but for warnings.
+        render: What becomes of ⟨argument_names⟩; None for what it is now, at first their names.
     """
     level, handlers, propagate = LOGGER.level, LOGGER.handlers[:], LOGGER.propagate
+    before = _printer.render
+    _printer.render = render or before
     LOGGER.setLevel(logging.INFO if verbose else logging.WARNING)
     if _printer not in handlers:
         LOGGER.addHandler(_printer)
@@ -56,11 +59,7 @@ def showing(verbose: int = 1) -> Iterator[None]:
         LOGGER.setLevel(level)
         LOGGER.handlers[:] = handlers
         LOGGER.propagate = propagate
-
-
-def name_options() -> None:
-    """From here on, let warnings name command-line options instead of arguments."""
-    _printer.render = with_options
+        _printer.render = before
 
 
 def report(line: str) -> None:

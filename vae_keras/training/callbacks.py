@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 SAMPLES = 12  # images that are decoded after every epoch
 EXTRA_COLUMNS = ("validation_loss", "validation_mse", "kl_weight", "learning_rate")
+FIRST_JUDGED = 5  # epochs; before, many a VAE has learned the average image alone
 CHECKED_IMAGES = 1000  # whose posteriors show a collapse
 
 
@@ -91,13 +92,13 @@ class Validation(keras.callbacks.Callback):
 
 
 class CollapseCheck(keras.callbacks.Callback):
-    """Warns once, after a tenth of the epochs, of a VAE that ignores its latent space."""
+    """Warns once of a VAE that ignores its latent space: after a tenth of its epochs, or five."""
 
     def __init__(self, images: np.ndarray, config: FitConfig) -> None:
         super().__init__()
         self.images = images[:CHECKED_IMAGES]
         self.config = config
-        self.after = min(config.epochs, config.kl_warmup + math.ceil(config.epochs / 10))
+        self.after = config.kl_warmup + max(FIRST_JUDGED, math.ceil(config.epochs / 10))
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         if epoch + 1 != self.after:

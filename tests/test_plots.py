@@ -11,7 +11,7 @@ from scipy.stats import norm
 from vae_keras import plots
 from vae_keras.latent.space import even_grid, manifold_points
 from vae_keras.plots.images import tile
-from vae_keras.plots.losses import end_limits
+from vae_keras.plots.curves import end_limits
 
 ROWS = [
     {

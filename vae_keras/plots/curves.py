@@ -1,16 +1,16 @@
 """Axes for curves over epochs: their ends in view, and what they end at beside them."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.text import Annotation
-from scipy.optimize import isotonic_regression
 
-from vae_keras.plots.style import MUTED, SMALL
+from vae_keras.plots.colors import shaded
+from vae_keras.plots.layout import spread
+from vae_keras.plots.style import LEADER, SMALL
 from vae_keras.support.text import minus
 
 WIDE = 10  # times the least value, from which on a logarithmic scale shows more
@@ -66,7 +66,7 @@ def name_logarithmic(axes: Axes) -> None:
     axes.yaxis.set_minor_locator(matplotlib.ticker.NullLocator())
     axes.yaxis.set_major_formatter(matplotlib.ticker.FormatStrFormatter("%g"))
     label = axes.get_ylabel()
-    axes.set_ylabel(f"{label} (logarithmic scale)" if label else "logarithmic scale")
+    axes.set_ylabel(f"{label}\n(logarithmic scale)" if label else "logarithmic scale")
 
 
 def label_epochs(axes: Axes, last: int, first: int = 1) -> None:
@@ -84,7 +84,7 @@ def label_epochs(axes: Axes, last: int, first: int = 1) -> None:
 
 def mark_ends(line: Line2D) -> None:
     """A point at the end of a curve; a curve of one epoch is but this point."""
-    line.set(marker="o", markersize=4 if len(line.get_xdata()) == 1 else 3.5, markevery=[-1])
+    line.set(marker="o", markersize=4 if np.size(line.get_xdata()) == 1 else 3.5, markevery=[-1])
 
 
 def label_ends(axes: Axes, lines: Sequence[Line2D], height: float) -> list[Annotation]:
@@ -108,44 +108,20 @@ def label_ends(axes: Axes, lines: Sequence[Line2D], height: float) -> list[Annot
     digits = _digits(ends)
     texts = []
     for line, end, place, moved in zip(lines, ends, places, spread(places, gap)):
-        arrow: dict[str, Any] = {"arrowstyle": "-", "color": line.get_color(), "linewidth": 0.6}
+        arrow = {**LEADER, "color": line.get_color(), "relpos": (0, 0.5)}
         text = axes.annotate(
             minus(f"{end:.{digits}f}"),
             (float(np.asarray(line.get_xdata())[-1]), end),
             xytext=(BESIDE, moved),
             textcoords="axes fraction",
-            color=line.get_color(),
+            color=shaded(line.get_color()),
             fontsize=SMALL,
             va="center",
-            arrowprops={**arrow, "shrinkA": 0, "shrinkB": 2} if abs(moved - place) > 0.01 else None,
+            arrowprops=arrow if abs(moved - place) > 0.01 else None,
             annotation_clip=False,
         )
         texts.append(text)
     return texts
-
-
-def spread(places: Sequence[float] | np.ndarray, gap: float) -> np.ndarray:
-    """Places between 0 and 1, moved as little as possible until they are `gap` apart.
-
-    Args:
-        places: Array `(count,)`, in any order, which is kept.
-        gap: The least distance, at most 1 / count.
-
-    Returns:
-        float64 array `(count,)`; least squares of the distances moved.
-    """
-    places = np.asarray(places, np.float64)
-    order = np.argsort(places, kind="stable")
-    steps = gap * np.arange(len(places))
-    fitted = isotonic_regression(places[order] - steps).x
-    moved = np.empty_like(places)
-    moved[order] = np.clip(fitted, 0, 1 - steps[-1]) + steps
-    return moved
-
-
-def remark(axes: Axes, text: str) -> None:
-    """A small remark above the right end of a panel."""
-    axes.set_title(text, loc="right", fontsize=SMALL, color=MUTED)
 
 
 def _digits(values: Sequence[float]) -> int:

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from vae_keras.plots.colors import TEST_COLOR, TRAIN_COLOR, variant_colors
 from vae_keras.plots.curves import label_ends, label_epochs, mark_ends, scale_axes
+from vae_keras.plots.names import variant_title
 from vae_keras.plots.style import new_figure, styled
 from vae_keras.support.terms import loss_columns, title
 
@@ -69,8 +70,8 @@ def plot_loss_comparison(
     for axes, term in zip(figure.subplots(1, len(terms), squeeze=False)[0], terms):
         for name, rows in runs.items():
             for column, label, style, alpha in (
-                (term, name, "-", 1),
-                (f"val_{term}", f"{name}, test", "--", 0.7),
+                (term, variant_title(name), "-", 1),
+                (f"val_{term}", f"{variant_title(name)}, test", "--", 0.7),
             ):
                 if column in rows[0]:
                     look = {"color": colors[name], "linestyle": style, "alpha": alpha}
@@ -101,9 +102,9 @@ def _plot_column(axes: Axes, rows: Sequence[Mapping[str, Any]], column: str, **l
 def _finish_panel(axes: Axes, term: str) -> None:
     """Title, axes and final values of a panel that has its curves."""
     lines = list(axes.lines)
-    epochs = [epoch for line in lines for epoch in line.get_xdata()]
+    epochs = np.concatenate([np.asarray(line.get_xdata()) for line in lines])
     scale_axes([axes], [np.asarray(line.get_ydata()) for line in lines])
-    label_epochs(axes, max(epochs), min(epochs))
+    label_epochs(axes, int(epochs.max()), int(epochs.min()))
     label_ends(axes, lines, 0.65 * HEIGHT)
     axes.set_title(panel_title(term))
 

@@ -15,6 +15,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 STYLE = Path(__file__).with_name("vae_keras.mplstyle")
 SMALL = 8  # points: numbers and remarks beside what they speak of
 MUTED = "0.4"  # the color of remarks
+# The line from a text to what it speaks of.
+LEADER: dict[str, Any] = {"arrowstyle": "-", "linewidth": 0.6, "shrinkA": 1, "shrinkB": 2}
 
 
 class StyledFigure(Figure):
@@ -43,5 +45,5 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 @functools.cache
-def _settings() -> dict[str, Any]:
-    return dict(matplotlib.rc_params_from_file(STYLE, use_default_template=False))
+def _settings() -> Any:
+    return matplotlib.rc_params_from_file(STYLE, use_default_template=False)

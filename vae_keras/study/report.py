@@ -443,8 +443,8 @@ def _figure_section(study: Study, table: RunTable, differences: Differences) -> 
         if any(name in table.runs for name in group.members):
             lines.append(
                 f"![{group.title}](figures/curves_{key}.png)\n\n*{group.title}: mean over seeds, "
-                "and a band from the least to the greatest. The first tenth of the epochs may leave "
-                f"a panel.{diamonds}*"
+                "and a band from the least to the greatest. The first tenth of the epochs may "
+                f"leave a panel.{diamonds}*"
             )
     return "\n\n".join(lines)
 

@@ -60,7 +60,9 @@ def name_logarithmic(axes: Axes) -> None:
     """A few plain numbers on a logarithmic vertical axis, however little it spans, and its name."""
     low, high = axes.get_ylim()
     if high > 20 * low:
-        axes.yaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
+        decades = np.log10(high / low)
+        subs = (1, 2, 5) if decades < 2.5 else (1, 3) if decades < 5 else (1,)
+        axes.yaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=subs))
     else:
         axes.yaxis.set_major_locator(matplotlib.ticker.MaxNLocator(5))
     axes.yaxis.set_minor_locator(matplotlib.ticker.NullLocator())

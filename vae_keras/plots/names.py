@@ -30,15 +30,12 @@ def variant_title(name: str) -> str:
 
     `gelu_layernorm_after` is "GELU, layer normalization after"; any other name stays as it is.
     """
-    for activation in sorted(ACTIVATIONS, key=len, reverse=True):
-        rest = name.removeprefix(activation)
-        if rest == name or (rest and not rest.startswith("_")):
-            continue
-        title, rest = ACTIVATIONS[activation], rest[1:]
-        if not rest:
-            return title
-        if rest in PARTS:
-            return f"{title} {PARTS[rest]}"
-        if rest in EXTRAS:
-            return f"{title}, {EXTRAS[rest]}"
+    if name in ACTIVATIONS:
+        return ACTIVATIONS[name]
+    for activation, title in ACTIVATIONS.items():
+        added = name.removeprefix(f"{activation}_")
+        if added != name and added in PARTS:
+            return f"{title} {PARTS[added]}"
+        if added != name and added in EXTRAS:
+            return f"{title}, {EXTRAS[added]}"
     return name

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from vae_keras.plots.arrays import takes_arrays
-from vae_keras.plots.colors import TEST_COLOR, TRAIN_COLOR, variant_colors
+from vae_keras.plots.colors import TEST_COLOR, TRAIN_COLOR, shaded, variant_colors
 from vae_keras.plots.curves import (
     label_ends,
     label_epochs,
@@ -20,7 +20,7 @@ from vae_keras.plots.curves import (
 )
 from vae_keras.plots.losses import merge_columns, panel_title
 from vae_keras.plots.names import variant_title
-from vae_keras.plots.style import new_figure, styled
+from vae_keras.plots.style import SMALL, new_figure, styled
 from vae_keras.support.terms import loss_columns
 
 ROW_HEIGHT = 2.8  # inches
@@ -207,8 +207,8 @@ def plot_rate_distortion(
                 textcoords="offset points",
                 ha="right" if below else "left",
                 va="top" if below else "bottom",
-                fontsize=8,
-                color=colors[title],
+                fontsize=SMALL,
+                color=shaded(colors[title]),
             )
     handles = axes.get_legend_handles_labels()[0]
     handles.append(Line2D([], [], linestyle="none", marker="*", markersize=10, color="0.4"))
@@ -242,6 +242,6 @@ def _meaning(seeds: Sequence[int]) -> str:
     """What lines and bands are."""
     few, many = min(seeds), max(seeds)
     if many == 1:
-        return "one seed each; from the highest\ntest loss at the end to the lowest"
+        return "one seed each\norder: test loss at the end"
     number = f"{many}" if few == many else f"{few} to {many}"
     return f"line: mean of {number} seeds\nband: minimum to maximum\norder: test loss at the end"

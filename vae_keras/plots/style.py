@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import matplotlib
-from matplotlib.backend_bases import RendererBase
 from matplotlib.figure import Figure
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -20,12 +19,12 @@ LEADER: dict[str, Any] = {"arrowstyle": "-", "linewidth": 0.6, "shrinkA": 1, "sh
 
 
 class StyledFigure(Figure):
-    """A figure that is drawn in the style too: matplotlib makes ticks only when it draws."""
+    """A figure that is saved in the style too, also where others are saved on black."""
 
-    def draw(self, renderer: RendererBase) -> None:
-        """Draw the figure."""
+    def savefig(self, *arguments: Any, **options: Any) -> None:
+        """Save the figure, as `matplotlib.figure.Figure.savefig` does."""
         with matplotlib.rc_context(_settings()):
-            super().draw(renderer)
+            super().savefig(*arguments, **options)
 
 
 def styled(function: Function) -> Function:

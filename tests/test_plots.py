@@ -102,6 +102,8 @@ def test_boxes_move_until_none_covers_another():
     assert np.abs(moved - centers).max() < 1.5
     pair = spread_boxes(np.float64([[0, 0], [0.4, 0.1]]), np.ones((2, 2)))
     np.testing.assert_allclose(pair, [[-0.3, 0], [0.7, 0.1]])
+    pair = spread_boxes(np.float64([[0.4, 0.1], [0, 0]]), np.ones((2, 2)))
+    np.testing.assert_allclose(pair, [[0.7, 0.1], [-0.3, 0]])
 
 
 def test_curves_over_decades_have_ticks_all_along():

@@ -1,8 +1,10 @@
 import inspect
+import io
 import subprocess
 import sys
 
 import matplotlib.figure
+import matplotlib.pyplot
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
@@ -10,8 +12,11 @@ from scipy.stats import norm
 
 from vae_keras import plots
 from vae_keras.latent.space import even_grid, manifold_points
+from vae_keras.plots.curves import end_limits
 from vae_keras.plots.images import tile
-from vae_keras.plots.losses import end_limits
+from vae_keras.plots.layout import spread, spread_boxes
+from vae_keras.plots.names import variant_title
+from vae_keras.plots.style import STYLE
 
 ROWS = [
     {
@@ -39,6 +44,68 @@ def test_losses_shows_each_term_for_training_and_test():
     ]
 
 
+def written(axes):
+    """The texts in a panel from the lowest, none of which covers another."""
+    texts = sorted(axes.texts, key=lambda text: text.xyann[1])
+    axes.figure.savefig(io.BytesIO())
+    boxes = [matplotlib.text.Text.get_window_extent(text) for text in texts]
+    for first, second in zip(*np.triu_indices(len(boxes), 1)):
+        assert not boxes[first].overlaps(boxes[second])
+    return texts
+
+
+def test_losses_may_be_negative_and_end_with_their_values_apart():
+    rows = [
+        {"epoch": n, "loss": 500 / n - 104.5, "val_loss": 500 / n - 104.0, "kl_loss": 90 * 0.1**n}
+        for n in range(1, 21)
+    ]
+    axes, kl = plots.plot_losses([{**row, "val_kl_loss": row["kl_loss"]} for row in rows]).axes
+    assert axes.get_yscale() == "linear" and not axes.get_ylabel()
+    low, high = axes.get_ylim()
+    assert low < -79.5 and high < 500 / 2 - 104  # two of twenty epochs may leave the panel
+    assert [text.get_text() for text in written(axes)] == ["−79.5", "−79.0"]
+    assert {1, 20} <= set(axes.get_xticks()) and 19 not in axes.get_xticks()
+    assert kl.get_yscale() == "log" and kl.get_ylabel() == "logarithmic scale"
+    assert kl.get_ylim()[0] < 90 * 0.1**20 and kl.get_ylim()[1] > 9
+
+
+def test_positive_losses_that_span_little_have_ticks_down_to_their_end():
+    rows = [{"epoch": n, "loss": 28 + 90 / n, "val_loss": 31 + 80 / n} for n in range(1, 101)]
+    axes = plots.plot_losses(rows).axes[0]
+    low, high = axes.get_ylim()
+    assert low < 28.9 < high < 118
+    shown = [tick for tick in axes.get_yticks() if low <= tick <= high]
+    assert len(shown) >= 3 and min(shown) <= 30
+    assert [text.get_text() for text in written(axes)] == ["28.9", "31.8"]
+    assert axes.lines[0].get_markevery() == [-1]
+
+
+def test_values_that_do_not_fit_are_not_written():
+    many = {f"model {n}": ROWS for n in range(9)}
+    assert not plots.plot_loss_comparison(many).axes[0].texts
+    assert len(plots.plot_loss_comparison({"one": ROWS}).axes[0].texts) == 2
+
+
+def test_places_are_spread_as_little_as_needed():
+    np.testing.assert_allclose(spread([0.5, 0.1, 0.5], 0.2), [0.4, 0.1, 0.6])
+    np.testing.assert_allclose(spread([0.0, 0.0, 0.9], 0.3), [0.0, 0.3, 0.9])
+    np.testing.assert_allclose(spread([1.0, 1.0], 0.25), [0.75, 1.0])
+
+
+def test_boxes_move_until_none_covers_another():
+    centers = np.float64([[0, 0], [0, 0], [0.3, 0], [5, 5]])
+    moved = spread_boxes(centers, np.full((4, 2), (1, 0.5)))
+    distances = np.abs(moved[:, None] - moved)
+    apart = (distances[..., 0] > 0.999) | (distances[..., 1] > 0.499)
+    assert apart[np.triu_indices(4, 1)].all()
+    np.testing.assert_array_equal(moved[3], [5, 5])
+    assert np.abs(moved - centers).max() < 1.5
+    pair = spread_boxes(np.float64([[0, 0], [0.4, 0.1]]), np.ones((2, 2)))
+    np.testing.assert_allclose(pair, [[-0.3, 0], [0.7, 0.1]])
+    pair = spread_boxes(np.float64([[0.4, 0.1], [0, 0]]), np.ones((2, 2)))
+    np.testing.assert_allclose(pair, [[0.7, 0.1], [-0.3, 0]])
+
+
 def test_curves_over_decades_have_ticks_all_along():
     rows = [
         {"epoch": n + 1, "loss": loss, "val_loss": loss / 9}
@@ -49,7 +116,7 @@ def test_curves_over_decades_have_ticks_all_along():
     shown = [tick for tick in axes.get_yticks() if low <= tick <= high]
     assert min(shown) < 1
     assert max(shown) >= 500
-    assert len(shown) > 6
+    assert 6 < len(shown) < 10
 
 
 def test_losses_of_an_autoencoder_has_no_kl():
@@ -99,9 +166,17 @@ def test_reconstructions_stand_below_their_images():
 def test_reconstructions_carry_their_points_where_there_are_few_dimensions():
     images = np.zeros((2, 4, 4, 1))
     figure = plots.plot_reconstructions(images, images, np.array([[0.123, -4.5], [1, 2]]))
-    assert [axes.get_xlabel() for axes in figure.axes] == ["0.12\n−4.50", "1.00\n2.00", "", ""]
+    assert [axes.get_xlabel() for axes in figure.axes[:2]] == ["0.12\n−4.50", "1.00\n2.00"]
     figure = plots.plot_reconstructions(images, images, np.zeros((2, 9)))
-    assert not any(axes.get_xlabel() for axes in figure.axes)
+    assert not any(axes.get_xlabel() for axes in figure.axes[:2])
+
+
+def test_reconstructions_carry_their_errors():
+    images = np.full((2, 4, 4, 3), 255, np.uint8)
+    rebuilt = np.stack([np.full((4, 4, 3), 0.9), np.ones((4, 4, 3))])
+    figure = plots.plot_reconstructions(images, rebuilt)
+    assert [axes.get_xlabel() for axes in figure.axes] == ["", "", "0.010", "0.000"]
+    assert "MSE" in figure.axes[2].get_ylabel()
 
 
 def test_images_may_have_captions():
@@ -129,6 +204,25 @@ def test_latent_scatter_has_a_point_for_each_image_and_a_name_for_each_class():
     assert legend == ["ankle boot", "bag", "c"]
     (name,) = axes.texts  # only the short one fits
     np.testing.assert_allclose(name.get_position(), np.median(points[labels == 2], axis=0))
+    assert axes.get_title() == "30 images" and not axes.lines
+
+
+def test_names_of_classes_in_one_place_do_not_cover_each_other():
+    points = np.random.default_rng(0).normal(size=(1000, 2))
+    figure = plots.plot_latent(points, np.arange(1000) % 10, list("0123456789"))
+    assert len(written(figure.axes[0])) == 10
+    moved = [text for text in figure.axes[0].texts if text.arrow_patch]
+    assert len(moved) > 0
+    middle = np.median(points[np.arange(1000) % 10 == int(moved[0].get_text())], axis=0)
+    np.testing.assert_allclose(moved[0].xy, middle)  # a line leads to the class
+
+
+def test_latent_scatter_may_show_the_prior():
+    axes = plots.plot_latent(np.zeros((1200, 2)), prior=True).axes[0]
+    radii = [np.linalg.norm(line.get_xydata(), axis=1) for line in axes.lines]
+    np.testing.assert_allclose(radii, np.broadcast_to([[1], [2], [3]], np.shape(radii)))
+    title = "1,200 images; dashed: 1, 2 and 3 standard deviations of the prior"
+    assert axes.get_title() == title
 
 
 def test_latent_scatter_without_labels():
@@ -141,12 +235,15 @@ def test_manifold_places_each_image_at_its_point():
     images = np.broadcast_to(norm.cdf(z[:, 1])[:, None, None, None], (9, 2, 5, 1))
     axes = plots.plot_manifold(images, side).axes[0]
     grid = np.asarray(axes.images[0].get_array())
-    assert grid.shape == (3 * 2 + 2, 3 * 5 + 2)
+    assert grid.shape == (3 * 2, 3 * 5)
+    lines = [line.get_xydata() for line in axes.lines]
+    assert {line[0, 0] for line in lines if np.ptp(line[:, 0]) == 0} == {4.5, 9.5}
+    assert {line[0, 1] for line in lines if np.ptp(line[:, 1]) == 0} == {1.5, 3.5}
     assert grid[0, 0] > grid[-1, 0]  # z2 falls from top to bottom
     labels = [label.get_text() for label in axes.get_yticklabels()]
     ticks = dict(zip(labels, axes.get_yticks()))
     assert ticks["1.0"] < ticks["−1.0"]  # row numbers grow downwards
-    np.testing.assert_allclose(sorted(ticks.values()), [0.5, 3.5, 6.5])  # the middle of each row
+    np.testing.assert_allclose(sorted(ticks.values()), [0.5, 2.5, 4.5])  # the middle of each row
 
 
 def test_tiles_are_parted_by_white_lines():
@@ -242,6 +339,10 @@ def test_histograms_of_many_dimensions_stand_closer():
     shown = [axes for axes in figure.axes if axes.patches]
     assert len(shown) == 32
     assert shown[1].get_title() == "$z_{2}$\nKL 0.00 nats"
+    # The lowest panel of every column has numbers, where the last row is not full too.
+    figure = plots.plot_histograms(np.zeros((5, 7)))
+    numbered = [axes.xaxis.get_tick_params()["labelbottom"] for axes in figure.axes[:7]]
+    assert numbered == [False] * 3 + [True] * 4
 
 
 def test_interpolations_are_paths_and_rows_of_images():
@@ -284,6 +385,17 @@ def test_convergence_shows_length_and_change_of_each_batch():
     assert len(plots.plot_convergence(rows[:1]).axes) == 2
 
 
+def test_convergence_shows_the_end_and_not_the_wild_beginning():
+    rows = [
+        {"images": 100 * n, "norm": 2 + 20 * 0.5**n, "change": 20 * 0.5**n} for n in range(1, 41)
+    ]
+    length, change = plots.plot_convergence(rows).axes
+    low, high = length.get_ylim()
+    assert 1.8 < low < 2 < high < 4  # of the first, 12
+    assert [text.get_text() for text in length.texts] == ["2.00"]
+    assert change.get_ylim()[0] == 0 and change.get_ylim()[1] < 1
+
+
 def test_loss_comparison_has_one_colour_for_each_model_and_lighter_test_curves():
     figure = plots.plot_loss_comparison({"gelu": ROWS, "leaky_relu": ROWS[:3]})
     assert [axes.get_title() for axes in figure.axes] == ["Loss", "Reconstruction", "KL (nats)"]
@@ -292,7 +404,7 @@ def test_loss_comparison_has_one_colour_for_each_model_and_lighter_test_curves()
     np.testing.assert_allclose(test.get_ydata(), [61, 30.5, 61 / 3, 15.25])
     assert train.get_color() == test.get_color() != other.get_color()
     assert train.get_alpha() > test.get_alpha()
-    assert figure.axes[0].get_yscale() == "log"
+    assert figure.axes[0].get_yscale() == "linear"
     assert figure.axes[0].get_ylim()[1] < 60  # the first epoch does not flatten the others
 
 
@@ -306,7 +418,8 @@ def test_training_shows_few_epochs_the_first_and_last_included():
     assert epochs == sorted(epochs)
     for axes, epoch in zip(figure.axes, epochs):
         assert axes.images[0].get_array()[0, 0] == epoch
-        assert axes.images[0].get_array().shape == (2, 4 * 3 + 3)
+        assert axes.images[0].get_array().shape == (2, 4 * 3)
+        assert len(axes.lines) == 3
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -315,6 +428,42 @@ def test_frames_show_every_epoch(channels):
     frames = plots.training_frames(samples, columns=4, enlarge=3)
     assert [frame.getpixel((0, 0)) for frame in frames] == [(10,) * 3, (20,) * 3, (40,) * 3]
     assert frames[0].size == (3 * 19, 3 * 9 + 22)
+
+
+@pytest.mark.parametrize("side, factor", [(28, 5), (160, 1)])
+def test_frames_are_large_enough_to_be_seen(side, factor):
+    (frame,) = plots.training_frames({1: np.zeros((8, side, side, 1), np.uint8)})
+    assert frame.size == (factor * (4 * side + 3), factor * (2 * side + 1) + 22)
+    assert frame.size[1] >= 300
+
+
+def test_traversals_have_a_row_for_each_dimension_and_its_divergence_at_the_left():
+    images = np.random.default_rng(0).random((2, 3, 4, 4, 1))
+    figure = plots.plot_traversals(images, np.float64([-1.5, 0, 1.5]), [6, 0], np.array([1.234, 0]))
+    shown = [axes.images[0].get_array() for axes in figure.axes]
+    np.testing.assert_array_equal(shown, images.reshape(6, 4, 4))
+    assert [axes.get_title() for axes in figure.axes] == ["−1.5", "0", "+1.5", "", "", ""]
+    labels = [axes.get_ylabel() for axes in figure.axes]
+    assert labels == ["$z_{7}$\nKL 1.23 nats", "", "", "$z_{1}$\nKL 0.00 nats", "", ""]
+    assert "the origin" in figure.get_suptitle()
+    without = plots.plot_traversals(images, np.zeros(3), [6, 0], center="an image")
+    assert without.axes[0].get_ylabel() == "$z_{7}$" and "an image" in without.get_suptitle()
+
+
+def test_a_run_traverses_the_dimensions_that_say_the_most(monkeypatch):
+    from vae_keras.training import figures
+
+    model = type("Model", (), {"image_shape": (1, 2, 1)})
+    monkeypatch.setattr(figures, "decode_points", lambda _, z: z[:, [3, 1], None][:, None])
+    figure = figures._draw_traversals(model, np.array([0.0, 0.5, 0.1, 2.0]))
+    assert len(figure.axes) == 4 * 7
+    assert [axes.get_ylabel()[:7] for axes in figure.axes[::7]] == [
+        f"$z_{{{number}}}$" for number in (4, 2, 3, 1)
+    ]
+    shown = np.array([axes.images[0].get_array().ravel() for axes in figure.axes]).reshape(4, 7, 2)
+    np.testing.assert_allclose(shown[0], [(value, 0) for value in range(-3, 4)])
+    np.testing.assert_allclose(shown[1], [(0, value) for value in range(-3, 4)])
+    assert not shown[2:].any()
 
 
 def test_functions_keep_their_colours_from_panel_to_panel():
@@ -329,9 +478,12 @@ def test_functions_keep_their_colours_from_panel_to_panel():
 
 def test_plots_need_no_tensorflow():
     code = "import sys; sys.argv[0] = '-m'; sys.orig_argv.append('vae_keras.fit'); "
-    code += "import vae_keras.plots; print('tensorflow' in sys.modules, 'keras' in sys.modules)"
+    code += "import matplotlib; matplotlib.use('agg'); "
+    code += "before = matplotlib.rcParams.copy(); import vae_keras.plots; "
+    code += "print('tensorflow' in sys.modules, 'keras' in sys.modules); "
+    code += "print(matplotlib.rcParams == before)"  # and they change nobody's settings
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert result.stdout.split() == ["False", "False"], result.stderr
+    assert result.stdout.split() == ["False", "False", "True"], result.stderr
 
 
 @pytest.mark.parametrize("count", [3, 10, 47])
@@ -374,7 +526,33 @@ def test_curves_show_the_mean_over_seeds_and_a_band_of_all():
     # As the curves end, from the top; the end is in view.
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
     assert legend == ["high", "low"]
+    assert "mean of 3 seeds\nband: minimum to maximum" in figure.legends[0].get_title().get_text()
+    assert [text.get_text() for text in figure.axes[0].texts]
+    assert {1, 20} <= set(axes.get_xticks())
     assert axes.get_ylim()[0] < CURVES["low"]["val_loss"][:, -1].min()
+
+
+def test_curves_that_fall_below_zero_have_no_logarithmic_scale():
+    curves = {name: {c: v - 45 for c, v in columns.items()} for name, columns in CURVES.items()}
+    figure = plots.plot_curves(curves, plots.variant_colors(curves))
+    ends = [columns["val_loss"][:, -1].min() for columns in curves.values()]
+    assert figure.axes[2].get_yscale() == "linear" and figure.axes[2].get_ylim()[0] < min(ends) < 0
+
+
+def test_variants_are_called_what_they_are():
+    assert variant_title("gelu_layernorm_after") == "GELU, layer normalization after"
+    assert variant_title("gelu_encoder") == "GELU in the encoder alone"
+    assert variant_title("gelu_tanh") == "GELU, tanh form"
+    assert variant_title("leaky_relu_dropout") == "LeakyReLU, dropout"
+    assert [variant_title(name) for name in ("deep", "gelu_mine", "dropout")] == [
+        "deep",
+        "gelu_mine",
+        "dropout",
+    ]
+    curves = {"leaky_relu": CURVES["low"], "mine": CURVES["high"]}
+    figure = plots.plot_curves(curves, plots.variant_colors(curves))
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert legend == ["mine", "LeakyReLU"]
 
 
 def test_published_losses_are_points_beside_the_test_curves():
@@ -395,6 +573,7 @@ def test_curves_of_one_seed_have_no_band_and_one_epoch_is_a_point():
     axes = plots.plot_curves(curves, plots.variant_colors(curves)).axes[0]
     assert not axes.collections
     assert axes.lines[0].get_marker() == "o"
+    assert "one seed" in axes.figure.legends[0].get_title().get_text()
 
 
 def test_a_variant_has_the_same_colour_in_every_figure():
@@ -415,6 +594,20 @@ def test_differences_stand_in_rows_with_their_intervals():
     segments = axes.containers[0].lines[2][0].get_segments()
     np.testing.assert_allclose(segments[0][:, 0], [-1.5, -0.5])
     np.testing.assert_allclose(segments[1][:, 0], [0.3, 0.3])
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
+        "last epoch, 95% interval",
+        "last five, 95% interval",
+    ]
+
+
+def test_differences_say_of_how_many_seeds_they_are():
+    rows = {"gelu": [(-1.0, None)], "b": [(0.3, None)]}
+    (axes,) = plots.plot_differences(rows, ("end",), "difference", {"gelu": 4, "b": 4}).axes
+    assert axes.get_xlabel() == "difference, n = 4"
+    assert axes.figure.legends[0].get_texts()[0].get_text() == "end"  # without an interval
+    (axes,) = plots.plot_differences(rows, ("end",), "difference", seeds={"gelu": 4, "b": 3}).axes
+    assert axes.get_xlabel() == "difference"
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["GELU (n = 4)", "b (n = 3)"]
 
 
 def arguments():
@@ -441,12 +634,53 @@ def arguments():
         "plot_posteriors": (points, points[:3], np.stack([np.eye(2)] * 3), images[:3]),
         "plot_reconstructions": (images, images / 2, points),
         "plot_training": ({1: images, 2: images},),
+        "plot_traversals": (images[None], np.linspace(-3, 3, 9), [3], shares[:1]),
         "training_frames": ({1: images[:8], 2: images[:8]},),
     }
 
 
 NO_ARRAYS = {"class_colors", "plot_convergence", "plot_differences", "plot_losses"}
 NO_ARRAYS |= {"plot_loss_comparison", "plot_rate_distortion", "variant_colors"}
+
+
+def without_arrays():
+    """Arguments of the other functions that make a figure."""
+    convergence = [{"images": 100, "norm": 4.0, "change": None}]
+    return {
+        "plot_convergence": (convergence,),
+        "plot_differences": ({"a": [(1.0, 0.5)]}, ("end",), "difference"),
+        "plot_losses": (ROWS,),
+        "plot_loss_comparison": ({"a": ROWS},),
+        "plot_rate_distortion": ({"GELU": [(1000, np.ones(2), np.ones(2))]},),
+    }
+
+
+@pytest.mark.parametrize("name", [name for name in plots.__all__ if name.startswith("plot_")])
+def test_every_figure_has_the_style_whatever_the_settings_are(name):
+    given = {**arguments(), **without_arrays()}[name]
+    with matplotlib.rc_context({"figure.facecolor": "black", "axes.titlesize": 33}):
+        before = dict(matplotlib.rcParams)
+        figure = getattr(plots, name)(*given)
+        assert matplotlib.rcParams == before
+    assert to_hex(figure.get_facecolor()) == "#ffffff"
+    assert {axes.title.get_size() for axes in figure.axes} <= {9, 10, 11}
+    assert type(figure).__name__ == "StyledFigure"
+
+
+def test_a_figure_is_saved_in_the_style_whatever_the_settings_are_then():
+    def pixels(**settings):
+        figure, file = plots.plot_losses(ROWS), io.BytesIO()
+        with matplotlib.rc_context(settings):
+            figure.savefig(file, dpi=50)
+            return file.getvalue()
+
+    dark = {"savefig.facecolor": "black", "xtick.major.size": 9, "font.size": 20}
+    assert pixels() == pixels(**dark)
+
+
+def test_the_style_is_one_that_matplotlib_can_use():
+    with matplotlib.pyplot.style.context(STYLE):
+        assert not matplotlib.rcParams["axes.spines.top"]
 
 
 def convert(values, change):

@@ -169,6 +169,7 @@ def test_more_latent_dimensions_are_drawn_along_principal_components(
         "latent.png",
         "manifold.png",
         "histograms.png",
+        "traversals.png",
         "training.png",
         "training.gif",
     }

@@ -42,6 +42,7 @@ def test_the_wheel_holds_every_file_of_the_package_and_no_other(wheel):
     }
     assert {name for name in wheel.namelist() if not name.startswith(METADATA)} == expected
     assert {"vae_keras/py.typed", "vae_keras/explorer/web/explorer.js"} < expected
+    assert "vae_keras/plots/vae_keras.mplstyle" in expected
 
 
 def test_the_wheel_installs_the_command_and_carries_the_license(wheel):

@@ -14,6 +14,7 @@ from vae_keras.plots.manifold import plot_lattice, plot_manifold
 from vae_keras.plots.paths import plot_arithmetic, plot_convergence, plot_interpolations
 from vae_keras.plots.study import plot_curves, plot_differences, plot_rate_distortion
 from vae_keras.plots.training import plot_training, training_frames
+from vae_keras.plots.traversals import plot_traversals
 
 __all__ = [
     "class_colors",
@@ -38,6 +39,7 @@ __all__ = [
     "plot_rate_distortion",
     "plot_reconstructions",
     "plot_training",
+    "plot_traversals",
     "training_frames",
     "variant_colors",
 ]

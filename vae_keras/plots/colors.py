@@ -5,6 +5,7 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+from matplotlib.colors import to_rgb
 
 TRAIN_COLOR, TEST_COLOR = "#0072b2", "#d55e00"  # from Okabe & Ito's palette
 NAMED_CLASSES = 40  # more names do not fit into a figure
@@ -30,3 +31,9 @@ def variant_colors(names: Iterable[Any]) -> dict[Any, Any]:
         colors = class_colors(10)
         colors.append(colors.pop(3))  # gray, which recedes, comes last
     return dict(zip(names, colors))
+
+
+def shaded(color: Any) -> tuple[float, float, float]:
+    """A darker color of the same hue, in which small texts can be read on white."""
+    red, green, blue = (0.75 * part for part in to_rgb(color))
+    return red, green, blue

@@ -11,10 +11,12 @@ from vae_keras.plots.arrays import takes_arrays
 from vae_keras.plots.colors import TRAIN_COLOR, variant_colors
 from vae_keras.plots.images import show_image
 from vae_keras.plots.latent import AXIS_NAMES, label_axes, scatter_pale
+from vae_keras.plots.style import new_figure, styled
 
 PRIOR_SHARES = (0.5, 0.9, 0.99)
 
 
+@styled
 @takes_arrays
 def plot_posteriors(
     points: np.ndarray,
@@ -36,7 +38,7 @@ def plot_posteriors(
         Figure: the images in colored frames, and in the same colors their posteriors, with
         ellipses at one and two standard deviations.
     """
-    figure = Figure(figsize=(8.4, 5.4), layout="constrained")
+    figure = new_figure(8.4, 5.4)
     left, right = figure.subfigures(1, 2, width_ratios=(1, 6), squeeze=False)[0]
     frames = left.subplots(len(images), 1, squeeze=False)[:, 0]
     axes = right.subplots()
@@ -54,10 +56,11 @@ def plot_posteriors(
     axes.scatter([], [], s=12, color="black", label="mean: the point")
     axes.scatter([], [], s=90, color="0.5", label="1 and 2 standard deviations: the distribution")
     label_axes(axes, axis_names)
-    figure.legend(loc="outside lower center", frameon=False, ncols=3)
+    figure.legend(loc="outside lower center", ncols=3)
     return figure
 
 
+@styled
 @takes_arrays
 def plot_density(
     places: np.ndarray, density: np.ndarray, axis_names: Sequence[str] = AXIS_NAMES
@@ -74,7 +77,7 @@ def plot_density(
     """
     side = round(len(density) ** 0.5)
     x, y = places.reshape(side, side, 2).transpose(2, 0, 1)
-    figure = Figure(figsize=(6.6, 5.4), layout="constrained")
+    figure = new_figure(6.6, 5.4)
     axes = figure.subplots()
     shades = axes.contourf(x, y, density.reshape(side, side), levels=20, cmap="viridis")
     figure.colorbar(shades, ax=axes, label="density of the aggregate posterior $q(z)$")
@@ -91,6 +94,7 @@ def plot_density(
     return figure
 
 
+@styled
 @takes_arrays
 def plot_histograms(z: np.ndarray, kl: np.ndarray | None = None) -> Figure:
     """Histograms of latent coordinates, one panel for each, with the density of N(0, 1).
@@ -105,9 +109,10 @@ def plot_histograms(z: np.ndarray, kl: np.ndarray | None = None) -> Figure:
     """
     count = z.shape[1]
     many = count > 20
-    columns, width, height = (10, 1.2, 1.3) if many else (min(count, 5), 2.2, 1.9)
-    rows = -(-count // columns)
-    figure = Figure(figsize=(width * columns + 0.4, height * rows + 0.5), layout="constrained")
+    most, width, height = (10, 1.2, 1.3) if many else (5, 2.2, 1.9)
+    rows = -(-count // most)
+    columns = -(-count // rows)
+    figure = new_figure(width * columns + 0.4, height * rows + 0.5)
     panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
     limit = max(3.5, float(np.quantile(np.abs(z), 0.999)))
     x = np.linspace(-limit, limit, 200)
@@ -126,11 +131,12 @@ def plot_histograms(z: np.ndarray, kl: np.ndarray | None = None) -> Figure:
         if kl is not None:
             title += ("\n" if many else ", ") + f"KL {kl[number]:.2f} nats"
         axes.set_title(title, fontsize=9 if many else 10)
-        axes.spines[["top", "right"]].set_visible(False)
     for axes in panels[count:]:
         axes.set_axis_off()
+    for axes in panels[max(count - columns, 0) : count]:
+        axes.tick_params(labelbottom=True)  # also above a place that is empty
     for axes in panels[:count:columns]:
         axes.set_ylabel("density")
     handles = panels[0].get_legend_handles_labels()
-    figure.legend(*handles, loc="outside lower center", frameon=False, ncols=2)
+    figure.legend(*handles, loc="outside lower center", ncols=2)
     return figure

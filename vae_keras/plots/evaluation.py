@@ -8,10 +8,12 @@ from matplotlib.figure import Figure
 
 from vae_keras.plots.arrays import takes_arrays
 from vae_keras.plots.colors import NAMED_CLASSES, PALE, TEST_COLOR, TRAIN_COLOR
+from vae_keras.plots.style import new_figure, styled
 
 DRAW_COLOR = "#8fc1e3"  # a light TRAIN_COLOR, on which the images can be seen
 
 
+@styled
 @takes_arrays
 def plot_evaluation(
     points: np.ndarray,
@@ -39,7 +41,7 @@ def plot_evaluation(
         Figure.
     """
     panels = 1 if sample_shares is None else 2
-    figure = Figure(figsize=(6.4 if panels == 1 else 9.6, 4.4), layout="constrained")
+    figure = new_figure(6.4 if panels == 1 else 9.6, 4.4)
     axes = figure.subplots(1, panels, squeeze=False)[0]
     shown = np.sort(np.argsort(np.var(points, axis=0))[::-1][:2])
     name = {"prior": "draws from $N(0, I)$", "box": "draws over the range"}[drawn_from]
@@ -72,8 +74,5 @@ def plot_evaluation(
         axes[1].xaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1, decimals=0))
         axes[1].set(xlabel="share of the images", title="What a classifier sees in them")
     for panel in axes:
-        panel.spines[["top", "right"]].set_visible(False)
-        panel.legend(
-            frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3, markerscale=3
-        )
+        panel.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3, markerscale=3)
     return figure

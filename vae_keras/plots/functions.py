@@ -8,8 +8,10 @@ from matplotlib.figure import Figure
 
 from vae_keras.plots.arrays import takes_arrays
 from vae_keras.plots.colors import variant_colors
+from vae_keras.plots.style import new_figure, styled
 
 
+@styled
 @takes_arrays
 def plot_functions(x: np.ndarray, panels: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
     """Curves over the same x, panel beside panel.
@@ -24,7 +26,7 @@ def plot_functions(x: np.ndarray, panels: Mapping[str, Mapping[str, np.ndarray]]
     """
     names = list(dict.fromkeys(name for curves in panels.values() for name in curves))
     colors = variant_colors(names)
-    figure = Figure(figsize=(3.9 * len(panels), 3.4), layout="constrained")
+    figure = new_figure(3.9 * len(panels), 3.4)
     for axes, (title, curves) in zip(
         figure.subplots(1, len(panels), squeeze=False)[0], panels.items()
     ):
@@ -34,7 +36,6 @@ def plot_functions(x: np.ndarray, panels: Mapping[str, Mapping[str, np.ndarray]]
         axes.axhline(0, color="0.7", linewidth=0.8, zorder=0)
         axes.axvline(0, color="0.7", linewidth=0.8, zorder=0)
         axes.set(title=title, xlabel="$x$")
-        axes.yaxis.set_major_locator(matplotlib.ticker.MaxNLocator(6))
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(frameon=False)
+        axes.yaxis.set_major_locator(matplotlib.ticker.MaxNLocator(6, steps=[1, 2, 5, 10]))
+        axes.legend()
     return figure

@@ -7,14 +7,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
 from vae_keras.plots.arrays import takes_arrays
+from vae_keras.plots.style import SMALL, new_figure, styled
 from vae_keras.support.text import minus
 
 
+@styled
 @takes_arrays
 def plot_reconstructions(
     images: np.ndarray, reconstructions: np.ndarray, points: np.ndarray | None = None
 ) -> Figure:
-    """Images above their reconstructions.
+    """Images above their reconstructions, with the mean squared error of each below it.
 
     Args:
         images: Array `(count, height, width, channels)`, uint8 or in [0, 1].
@@ -27,21 +29,26 @@ def plot_reconstructions(
     """
     if points is not None and points.shape[1] > 3:
         points = None
-    size = (0.9 * len(images), 2.1 if points is None else 2.5)
-    figure = Figure(figsize=size, layout="constrained")
+    size = (0.9 * len(images) + 0.2, 2.05 if points is None else 2.5)
+    figure = new_figure(*size)
     rows = figure.subplots(2, len(images), squeeze=False)
     for axes_row, row, label in zip(rows, (images, reconstructions), ("original", "rebuilt")):
         for axes, image in zip(axes_row, row):
             show_image(axes, image)
         axes_row[0].set_ylabel(label)
+    errors = np.square(_unit(images) - _unit(reconstructions)).mean(axis=(1, 2, 3))
+    for axes, error in zip(rows[1], errors):
+        axes.set_xlabel(f"{error:.3f}", fontsize=SMALL)
+    rows[1][0].set_ylabel("rebuilt,\nMSE below")
     if points is not None:
         for axes, point in zip(rows[0], points):
             text = "\n".join(f"{value:.2f}" for value in point)
-            axes.set_xlabel(minus(text), fontsize=8)
+            axes.set_xlabel(minus(text), fontsize=SMALL)
         rows[0][0].set_ylabel("original,\nits z below")
     return figure
 
 
+@styled
 @takes_arrays
 def plot_images(
     images: np.ndarray, columns: int = 10, captions: Sequence[str] | None = None
@@ -58,7 +65,7 @@ def plot_images(
     """
     rows = -(-len(images) // columns)
     height = 0.9 if captions is None else 1.1
-    figure = Figure(figsize=(0.9 * columns, height * rows), layout="constrained")
+    figure = new_figure(0.9 * columns, height * rows)
     show_grid(figure, images, columns, captions)
     return figure
 
@@ -78,7 +85,7 @@ def show_grid(
         show_image(axes, image)
     if captions is not None:
         for axes, caption in zip(all_axes, captions):
-            axes.set_xlabel(caption, fontsize=8, labelpad=2)
+            axes.set_xlabel(caption, fontsize=SMALL, labelpad=2)
 
 
 def tile(images: np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
@@ -102,9 +109,30 @@ def tile(images: np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
     return grid[: len(grid) - gap, : grid.shape[1] - gap]
 
 
+def show_tiles(axes: Axes, images: np.ndarray, columns: int) -> None:
+    """Draw images as one, row by row, with white lines of one width between them.
+
+    Args:
+        axes: Where to draw.
+        images, columns: As for `tile`.
+    """
+    height, width = images.shape[1:3]
+    show_image(axes, tile(images, columns, gap=0))
+    # Lines are drawn on whole pixels of the figure; pixels of the picture would be one or two wide.
+    for column in range(1, columns):
+        axes.axvline(column * width - 0.5, color="white", linewidth=0.8)
+    for row in range(1, len(images) // columns):
+        axes.axhline(row * height - 0.5, color="white", linewidth=0.8)
+
+
 def show_image(axes: Axes, image: np.ndarray) -> None:
     """Draw one image, uint8 or in [0, 1], without axes."""
     limit = 255 if image.dtype == np.uint8 else 1
     axes.imshow(image, cmap="gray", vmin=0, vmax=limit)
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
+
+
+def _unit(images: np.ndarray) -> np.ndarray:
+    """Images in [0, 1], float64."""
+    return images / 255 if images.dtype == np.uint8 else images.astype(np.float64)

@@ -1,6 +1,7 @@
 """The latent plane: images as points."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,18 +12,24 @@ from scipy.stats import norm
 from vae_keras.plots.arrays import takes_arrays
 from vae_keras.plots.colors import NAMED_CLASSES, PALE, TRAIN_COLOR, class_colors
 from vae_keras.plots.images import show_grid
+from vae_keras.plots.layout import spread_boxes
+from vae_keras.plots.style import LEADER, new_figure, styled
 from vae_keras.support.text import minus
 
 AXIS_NAMES = ("$z_1$", "$z_2$")
 OUTLINE = [withStroke(linewidth=3, foreground="white")]
+TURN = np.linspace(0, 2 * np.pi, 200)
+CIRCLE: dict[str, Any] = {"color": "0.4", "linestyle": "--", "linewidth": 0.8, "zorder": 2}
 
 
+@styled
 @takes_arrays
 def plot_latent(
     points: np.ndarray,
     labels: np.ndarray | None = None,
     class_names: Sequence[str] = (),
     axis_names: Sequence[str] = AXIS_NAMES,
+    prior: bool = False,
 ) -> Figure:
     """Scatter of two-dimensional latent points, colored by class.
 
@@ -31,18 +38,26 @@ def plot_latent(
         labels: Integer array `(count,)`, or None for one color.
         class_names: One text for each label; without them the labels themselves.
         axis_names: What the axes are, such as `LatentPlane.names`.
+        prior: Whether to draw the prior N(0, I) of a VAE, as circles.
 
     Returns:
-        Figure.
+        Figure, which says how many points there are.
     """
-    figure = Figure(figsize=(6.4, 5.4), layout="constrained")
+    figure = new_figure(6.4, 5.4)
     axes = figure.subplots()
+    title = _count(len(points))
+    if prior:
+        title += "; dashed: 1, 2 and 3 standard deviations of the prior"
+        for radius in (1, 2, 3):
+            axes.plot(radius * np.cos(TURN), radius * np.sin(TURN), **CIRCLE)
     scatter_classes(axes, points, labels, class_names)
     _add_legend(figure, labels, class_names)
     label_axes(axes, axis_names)
+    axes.set_title(title, fontsize=10)
     return figure
 
 
+@styled
 @takes_arrays
 def plot_latent_and_quantiles(
     points: np.ndarray,
@@ -61,15 +76,16 @@ def plot_latent_and_quantiles(
     Returns:
         Figure.
     """
-    figure = Figure(figsize=(10.4, 4.8), layout="constrained")
+    figure = new_figure(10.4, 4.8)
     left, right = figure.subplots(1, 2)
     scatter_classes(left, points, labels, class_names)
     scatter_classes(right, norm.cdf(points), labels, class_names)
     _add_legend(figure, labels, class_names)
-    label_planes(left, right, axis_names)
+    label_planes(left, right, axis_names, len(points))
     return figure
 
 
+@styled
 @takes_arrays
 def plot_places(
     points: np.ndarray,
@@ -92,7 +108,7 @@ def plot_places(
         same numbers and the coordinates.
     """
     columns = 6 if len(places) > 12 else 4
-    figure = Figure(figsize=(11.4, 5), layout="constrained")
+    figure = new_figure(11.4, 5)
     left, right = figure.subfigures(1, 2, width_ratios=(1, 1), squeeze=False)[0]
     axes = left.subplots()
     scatter_classes(axes, points, labels, class_names, alpha=0.35, named=False)
@@ -125,13 +141,11 @@ def scatter_classes(
     # One call, in the order of the images, so that no class covers all others.
     colors = np.array(class_colors(len(class_names)))
     axes.scatter(points[:, 0], points[:, 1], s=size, linewidths=0, alpha=alpha, c=colors[labels])
-    for label, name in enumerate(class_names):
-        if named and len(name) <= 2 and np.any(labels == label):
-            # A short name fits where its class is, and needs no color to be read.
-            middle = np.median(points[labels == label], axis=0)
-            axes.annotate(
-                name, middle, ha="center", va="center", weight="bold", path_effects=OUTLINE
-            )
+    if named:
+        # A short name fits where its class is, and needs no color to be read.
+        short = [n for n, name in enumerate(class_names) if len(name) <= 2 and np.any(labels == n)]
+        middles = [np.median(points[labels == label], axis=0) for label in short]
+        _name_classes(axes, [class_names[label] for label in short], np.array(middles))
 
 
 def scatter_pale(axes: Axes, points: np.ndarray, label: str | None) -> None:
@@ -140,12 +154,12 @@ def scatter_pale(axes: Axes, points: np.ndarray, label: str | None) -> None:
     axes.scatter(points[:, 0], points[:, 1], s=size, linewidths=0, color=PALE, label=label)
 
 
-def label_planes(left: Axes, right: Axes, axis_names: Sequence[str]) -> None:
+def label_planes(left: Axes, right: Axes, axis_names: Sequence[str], images: int) -> None:
     """Titles and limits of the latent plane beside the same plane in p-values under the prior."""
     label_axes(left, axis_names)
     label_axes(right, [f"Φ({name})" if len(name) <= 6 else f"Φ of {name}" for name in axis_names])
     right.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", adjustable="box")
-    left.set_title("Latent space")
+    left.set_title(f"Latent space, {_count(images)}")
     right.set_title("p-values under the prior")
 
 
@@ -153,7 +167,28 @@ def label_axes(axes: Axes, axis_names: Sequence[str]) -> None:
     """Name both axes of a latent plane and give them one scale."""
     axes.set(xlabel=axis_names[0], ylabel=axis_names[1])
     axes.set_aspect("equal", adjustable="datalim")
-    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _name_classes(axes: Axes, names: Sequence[str], middles: np.ndarray) -> None:
+    """Write each name at the middle of its class `(count, 2)`, or beside it where others are."""
+    if not len(names):
+        return
+    # The panels measure about four inches, in which the data take as much as the longer side.
+    unit = max(axes.dataLim.width, axes.dataLim.height, 1e-9) / (4 * 72)  # of the data in a point
+    sizes = [(unit * (7 * len(name) + 6), unit * 14) for name in names]
+    for name, middle, place in zip(names, middles, spread_boxes(middles, np.array(sizes))):
+        far = np.abs(place - middle).max() > 8 * unit
+        axes.annotate(
+            name,
+            middle,
+            xytext=place,
+            ha="center",
+            va="center",
+            weight="bold",
+            color="black",
+            path_effects=OUTLINE,
+            arrowprops={**LEADER, "color": "black", "shrinkB": 0} if far else None,
+        )
 
 
 def _add_legend(
@@ -167,7 +202,11 @@ def _add_legend(
         axes.scatter([], [], s=30, color=color, label=name)
     handles = axes.get_legend_handles_labels()
     columns = -(-len(class_names) // 20)
-    figure.legend(*handles, loc="outside right center", frameon=False, ncols=columns)
+    figure.legend(*handles, loc="outside right center", ncols=columns)
+
+
+def _count(images: int) -> str:
+    return f"{images:,} image{'' if images == 1 else 's'}"
 
 
 def _names(labels: np.ndarray, class_names: Sequence[str]) -> Sequence[str]:

@@ -7,13 +7,13 @@ from matplotlib.figure import Figure
 from scipy.stats import norm
 
 from vae_keras.plots.arrays import takes_arrays
-from vae_keras.plots.images import tile
+from vae_keras.plots.images import show_tiles
 from vae_keras.plots.latent import AXIS_NAMES, label_planes, scatter_classes
+from vae_keras.plots.style import new_figure, styled
 from vae_keras.support.text import minus
 
-GAP = 1  # pixel between two images, which would run together otherwise
 
-
+@styled
 @takes_arrays
 def plot_manifold(images: np.ndarray, side: int, axis_names: Sequence[str] = AXIS_NAMES) -> Figure:
     """The images decoded at `manifold_points(side)`, as one picture with the latent axes.
@@ -28,16 +28,14 @@ def plot_manifold(images: np.ndarray, side: int, axis_names: Sequence[str] = AXI
         Figure.
     """
     height, width = images.shape[1:3]
-    grid = tile(images, side, GAP)
-    figure = Figure(figsize=(6.6, 6.6 * height / width), layout="constrained")
+    figure = new_figure(6.6, 6.6 * height / width)
     axes = figure.subplots()
-    limit = 255 if images.dtype == np.uint8 else 1
-    axes.imshow(grid, cmap="gray", vmin=0, vmax=limit, interpolation="none")
+    show_tiles(axes, images, side)
     quantiles = (np.arange(side) + 0.5) / side
     shown = np.linspace(0, side - 1, min(side, 7)).round().astype(int)
     names = [minus(f"{value:.1f}") for value in norm.ppf(quantiles[shown]).round(1) + 0.0]
-    axes.set_xticks(shown * (width + GAP) + (width - 1) / 2, names)
-    axes.set_yticks((side - 1 - shown) * (height + GAP) + (height - 1) / 2, names)
+    axes.set_xticks(shown * width + (width - 1) / 2, names)
+    axes.set_yticks((side - 1 - shown) * height + (height - 1) / 2, names)
     axes.set(
         xlabel=f"{axis_names[0]} (evenly spaced in probability)",
         ylabel=f"{axis_names[1]} (evenly spaced in probability)",
@@ -45,6 +43,7 @@ def plot_manifold(images: np.ndarray, side: int, axis_names: Sequence[str] = AXI
     return figure
 
 
+@styled
 @takes_arrays
 def plot_lattice(
     points: np.ndarray,
@@ -66,7 +65,7 @@ def plot_lattice(
         Figure.
     """
     side = round(len(places) ** 0.5)
-    figure = Figure(figsize=(10.4, 5), layout="constrained")
+    figure = new_figure(10.4, 5)
     left, right = figure.subplots(1, 2)
     for axes, cloud, lattice in (
         (left, points, places),
@@ -78,5 +77,5 @@ def plot_lattice(
             lattice.reshape(side, side, 2).swapaxes(0, 1),
         ):
             axes.plot(*lines.transpose(2, 1, 0), color="black", linewidth=0.6, zorder=3)
-    label_planes(left, right, axis_names)
+    label_planes(left, right, axis_names, len(points))
     return figure

@@ -9,11 +9,14 @@ from matplotlib.figure import Figure
 
 from vae_keras.plots.arrays import takes_arrays
 from vae_keras.plots.colors import TEST_COLOR, TRAIN_COLOR
+from vae_keras.plots.curves import end_limits, label_ends
 from vae_keras.plots.images import show_image
 from vae_keras.plots.latent import AXIS_NAMES, label_axes, scatter_pale
+from vae_keras.plots.style import new_figure, styled
 from vae_keras.support.text import minus
 
 
+@styled
 @takes_arrays
 def plot_interpolations(
     points: np.ndarray,
@@ -33,14 +36,14 @@ def plot_interpolations(
         Figure: the paths in the plane, and a row of images for each.
     """
     steps = len(next(iter(images.values())))
-    figure = Figure(figsize=(11, 3.4), layout="constrained")
+    figure = new_figure(11, 3.4)
     left, right = figure.subfigures(1, 2, width_ratios=(4, 7), squeeze=False)[0]
     axes = left.subplots()
     scatter_pale(axes, points, None)
     for (name, path), color, marker in zip(paths.items(), (TRAIN_COLOR, TEST_COLOR), "os"):
         axes.plot(*np.transpose(path), color=color, marker=marker, markersize=4, label=name)
     label_axes(axes, axis_names)
-    left.legend(loc="outside upper center", frameon=False, ncols=2)
+    left.legend(loc="outside upper center", ncols=2)
     rows = right.subplots(len(images), steps, squeeze=False)
     for row, (name, decoded) in zip(rows, images.items()):
         for cell, image in zip(row, decoded):
@@ -49,6 +52,7 @@ def plot_interpolations(
     return figure
 
 
+@styled
 @takes_arrays
 def plot_arithmetic(
     images: np.ndarray,
@@ -73,7 +77,7 @@ def plot_arithmetic(
     if originals is not None:
         titles, columns = ["image", *titles], [originals, *columns]
     rows = len(images)
-    figure = Figure(figsize=(0.95 * len(columns) + 0.3, 0.95 * rows + 0.7), layout="constrained")
+    figure = new_figure(0.95 * len(columns) + 0.3, 0.95 * rows + 0.7)
     panels = figure.subplots(rows, len(columns), squeeze=False)
     for cells, column, title in zip(panels.T, columns, titles):
         for axes, image in zip(cells, column):
@@ -83,6 +87,7 @@ def plot_arithmetic(
     return figure
 
 
+@styled
 def plot_convergence(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """How an attribute vector settles while more and more images are looked at.
 
@@ -90,9 +95,10 @@ def plot_convergence(rows: Sequence[Mapping[str, Any]]) -> Figure:
         rows: What `latent.space.vector_convergence` returned.
 
     Returns:
-        Figure with the length of the vector, and how much of it each batch changed.
+        Figure with the length of the vector, and how much of it each batch changed. The first tenth
+        of the batches may leave the panels, so that the rest can be seen.
     """
-    figure = Figure(figsize=(7.6, 3), layout="constrained")
+    figure = new_figure(7.6, 3)
     panels = figure.subplots(1, 2)
     later = rows[1:]  # the first has nothing to be compared with
     norms = [row["norm"] for row in rows]
@@ -103,9 +109,17 @@ def plot_convergence(rows: Sequence[Mapping[str, Any]]) -> Figure:
         (panels[1], later, changes, "Changed by the last batch"),
     ):
         images = [row["images"] for row in shown]
-        axes.plot(images, values, color=TRAIN_COLOR, marker=marker, markersize=4)
-        axes.set(title=title, xlabel="images looked at", ylim=(0, 1.1 * max(values, default=1)))
+        (line,) = axes.plot(images, values, color=TRAIN_COLOR, marker=marker, markersize=3)
+        axes.set(title=title, xlabel="images looked at", xlim=(0, 1.02 * rows[-1]["images"]))
         axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(5, integer=True))
-        axes.spines[["top", "right"]].set_visible(False)
+        axes.xaxis.set_major_formatter(matplotlib.ticker.StrMethodFormatter("{x:,.0f}"))
+        axes.grid(True, axis="y")
+        if values:
+            low, high = end_limits([np.array(values)])
+            # At least a tenth of the length, so that what hardly moves does not seem to.
+            low, high = min(low, 0.95 * values[-1]), max(high, 1.05 * values[-1])
+            axes.set_ylim(low if axes is panels[0] else 0, high)
+        if axes is panels[0]:
+            label_ends(axes, [line], 2)
     panels[1].yaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1))
     return figure

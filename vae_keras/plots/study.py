@@ -10,10 +10,21 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from vae_keras.plots.arrays import takes_arrays
-from vae_keras.plots.colors import TEST_COLOR, TRAIN_COLOR, variant_colors
-from vae_keras.plots.losses import end_limits, merge_columns, panel_title, tidy_axes
+from vae_keras.plots.colors import TEST_COLOR, TRAIN_COLOR, shaded, variant_colors
+from vae_keras.plots.curves import (
+    label_ends,
+    label_epochs,
+    mark_ends,
+    name_logarithmic,
+    scale_axes,
+)
+from vae_keras.plots.losses import merge_columns, panel_title
+from vae_keras.plots.names import variant_title
+from vae_keras.plots.style import SMALL, new_figure, styled
 from vae_keras.support.terms import loss_columns
 
+ROW_HEIGHT = 2.8  # inches
+VALUED = 4  # more values would run together
 PUBLISHED_STYLE: dict[str, Any] = {
     "linestyle": "none",
     "marker": "D",
@@ -22,6 +33,7 @@ PUBLISHED_STYLE: dict[str, Any] = {
 }
 
 
+@styled
 @takes_arrays
 def plot_curves(
     curves: Mapping[str, Mapping[str, np.ndarray]],
@@ -38,13 +50,13 @@ def plot_curves(
             published for it; or None.
 
     Returns:
-        Figure with a row for training and one for test, and a column for each term, on
-        logarithmic scales. The legend lists variants as their test loss ends, from the top.
-        The first tenth of the epochs may leave a panel, so that the ends can be told apart.
-        Published losses are diamonds in the color of their variant.
+        Figure with a row for training and one for test, and a column for each term, with axes as
+        those of `plot_losses`. The legend lists variants as their test loss ends, from the top,
+        and says what the bands are. Up to four variants have the values at their ends. Published
+        losses are diamonds in the color of their variant.
     """
     terms = merge_columns(loss_columns(columns) for columns in curves.values())
-    figure = Figure(figsize=(3.4 * len(terms) + 1.8, 5.6), layout="constrained")
+    figure = new_figure(3.2 * len(terms) + 2.6, 2 * ROW_HEIGHT)
     panels = figure.subplots(2, len(terms), squeeze=False, sharex=True, sharey="col")
     styles = dict(zip(colors, itertools.cycle(("-", "--", "-.", (0, (4, 1, 1, 1, 1, 1))))))
     for axes_row, prefix, split in zip(panels, ("", "val_"), ("training", "test")):
@@ -53,31 +65,45 @@ def plot_curves(
                 if f"{prefix}{term}" in columns:
                     values = columns[f"{prefix}{term}"]
                     _plot_band(axes, values, colors[variant], styles[variant], label=variant)
-            axes.set(title=f"{panel_title(term)}, {split}", yscale="log")
-            tidy_axes(axes)
-    for axes, term in zip(panels[1], terms):
-        axes.set_xlabel("epoch")
-        shown = (term, f"val_{term}")
-        axes.set_ylim(
-            end_limits(
-                columns[name] for columns in curves.values() for name in shown if name in columns
-            )
-        )
+            axes.set_title(f"{panel_title(term)}, {split}")
+    arrays = [values for columns in curves.values() for values in columns.values()]
+    last = max(values.shape[1] for values in arrays)
+    for column, term in zip(panels.T, terms):
+        names = (term, f"val_{term}")
+        shown = [columns[name] for columns in curves.values() for name in names if name in columns]
+        scale_axes(column, shown)
+        for axes in column:
+            label_epochs(axes, last)
+            axes.tick_params(labelbottom=True)
+            if len(curves) <= VALUED:
+                label_ends(axes, list(axes.lines), 0.7 * ROW_HEIGHT)
+        column[0].set_xlabel("")
     handles = {label: line for line, label in zip(*panels[1, 0].get_legend_handles_labels())}
     order = sorted(handles, key=lambda name: -handles[name].get_ydata()[-1])
     points = {name: published[name] for name in order if published and published.get(name)}
     for name, pairs in points.items():
         panels[1, 0].plot(*zip(*pairs), color=colors[name], **PUBLISHED_STYLE)
+    lines, texts = [handles[name] for name in order], list(map(variant_title, order))
     if points:
-        handles["published"] = Line2D([], [], color="0.4", **PUBLISHED_STYLE)
-        order.append("published")
-    lines = [handles[name] for name in order]
-    figure.legend(lines, order, loc="outside right center", frameon=False, handlelength=3)
+        lines.append(Line2D([], [], color="0.4", **PUBLISHED_STYLE))
+        texts.append("published")
+    figure.legend(
+        lines,
+        texts,
+        loc="outside right center",
+        handlelength=2.6,
+        title=_meaning([len(values) for values in arrays]),
+        alignment="left",
+    )
     return figure
 
 
+@styled
 def plot_differences(
-    rows: Mapping[str, Sequence[tuple[float, float | None]]], labels: Sequence[str], title: str
+    rows: Mapping[str, Sequence[tuple[float, float | None]]],
+    labels: Sequence[str],
+    title: str,
+    seeds: Mapping[str, int] | None = None,
 ) -> Figure:
     """A forest plot: differences with their intervals, one row for each variant.
 
@@ -86,11 +112,14 @@ def plot_differences(
             half_width is None where there is no interval.
         labels: What the values of a row are.
         title: What the horizontal axis shows.
+        seeds: Dictionary from variant to how many seeds its differences are of; None to write
+            nothing about it.
 
     Returns:
         Figure.
     """
-    figure = Figure(figsize=(7.2, 1.3 + 0.42 * len(rows)), layout="constrained")
+    counts = {} if seeds is None else {name: seeds[name] for name in rows}
+    figure = new_figure(7.2, 1.3 + 0.42 * len(rows))
     axes = figure.subplots()
     places = np.arange(len(rows))
     offsets = np.linspace(-0.16, 0.16, len(labels)) if len(labels) > 1 else [0]
@@ -104,23 +133,28 @@ def plot_differences(
             xerr=half_widths,
             fmt=marker,
             color=color,
-            label=label,
+            label=f"{label}, 95% interval" if any(half_widths) else label,
             markersize=5,
             capsize=2.5,
             elinewidth=1.4,
         )
     axes.axvline(0, color="0.4", linewidth=1)
-    axes.set_yticks(places, list(rows))
+    names = list(map(variant_title, rows))
+    if len(set(counts.values())) == 1:
+        title += f", n = {next(iter(counts.values()))}"
+    elif counts:
+        names = [f"{name} (n = {n})" for name, n in zip(names, counts.values())]
+    axes.set_yticks(places, names)
     axes.set_ylim(len(rows) - 0.5, -0.5)  # the first row on top
     axes.set_xlabel(title)
-    axes.grid(True, axis="x", color="0.9")
-    axes.set_axisbelow(True)
+    axes.grid(True, axis="x")
     axes.tick_params(axis="y", length=0)
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    figure.legend(loc="outside upper center", ncols=len(labels), frameon=False)
+    axes.spines["left"].set_visible(False)
+    figure.legend(loc="outside upper center", ncols=len(labels))
     return figure
 
 
+@styled
 def plot_rate_distortion(
     lines: Mapping[str, Sequence[tuple[float | str, np.ndarray, np.ndarray]]],
     marked: float = 0.0,
@@ -136,7 +170,7 @@ def plot_rate_distortion(
         Figure with one line for each title, whose numbers are weights. Bars reach from the least
         to the greatest seed.
     """
-    figure = Figure(figsize=(6.4, 4.2), layout="constrained")
+    figure = new_figure(6.4, 4.2)
     axes = figure.subplots()
     colors = variant_colors(lines)
     for row, (title, places) in enumerate(lines.items()):
@@ -173,8 +207,8 @@ def plot_rate_distortion(
                 textcoords="offset points",
                 ha="right" if below else "left",
                 va="top" if below else "bottom",
-                fontsize=8,
-                color=colors[title],
+                fontsize=SMALL,
+                color=shaded(colors[title]),
             )
     handles = axes.get_legend_handles_labels()[0]
     handles.append(Line2D([], [], linestyle="none", marker="*", markersize=10, color="0.4"))
@@ -183,21 +217,31 @@ def plot_rate_distortion(
         ring: dict[str, Any] = {"marker": "o", "markersize": 11, "fillstyle": "none"}
         handles.append(Line2D([], [], linestyle="none", color="0.3", **ring))
         labels.append(f"weight {marked:,g}")
-    axes.legend(handles, labels, frameon=False)
+    axes.legend(handles, labels)
     axes.set_xlabel("rate: KL divergence (nats per image)")
     axes.set_ylabel("distortion: mean squared error per pixel")
     axes.set_yscale("log")
     axes.margins(0.1)
-    tidy_axes(axes)
+    name_logarithmic(axes)
+    axes.grid(True)
     return figure
 
 
 def _plot_band(axes: Axes, values: np.ndarray, color: Any, style: Any, label: str) -> None:
     """The mean over the rows of an array, and a band from the least to the greatest."""
     epochs = np.arange(1, values.shape[1] + 1)
-    marker = "o" if len(epochs) == 1 else None
-    axes.plot(epochs, values.mean(axis=0), linestyle=style, color=color, label=label, marker=marker)
+    (line,) = axes.plot(epochs, values.mean(axis=0), linestyle=style, color=color, label=label)
+    mark_ends(line)
     if len(values) > 1:
         axes.fill_between(
             epochs, values.min(axis=0), values.max(axis=0), color=color, alpha=0.2, linewidth=0
         )
+
+
+def _meaning(seeds: Sequence[int]) -> str:
+    """What lines and bands are."""
+    few, many = min(seeds), max(seeds)
+    if many == 1:
+        return "one seed each\norder: test loss at the end"
+    number = f"{many}" if few == many else f"{few} to {many}"
+    return f"line: mean of {number} seeds\nband: minimum to maximum\norder: test loss at the end"

@@ -7,11 +7,14 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
 from vae_keras.plots.arrays import takes_arrays
-from vae_keras.plots.images import show_image, tile
+from vae_keras.plots.images import show_tiles, tile
+from vae_keras.plots.style import new_figure, styled
 
 ROWS = 7
+FRAME_HEIGHT, CAPTION = 300, 22  # pixels
 
 
+@styled
 @takes_arrays
 def plot_training(samples: Mapping[int, np.ndarray]) -> Figure:
     """Images decoded from the same z after some epochs: a row for each, the first on top.
@@ -25,10 +28,10 @@ def plot_training(samples: Mapping[int, np.ndarray]) -> Figure:
         Figure.
     """
     epochs = _chosen(np.array(sorted(samples)))
-    figure = Figure(figsize=(7.2, 0.66 * len(epochs)), layout="constrained")
+    figure = new_figure(7.2, 0.66 * len(epochs))
     panels = figure.subplots(len(epochs), 1, squeeze=False)[:, 0]
     for axes, epoch in zip(panels, epochs):
-        show_image(axes, tile(samples[epoch], len(samples[epoch])))
+        show_tiles(axes, samples[epoch], len(samples[epoch]))
         label = f"epoch {epoch}" if epoch == epochs[0] else str(epoch)
         axes.set_ylabel(label, rotation=0, ha="right", va="center")
     return figure
@@ -36,14 +39,14 @@ def plot_training(samples: Mapping[int, np.ndarray]) -> Figure:
 
 @takes_arrays
 def training_frames(
-    samples: Mapping[int, np.ndarray], columns: int = 4, enlarge: int = 2
+    samples: Mapping[int, np.ndarray], columns: int = 4, enlarge: int | None = None
 ) -> list[Image.Image]:
     """The frames of an animation: the samples of each epoch, and its number below.
 
     Args:
         samples: As for `plot_training`; all epochs become frames.
         columns: Images in a row; must divide their number.
-        enlarge: Factor of both sides.
+        enlarge: Factor of both sides; None for the least that makes frames 300 pixels high.
 
     Returns:
         List of `PIL.Image.Image`, for `frames[0].save(path, save_all=True,
@@ -55,10 +58,12 @@ def training_frames(
         images = samples[epoch]
         if images.dtype != np.uint8:
             images = np.round(255 * images).astype(np.uint8)
-        grid = tile(images, columns).repeat(enlarge, axis=0).repeat(enlarge, axis=1)
+        grid = tile(images, columns)
+        factor = enlarge or max(1, -(-(FRAME_HEIGHT - CAPTION) // len(grid)))
+        grid = grid.repeat(factor, axis=0).repeat(factor, axis=1)
         height, width = grid.shape[:2]
         colored = np.broadcast_to(grid, (height, width, 3))
-        frame = Image.new("RGB", (width, height + 22), "white")
+        frame = Image.new("RGB", (width, height + CAPTION), "white")
         frame.paste(Image.fromarray(np.ascontiguousarray(colored)))
         ImageDraw.Draw(frame).text((4, height + 2), f"epoch {epoch}", fill="black", font=font)
         frames.append(frame)

@@ -8,6 +8,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from vae_keras import plots
+from vae_keras.plots.names import variant_title
 from vae_keras.study.claims import judge
 from vae_keras.study.definition import (
     SHIPPED,
@@ -168,7 +169,8 @@ def draw(study: Study, table: RunTable, differences: Differences) -> dict[str, F
         figures["differences"] = plots.plot_differences(
             rows,
             ("last epoch", f"mean of the last {LAST_EPOCHS} epochs"),
-            f"test loss − test loss of {table.reference}, same seed (lower is better)",
+            f"test loss − that of {variant_title(table.reference)}, same seed (lower is better)",
+            seeds={name: differences[TEST, 1][name][0].seeds for name in rows},
         )
     return figures
 
@@ -442,8 +444,8 @@ def _figure_section(study: Study, table: RunTable, differences: Differences) -> 
         if any(name in table.runs for name in group.members):
             lines.append(
                 f"![{group.title}](figures/curves_{key}.png)\n\n*{group.title}: mean over seeds, "
-                "and a band from the least to the greatest. Logarithmic scales; the first tenth of "
-                f"the epochs may leave a panel.{diamonds}*"
+                "and a band from the least to the greatest. The first tenth of the epochs may "
+                f"leave a panel.{diamonds}*"
             )
     return "\n\n".join(lines)
 

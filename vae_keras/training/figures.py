@@ -10,6 +10,7 @@ from PIL import Image
 from vae_keras import plots
 from vae_keras.data.batches import scale
 from vae_keras.data.images import ImageData
+from vae_keras.latent.dimensions import kl_per_dimension
 from vae_keras.latent.inference import decode_points, encode_images, latent_points
 from vae_keras.latent.space import latent_plane, manifold_points
 from vae_keras.model import Autoencoder
@@ -17,7 +18,8 @@ from vae_keras.model import Autoencoder
 MANIFOLD_SIDE = 19
 HISTOGRAMS = 50  # latent dimensions whose histograms fit into a figure: the first so many
 FRAME_COLORS = {1: 32, 3: 256}  # by channels; more grays would double the file, and are not seen
-ENLARGED = 64  # pixels of height below which the frames of an animation are enlarged
+TRAVERSALS = 10  # latent dimensions whose traversals are shown: those that say the most
+TRAVERSED = np.linspace(-3, 3, 7)  # standard deviations of the prior
 FRAME_SECONDS, LAST_FRAME_SECONDS = 0.25, 2.0
 
 
@@ -50,13 +52,15 @@ def save_figures(
     if model.has_prior:  # a plain autoencoder has no prior to draw from
         figures["samples"] = plots.plot_images(np.asarray(model.generate(50, seed)))
     if model.has_prior and model.latent_dim > 2:
-        draws = _posterior_draws(model, data, seed)
-        figures["histograms"] = plots.plot_histograms(draws[:, :HISTOGRAMS])
+        encoded = encode_images(model, data.test_images)
+        kl = kl_per_dimension(encoded["mean"], encoded["log_var"])
+        draws = _posterior_draws(encoded, seed)[:, :HISTOGRAMS]
+        figures["histograms"] = plots.plot_histograms(draws, kl[:HISTOGRAMS])
+        figures["traversals"] = _draw_traversals(model, kl)
     if samples:
         figures["training"] = plots.plot_training(samples)
-        height, _, channels = data.image_shape
-        frames = plots.training_frames(samples, enlarge=2 if height < ENLARGED else 1)
-        save_animation(frames, directory / "training.gif", FRAME_COLORS[channels])
+        colors = FRAME_COLORS[data.image_shape[-1]]
+        save_animation(plots.training_frames(samples), directory / "training.gif", colors)
     for name, figure in figures.items():
         figure.savefig(directory / f"{name}.png", dpi=150)
 
@@ -85,14 +89,24 @@ def _draw_plane(model: Autoencoder, data: ImageData) -> dict[str, Figure]:
     points = latent_points(model, data.test_images)
     plane = latent_plane(points)
     labels, names = data.test_labels, data.class_names
-    figures = {"latent": plots.plot_latent(plane.project(points), labels, names, plane.names)}
+    places, prior = plane.project(points), model.has_prior
+    figures = {"latent": plots.plot_latent(places, labels, names, plane.names, prior=prior)}
     if model.has_prior:
         images = decode_points(model, plane.lift(manifold_points(MANIFOLD_SIDE)))
         figures["manifold"] = plots.plot_manifold(images, MANIFOLD_SIDE, plane.names)
     return figures
 
 
-def _posterior_draws(model: Autoencoder, data: ImageData, seed: int) -> np.ndarray:
-    encoded = encode_images(model, data.test_images)
+def _draw_traversals(model: Autoencoder, kl: np.ndarray) -> Figure:
+    """What the dimensions of the greatest KL divergence do, each on its way through the origin."""
+    dimensions = np.argsort(-kl, kind="stable")[:TRAVERSALS]
+    z = np.zeros((len(dimensions), len(TRAVERSED), len(kl)))
+    for row, dimension in enumerate(dimensions):
+        z[row, :, dimension] = TRAVERSED
+    images = decode_points(model, z.reshape(-1, len(kl))).reshape(*z.shape[:2], *model.image_shape)
+    return plots.plot_traversals(images, TRAVERSED, dimensions, kl[dimensions])
+
+
+def _posterior_draws(encoded: dict[str, np.ndarray], seed: int) -> np.ndarray:
     noise = np.random.default_rng(seed).standard_normal(encoded["mean"].shape)
     return encoded["mean"] + np.exp(0.5 * encoded["log_var"]) * noise

@@ -1,0 +1,41 @@
+"""What figures call the variants of a study."""
+
+ACTIVATIONS = {
+    "elu": "ELU",
+    "gelu": "GELU",
+    "gelu_tanh": "GELU, tanh form",
+    "leaky_relu": "LeakyReLU",
+    "mish": "Mish",
+    "relu": "ReLU",
+    "selu": "SELU",
+    "silu": "SiLU",
+}
+PARTS = {
+    "encoder": "in the encoder alone",
+    "decoder": "in the decoder alone",
+}
+EXTRAS = {
+    "dropout": "dropout",
+    "batchnorm": "batch normalization",
+    "batchnorm_after": "batch normalization after",
+    "batchnorm_before": "batch normalization before",
+    "layernorm": "layer normalization",
+    "layernorm_after": "layer normalization after",
+    "layernorm_before": "layer normalization before",
+}
+
+
+def variant_title(name: str) -> str:
+    """The name of a variant in words, if it is made of an activation and what was added to it.
+
+    `gelu_layernorm_after` is "GELU, layer normalization after"; any other name stays as it is.
+    """
+    if name in ACTIVATIONS:
+        return ACTIVATIONS[name]
+    for activation, title in ACTIVATIONS.items():
+        added = name.removeprefix(f"{activation}_")
+        if added != name and added in PARTS:
+            return f"{title} {PARTS[added]}"
+        if added != name and added in EXTRAS:
+            return f"{title}, {EXTRAS[added]}"
+    return name

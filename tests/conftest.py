@@ -10,6 +10,15 @@ from vae_keras.config import make_config
 from vae_keras.data.images import ImageData
 
 IMAGE_SHAPE = (8, 8, 1)
+BROWSER_FIXTURES = {"browser", "open_page", "scripts"}
+
+
+def pytest_collection_modifyitems(items):
+    """Tests that use a browser are slow, too."""
+    for item in items:
+        if BROWSER_FIXTURES & set(item.fixturenames):
+            item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")

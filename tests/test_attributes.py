@@ -179,6 +179,7 @@ def run_attributes(*arguments):
     )
 
 
+@pytest.mark.slow
 def test_the_command_finds_the_direction_of_brightness(shades):
     import vae_keras
     from vae_keras.latent.inference import decode_points, latent_points

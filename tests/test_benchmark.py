@@ -21,6 +21,7 @@ def test_flops_of_the_digits_network_are_those_counted_by_hand():
     assert expected == pytest.approx(89e6, rel=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("contestant", ["vae_keras", "plain Keras", "plain PyTorch"])
 def test_a_worker_times_blocks_of_steps(contestant):
     if contestant == "plain PyTorch" and importlib.util.find_spec("torch") is None:
@@ -45,6 +46,7 @@ def short_benchmark(monkeypatch):
     )
 
 
+@pytest.mark.slow
 def test_the_command_prints_a_row_for_every_contestant(short_benchmark, capsys):
     benchmark.main()
     lines = capsys.readouterr().out.splitlines()

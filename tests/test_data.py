@@ -210,6 +210,7 @@ def test_labels_name_their_classes_unless_names_are_given():
         ImageData("mine", UINT8, UINT8, labels - 1, labels)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="reads Linux's /proc")
 def test_twice_the_images_take_twice_the_memory_and_no_more():
     script = """

@@ -153,6 +153,7 @@ def test_no_more_draws_are_held_at_once_however_many_samples(linear, monkeypatch
     assert sum(sizes) == 40 * 1007
 
 
+@pytest.mark.slow
 def test_bounds_do_not_depend_on_how_the_work_is_cut(runs, monkeypatch):
     from vae_keras.export.loading import load_model
 
@@ -385,6 +386,7 @@ def digits_judge(cache):
     return evaluation.Judge(load_data("digits"))
 
 
+@pytest.mark.slow
 def test_the_judge_knows_digits_and_is_trained_once(digits_judge, monkeypatch):
     data = load_data("digits")
     assert digits_judge.accuracy > 0.9
@@ -405,6 +407,7 @@ def test_a_judge_that_is_trained_again_is_the_same(monkeypatch, tmp_path):
     assert all(map(np.array_equal, *weights))
 
 
+@pytest.mark.slow
 def test_other_labels_and_a_damaged_file_get_a_judge_of_their_own(cache, monkeypatch):
     monkeypatch.setattr(judge, "STEPS", 20)
     data = load_data("digits")
@@ -473,6 +476,7 @@ def runs(tmp_path_factory):
     ]
 
 
+@pytest.mark.slow
 def test_an_evaluation_can_be_repeated(runs, digits_judge):
     first, second = (evaluation.evaluate_run(runs[0], 3, 100) for _ in range(2))
     assert first == second == json.loads(runs[0].evaluation_file.read_text())
@@ -507,6 +511,7 @@ def test_gaps_do_not_count_axes_that_tell_nothing(monkeypatch, linear):
     assert results["information"]["active_units"] == 0
 
 
+@pytest.mark.slow
 def test_images_without_classes_are_evaluated_too(runs, cache):
     from vae_keras.export.loading import load_model
 
@@ -518,6 +523,7 @@ def test_images_without_classes_are_evaluated_too(runs, cache):
     assert len(figure.axes) == 1
 
 
+@pytest.mark.slow
 def test_the_command_prints_one_table_for_all_runs(runs, cache):
     directories = [run.directory for run in runs]
     result = run_evaluate(*directories, "--images", 100, "--importance-samples", 3)

@@ -51,6 +51,7 @@ def call_signatures(model, images, folder):
     return dict(np.load(folder / "outputs.npz"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("activation", ["leaky_relu", "gelu", "mish"])
 def test_signatures_of_a_vae_equal_the_models_methods(tiny_config, images, tmp_path, activation):
     config = tiny_config.replace(activation=activation, normalization="batch", dropout=0.2)
@@ -79,6 +80,7 @@ def test_signatures_of_a_vae_equal_the_models_methods(tiny_config, images, tmp_p
         np.testing.assert_allclose(outputs[name], value, atol=1e-5, err_msg=name)
 
 
+@pytest.mark.slow
 def test_signatures_of_an_autoencoder(tiny_config, images, tmp_path):
     model = build_model(tiny_config.replace(model="autoencoder", kl_weight=None), IMAGE_SHAPE)
     outputs = call_signatures(model, images, tmp_path)

@@ -36,6 +36,7 @@ def finished(tmp_path_factory):
     return folder, run_fit(*TINY, "--activation", "gelu", "--tensorboard", cwd=folder)
 
 
+@pytest.mark.slow
 def test_the_main_job_ends_with_a_table_and_where_things_are(finished):
     folder, result = finished
     assert result.returncode == 0, result.stderr
@@ -54,6 +55,7 @@ def test_the_main_job_ends_with_a_table_and_where_things_are(finished):
     assert any(run.tensorboard.rglob("events.*"))
 
 
+@pytest.mark.slow
 def test_a_finished_run_can_be_made_longer(finished):
     folder, _ = finished
     result = run_fit("--resume", "saved_models/digits-gelu", "--epochs", 2, cwd=folder)
@@ -62,6 +64,7 @@ def test_a_finished_run_can_be_made_longer(finished):
     assert [row["epoch"] for row in rows] == [1, 2]
 
 
+@pytest.mark.slow
 def test_the_face_network_takes_pictures_of_any_size(pets, tmp_path):
     result = run_fit(
         "--dataset",
@@ -223,6 +226,7 @@ def test_any_text_in_any_option_is_settings_or_a_one_line_error(folder, capsys, 
     assert snapshot(folder) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_keeps_what_is_there_and_says_how_to_go_on(tmp_path, number, status):
     run = Run(tmp_path / "run")

@@ -228,6 +228,7 @@ for path in sorted(folder.glob("*.keras")):
     return dict(line.split() for line in result.stdout.splitlines())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", VARIANTS, ids="-".join)
 def test_every_variant_trains_saves_and_loads_in_a_fresh_process(
     variant, saved_variants, loaded_elsewhere

@@ -67,6 +67,7 @@ def test_there_are_six():
     ]
 
 
+@pytest.mark.slow
 def test_a_notebook_runs_without_errors_and_warnings(path, notebook, runs, monkeypatch):
     # The kernel runs the package that is tested, wherever it was installed from.
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))

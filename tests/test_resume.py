@@ -164,6 +164,7 @@ def test_a_disk_too_small_for_a_checkpoint_is_one_line(small_disk):
     assert run.finished
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick_training")
 def test_a_disk_that_fills_up_leaves_the_checkpoint_and_the_run_goes_on(
     tiny_config, tiny_data, tmp_path, small_disk

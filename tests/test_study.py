@@ -25,6 +25,8 @@ from vae_keras.study.table import read_table
 from vae_keras.support.errors import InputError
 from vae_keras.training.run import Run
 
+pytestmark = pytest.mark.slow  # processes import TensorFlow
+
 EPOCHS = 40
 STUDY = """
 [settings]

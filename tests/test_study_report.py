@@ -347,6 +347,7 @@ def test_a_damaged_definition_is_refused(mine):
         write_report(table, directory)
 
 
+@pytest.mark.slow
 def test_runs_of_a_variant_that_the_study_lacks_are_reported(tmp_path):
     write_report(make_table({**LOSSES, "swish": 44.0}), tmp_path)
     assert "| swish | 3 | 20 | n/a | 44.00" in (tmp_path / "report.md").read_text()
@@ -395,6 +396,7 @@ def test_evaluations_are_summed_up_where_there_are_any(tmp_path, without_figures
         write_report(table, tmp_path)
 
 
+@pytest.mark.slow
 def test_one_command_redraws_everything_without_tensorflow_and_runs(tmp_path):
     study = tmp_path / "study"
     study.mkdir()

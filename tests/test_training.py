@@ -175,6 +175,7 @@ def test_more_latent_dimensions_are_drawn_along_principal_components(
     }
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick_training")
 def test_the_seed_decides_the_run(tiny_config, tiny_data, tmp_path):
     config = tiny_config.replace(dropout=0.2, normalization="batch")

@@ -12,6 +12,8 @@ from vae_keras import build_model
 from vae_keras.backend.workers import map_with_model
 from vae_keras.support.errors import InputError
 
+pytestmark = pytest.mark.slow  # processes import TensorFlow
+
 
 @pytest.fixture
 def model(tiny_config):

@@ -202,3 +202,15 @@ def test_the_command_applies_a_model_and_names_what_it_skips(runs, pictures, tmp
         assert message in refused.stderr and refused.stderr.count("\n") == 1
         assert not (tmp_path / "b").exists()
     assert Run(runs["vae"].directory).finished
+
+
+def test_a_model_of_the_package_is_applied_without_its_data(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "empty"))
+    folder = vae_keras.apply("mnist-gelu", np.zeros((3, 28, 28, 1), np.uint8), "out", samples=2)
+    rows = read(folder)
+    assert [row["file"] for row in rows] == ["images[0]", "images[1]", "images[2]"]
+    assert "share_worse" not in rows[0]
+    assert len(list((folder / "samples").iterdir())) == 2
+    with pytest.raises(InputError, match="a model of the package .mnist-gelu, mnist-leaky_relu"):
+        vae_keras.load_model("mnist-relu")

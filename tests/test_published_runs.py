@@ -53,11 +53,15 @@ def test_every_model_is_expected_here():
     assert {path.parts[-3] for path in published("model.keras")} == set(RECONSTRUCTIONS)
 
 
+@pytest.mark.parametrize("packaged", [False, True])
 @pytest.mark.parametrize("name", RECONSTRUCTIONS)
-def test_a_model_reconstructs_as_it_did(name):
-    model = keras.saving.load_model(
-        ROOT / "saved_models" / "gelu-study" / name / "seed-0" / "model.keras"
-    )
+def test_a_model_reconstructs_as_it_did(name, packaged):
+    if packaged:
+        model = vae_keras.load_model(f"mnist-{name}")
+    else:
+        model = keras.saving.load_model(
+            ROOT / "saved_models" / "gelu-study" / name / "seed-0" / "model.keras"
+        )
     assert type(model) is vae_keras.VAE
     y, x = np.mgrid[:28, :28]
     ring = np.exp(-(((np.hypot(x - 13.5, y - 13.5) - 7) / 1.5) ** 2)).astype(np.float32)

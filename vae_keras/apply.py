@@ -10,7 +10,7 @@ from vae_keras.support import cli
 from vae_keras.support.errors import InputError
 from vae_keras.support.reporting import report
 from vae_keras.support.start import load
-from vae_keras.training.run import Run
+from vae_keras.training.run import PRETRAINED, Run, find_run
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,7 +24,11 @@ def build_parser() -> cli.Parser:
         "latent point, reconstruction error, KL divergence, ELBO and an anomaly score of each.",
         epilog="Example: python -m vae_keras.apply saved_models/photos-gelu new/ --output latents",
     )
-    parser.add_argument("directory", metavar="RUN_DIR", help="folder of a finished run")
+    parser.add_argument(
+        "directory",
+        metavar="RUN_DIR",
+        help=f"folder of a finished run, or a model of the package: {', '.join(PRETRAINED)}",
+    )
     parser.add_argument(
         "inputs",
         nargs="*",
@@ -79,7 +83,7 @@ def apply(
     out, with a warning, where the training images are not at hand.
 
     Args:
-        run: A finished run or its folder.
+        run: A finished run, its folder, or the name of a model that comes with the package.
         inputs: An array of images, or places of them, see `vae_keras.data.inputs.Inputs`.
         output: Folder to write. It must not exist.
         reconstructions: Also write the reconstruction of each image, a PNG file.
@@ -102,7 +106,7 @@ def apply(
 
 
 def _apply(directory: str, output: str, inputs: Sequence[str] = (), **options: Any) -> None:
-    run = Run(directory)
+    run = find_run(directory)
     cli.check_range("samples", options.get("samples"), 1)
     cli.check_range("seed", options.get("seed"), 0)
     run.check_finished()

@@ -21,7 +21,7 @@ from vae_keras.support.errors import InputError
 from vae_keras.support.files import replacing, write_csv
 from vae_keras.support.reporting import progress_bar, report, warn
 from vae_keras.support.seeds import derive_seed
-from vae_keras.training.run import Run
+from vae_keras.training.run import Run, find_run
 
 DRAWS = 5  # of z for each image in its ELBO
 REFERENCES = 2000  # training images that give an anomaly score its scale
@@ -91,7 +91,7 @@ def apply_model(
     data: Any = None,
 ) -> Path:
     """Apply the model of a run to images: what `vae_keras.apply` does."""
-    run = run if isinstance(run, Run) else Run(run)
+    run = run if isinstance(run, Run) else find_run(run)
     run.check_finished()
     output = Path(output)
     check_output(output)

@@ -1,13 +1,13 @@
 """Saved models, read with care."""
 
 import os
-from pathlib import Path
 
 import keras
 import numpy as np
 
 from vae_keras.model import Autoencoder
 from vae_keras.support.errors import InputError
+from vae_keras.training.run import PRETRAINED, find_run
 
 
 def load_model(path: str | os.PathLike) -> Autoencoder:
@@ -17,7 +17,8 @@ def load_model(path: str | os.PathLike) -> Autoencoder:
     file is run.
 
     Args:
-        path: A `model.keras` file, or the folder of a run.
+        path: A `model.keras` file, the folder of a run, or the name of a model that comes with the
+            package: `"mnist-gelu"` or `"mnist-leaky_relu"`, trained for 20 epochs on MNIST.
 
     Returns:
         `VAE` or `Autoencoder`.
@@ -25,12 +26,13 @@ def load_model(path: str | os.PathLike) -> Autoencoder:
     Raises:
         InputError: If the file is missing, damaged, or holds another kind of model.
     """
-    path = Path(path)
+    path = find_run(path).directory
     if path.is_dir():
         path = path / "model.keras"
     if not path.is_file():
         raise InputError(
-            f"{path} does not exist: name a model.keras, or the folder of a finished run"
+            f"{path} does not exist: name a model.keras, the folder of a finished run, or a model "
+            f"of the package ({', '.join(PRETRAINED)})"
         )
     try:
         model = keras.saving.load_model(path)

@@ -39,6 +39,10 @@ FORMAT = 1  # of config.json; raised when older versions of the package could mi
 VERSIONED_PACKAGES = ("vae_keras", "tensorflow", "keras", "numpy")
 
 
+# Finished runs that come with the package: settings, metrics and the model.
+PRETRAINED_FOLDER = Path(__file__).parents[1] / "pretrained"
+PRETRAINED = tuple(sorted(path.name for path in PRETRAINED_FOLDER.iterdir()))
+
 FILE_NAME_ERRORS = "surrogateescape"  # file names can hold bytes that are not UTF-8
 
 
@@ -421,6 +425,13 @@ def check_run(config: FitConfig, run: Run, resume: bool = False, overwrite: bool
             f"{name} is {value!r} in {run.config_file}, received {received!r}: leave it out, or "
             "start a new run"
         )
+
+
+def find_run(name: str | os.PathLike) -> Run:
+    """The run in a folder, or one that comes with the package, by its name in `PRETRAINED`."""
+    if name in PRETRAINED and not os.path.lexists(name):
+        return Run(PRETRAINED_FOLDER / name)
+    return Run(name)
 
 
 def run_name(config: FitConfig) -> str:

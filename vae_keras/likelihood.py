@@ -97,7 +97,7 @@ class CalibratedGaussian(keras.layers.Layer):
         total = ops.sum(weight)
         average = ops.maximum(ops.divide_no_nan(ops.sum(weight * error), total), FINEST_VARIANCE)
         # Of several devices, one may have no images of a small batch.
-        average = ops.where(total > 0, average, self.variance)
+        average = ops.where(total > 0, average, ops.convert_to_tensor(self.variance))
         self.variance.assign(self.momentum * self.variance + (1 - self.momentum) * average)
 
     def call(self, error: Any) -> Any:

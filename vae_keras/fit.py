@@ -131,7 +131,7 @@ def describe_run(run: Run) -> str:
         "Next steps:",
         f"  python -m vae_keras.evaluate {run.directory}",
         f"  saved_model_cli show --dir {run.saved_model} --all",
-        f"  python -m vae_keras.fit --resume {run.directory} --epochs {2 * metrics['epochs']}",
+        f"  python -m vae_keras.fit --resume {run.directory} {_more(config, metrics)}",
     ]
     if config.latent_dim > 1:  # a plane to explore needs two
         lines.append(f"  python -m vae_keras.explore {run.directory}")
@@ -140,6 +140,13 @@ def describe_run(run: Run) -> str:
     if run.tensorboard.exists():
         lines.append(f"  tensorboard --logdir {run.tensorboard}")
     return "\n".join(lines)
+
+
+def _more(config: FitConfig, metrics: dict[str, Any]) -> str:
+    """The option that makes a run longer."""
+    if config.early_stopping and metrics["epochs"] < config.epochs:
+        return f"--early-stopping {2 * config.early_stopping}"
+    return f"--epochs {2 * config.epochs}"
 
 
 def _run_options(run: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from vae_keras.backend.precision import precise_dtype
 from vae_keras.support.errors import InputError
 
 AUTO = "auto"  # a reconstruction weight that follows from the error
@@ -74,7 +75,7 @@ class CalibratedGaussian(keras.layers.Layer):
     """
 
     def __init__(self, pixels: int, momentum: float = 0.99, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**{"dtype": precise_dtype(), **kwargs})
         self.pixels = pixels
         self.momentum = momentum
 

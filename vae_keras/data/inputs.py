@@ -43,6 +43,7 @@ class Inputs:
     ) -> None:
         self.image_shape = image_shape
         self.skipped: list[str] = []
+        self._prefix = not isinstance(places, np.ndarray) and len(places) > 1
         self._files: list[tuple[str, str]] = []  # a name to show, and a path
         self._arrays: list[tuple[str, np.ndarray]] = []
         if isinstance(places, np.ndarray):
@@ -78,13 +79,18 @@ class Inputs:
         if place.lower().endswith(ARRAY_ENDINGS):
             self._add_arrays(place)
         elif os.path.isdir(place):
-            found = [file.name for file in list_files(place) if file.looks_like_picture]
+            found = [
+                file.name
+                for file in list_files(place)
+                if file.looks_like_picture and not file.problem
+            ]
             if not found:
                 raise InputError(f"{place} holds no pictures ({', '.join(ENDINGS)})")
-            self._files += [(name, os.path.join(place, name)) for name in found]
+            paths = [os.path.join(place, name) for name in found]
+            self._files += zip(paths if self._prefix else found, paths)
         elif os.path.isfile(place):
             self._files.append((place, place))
-        elif os.sep in place or Path(place).suffix:
+        elif not place.startswith("tfds:") and (os.sep in place or Path(place).suffix):
             raise InputError(f"{place} does not exist")
         else:
             height, width, channels = self.image_shape
@@ -102,7 +108,7 @@ class Inputs:
             raise InputError(f"{file} does not exist")
         for name, values in read_arrays(file).items():
             if name.endswith("images"):
-                label = os.path.basename(file)
+                label = file if self._prefix else os.path.basename(file)
                 self._add_array(label if name == "images" else f"{label}:{name}", as_images(values))
 
     def _add_array(self, name: str, images: np.ndarray) -> None:

@@ -95,6 +95,8 @@ def apply_model(
     run.check_finished()
     output = Path(output)
     check_output(output)
+    if isinstance(inputs, (str, os.PathLike)):
+        inputs = [inputs]
     model = load_model(run.model_file)
     if samples and not model.has_prior:
         raise InputError("⟨samples⟩ come from the prior, which an autoencoder does not have")
@@ -217,6 +219,10 @@ def _write_pictures(folder: Path, names: Sequence[str], images: np.ndarray) -> N
     for name, image in zip(names, images):
         inside = Path(os.path.relpath(os.path.join("/", name), "/"))  # never above the folder
         path = folder / inside.with_name(f"{inside.name}.png")
+        number = 1
+        while path.exists():  # "../a.png" and "a.png" end in the same place
+            number += 1
+            path = folder / inside.with_name(f"{inside.name}-{number}.png")
         path.parent.mkdir(parents=True, exist_ok=True)
         save_picture(image, path)
 

@@ -24,7 +24,7 @@ STUDY_FILE = "study.json"
 # What a study writes beside its runs.
 OUTPUTS = (STUDY_FILE, "runs.csv", "summary.csv", "evaluations.csv", "report.md", "figures")
 # Given on the command line, or by the study itself.
-RESERVED_SETTINGS = ("seed", "data_dir")
+RESERVED_SETTINGS = ("seed", "data_dir", "early_stopping")
 # Variants that differ in these cannot be paired.
 SHARED_SETTINGS = {
     field.name for field, declared in declarations(FitConfig) if declared.group == DATA
@@ -134,7 +134,9 @@ class Study:
         Raises:
             InputError: If a value cannot be used.
         """
-        shared = {**self.settings, **settings, "seed": seed}
+        # Runs that end at different epochs cannot be compared.
+        whole = {"early_stopping": None, "keep": "last"}
+        shared = {**whole, **self.settings, **settings, "seed": seed}
         shared.pop("dataset", None)
         configs = {}
         for name, changes in self.variants.items():
@@ -252,7 +254,11 @@ def _make_study(values: dict[str, Any]) -> Study:
         "rate_distortion": _make_rate_distortion(values.get("rate_distortion"), variants),
     }
     study = Study(**{**values, **made})
-    study.configs(study.settings.get("dataset", "digits"), seed=0)
+    configs = study.configs(study.settings.get("dataset", "digits"), seed=0)
+    for members in study.rate_distortion.lines.values() if study.rate_distortion else ():
+        for member in members:
+            if configs[member].reconstruction != "mse":
+                raise InputError(f"rate_distortion: {member!r} has no squared error")
     return study
 
 

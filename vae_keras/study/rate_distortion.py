@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from vae_keras.config import make_config
 from vae_keras.study.definition import Study
 from vae_keras.study.statistics import mean_interval
 from vae_keras.study.table import RunTable
@@ -31,14 +32,13 @@ def places(study: Study, table: RunTable) -> dict[str, list[Place]]:
     """The places on each line of the curve, of the variants that have runs."""
     if study.rate_distortion is None:
         return {}
-    configs = study.configs(table.dataset.partition("[")[0], seed=0)
     lines: dict[str, list[Place]] = {}
     for title, members in study.rate_distortion.lines.items():
         for variant in members:
             if not table.has(variant, "val_kl_loss"):
                 continue
             seeds, epoch = table.counted(variant)
-            weight = configs[variant].reconstruction_weight
+            weight = _weight(study, variant, table.dataset.partition("[")[0])
             if isinstance(weight, str):
                 error = table.ends(variant, "val_mse", seeds, epoch)
             else:
@@ -46,6 +46,13 @@ def places(study: Study, table: RunTable) -> dict[str, list[Place]]:
             kl = table.ends(variant, "val_kl_loss", seeds, epoch)
             lines.setdefault(title, []).append(Place(variant, weight, kl, error))
     return lines
+
+
+def _weight(study: Study, variant: str, dataset: str) -> float | str:
+    """The reconstruction weight of a variant, whatever its other settings are."""
+    settings = {**study.settings, **study.variants[variant]}
+    given = {name: settings[name] for name in ("reconstruction_weight",) if name in settings}
+    return make_config(dataset, settings.get("preset"), **given).reconstruction_weight
 
 
 def rate_distortion_table(lines: dict[str, list[Place]]) -> list[list[str]]:

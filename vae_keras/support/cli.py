@@ -15,6 +15,7 @@ from vae_keras.support.settings import whole_number
 from vae_keras.support.signals import Interrupted
 
 EXIT_FAILED, EXIT_USAGE = 1, 2
+EXIT_SYSTEM = 71  # the system's failure, which may pass; EX_OSERR of sysexits.h
 
 
 class Parser(argparse.ArgumentParser):
@@ -39,7 +40,8 @@ def run_command(command: Callable[[], Any], verbose: int = 1) -> Any:
 
     Returns:
         What `command` returns. Exit status 2 for input that cannot be used, 1 for a diverged
-        training and a full disk, 128 + signal for an interruption.
+        training and a full disk, 71 for another failure of the system, 128 + signal for an
+        interruption.
     """
     signal.signal(signal.SIGTERM, _interrupt)
     try:
@@ -51,11 +53,11 @@ def run_command(command: Callable[[], Any], verbose: int = 1) -> Any:
     except KeyboardInterrupt as error:
         number = getattr(error, "signal_number", signal.SIGINT)
         fail(_with_notes(f"stopped by {signal.Signals(number).name}", error), 128 + number)
-    except BrokenPipeError:  # the reader of the output, such as `head`, is gone
+    except BrokenPipeError as error:  # the reader of the output, such as `head`, is gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
-        sys.exit(128 + signal.SIGPIPE)
+        fail(_with_notes("the output was closed", error), 128 + signal.SIGPIPE)
     except MemoryError as error:
-        fail(_with_notes("out of memory", error), EXIT_FAILED)
+        fail(_with_notes("out of memory", error), EXIT_SYSTEM)
     except Exception as error:  # a full disk comes as errors of many kinds
         if _is_disk_full(error):
             fail(_with_notes("the disk is full: make room", error), EXIT_FAILED)
@@ -63,7 +65,7 @@ def run_command(command: Callable[[], Any], verbose: int = 1) -> Any:
             raise
         place = f"{error.filename} cannot be used: " if error.filename else ""
         reason = error.strerror or str(error)
-        fail(_with_notes(f"{place}{reason}", error), EXIT_USAGE if place else EXIT_FAILED)
+        fail(_with_notes(f"{place}{reason}", error), EXIT_USAGE if place else EXIT_SYSTEM)
 
 
 def add_dataset(parser: argparse.ArgumentParser) -> None:

@@ -75,14 +75,17 @@ class Validation(keras.callbacks.Callback):
     A decoder that finds its variance is judged at the best one for these images.
     """
 
-    def __init__(self, batches: Any, seed: int) -> None:
+    def __init__(self, batches: Any, seed: int, guard: "Guard") -> None:
         super().__init__()
         self.batches = batches
         self.seed = seed
+        self.guard = guard
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self.model.reset_noise(self.seed, "validation", epoch)
-        losses = self.model.evaluate(self.batches, return_dict=True, verbose=0)
+        losses = self.model.evaluate(
+            self.batches, return_dict=True, verbose=0, callbacks=[self.guard]
+        )
         if self.model.likelihood is not None:
             best = max(losses["mse"], FINEST_VARIANCE)
             at_best = float(log_likelihood(losses["mse"], self.model.pixels, best))
@@ -186,7 +189,8 @@ class Recorder(keras.callbacks.Callback):
             save_checkpoint(self.model, self.run.checkpoints, epoch + 1, BEST)
         self.run.write_history(self.rows)
         save_checkpoint(self.model, self.run.checkpoints, epoch + 1)
-        self.model.stop_training = is_to_stop(self.rows, self.config)
+        if is_to_stop(self.rows, self.config):  # what others have asked for stays
+            self.model.stop_training = True
 
 
 class SampleKeeper(keras.callbacks.Callback):

@@ -17,7 +17,7 @@ from vae_keras.data.arrays import PASSED, as_image_data
 from vae_keras.data.batches import ordered_batches, split_validation, training_batches
 from vae_keras.data.images import ImageData
 from vae_keras.data.sources import find_source, load_configured
-from vae_keras.likelihood import AUTO, log_likelihood
+from vae_keras.likelihood import AUTO, FINEST_VARIANCE, log_likelihood
 from vae_keras.model import Autoencoder
 from vae_keras.support.errors import InputError
 from vae_keras.support.files import remove, replacing, write_json
@@ -42,6 +42,7 @@ from vae_keras.training.run import Run, check_run, create_run, run_name
 from vae_keras.training.stopping import is_to_stop, kept_epoch
 
 TEST_BATCH_SIZE = 500
+PLACES = ("dataset", "data_dir", "cache", "attributes")  # settings that say where things are
 MOST_STEPS_AT_ONCE = 25
 MOST_VALUES_AT_ONCE = 10_000_000  # pixels × channels of all images in these steps
 
@@ -92,14 +93,31 @@ def train(
     with showing(verbose):
         if data is not None:
             data = as_image_data(data, test, test_fraction=config.test_fraction)
-            config = _name_data(config, data)
+            _check_shape(config, data)
+            config = _name_data(config, data, Run(directory) if resume and directory else None)
         elif test is not None:
             raise InputError("⟨test⟩ was given without ⟨data⟩: pass both, or neither")
         return _train(config, directory, data, resume, overwrite, tensorboard, devices, callbacks)
 
 
-def _name_data(config: FitConfig, data: ImageData) -> FitConfig:
-    """Settings whose `dataset` is the given data, so that no run claims to be of another."""
+def _check_shape(config: FitConfig, data: ImageData) -> None:
+    """Raise `InputError` if settings ask for another shape than the given images have."""
+    height, width, channels = data.image_shape
+    for name, wanted, given in (
+        ("image_size", config.image_size, (height, width)),
+        ("channels", config.channels, channels),
+    ):
+        if wanted not in (None, given):
+            raise InputError(f"⟨{name}⟩ is {wanted}, the images that were given have {given}")
+
+
+def _name_data(config: FitConfig, data: ImageData, resumed: Run | None) -> FitConfig:
+    """Settings whose `dataset` is the given data, so that no run claims to be of another.
+
+    A run that is resumed keeps its name for them; their digest is checked later.
+    """
+    if resumed is not None and resumed.exists:
+        return config.replace(dataset=resumed.read_config().dataset)
     if data.name == find_source(config.dataset).name:
         return config
     return config.replace(dataset=f"{PASSED}{data.name.removeprefix(PASSED)}")
@@ -120,13 +138,14 @@ def _train(
     run = None if directory is None else Run(directory)
     if run is not None:
         check_run(config, run, resume, overwrite)
-        if resume and run.finished and run.read_config() == config:
-            return run
+        if resume and run.finished and _differs_in_places_only(run.read_config(), config):
+            return _stay_finished(run, config, data)
     if tensorboard and importlib.util.find_spec("tensorboard") is None:
         raise InputError("TensorBoard is not installed: pip install tensorboard")
     if data is None:
         expected_files = run.read_files() if run is not None and resume else None
-        data = load_configured(config, expected_files).head(config.max_train_images)
+        data = load_configured(config, expected_files)
+    data = data.head(config.max_train_images)
     fitted, _ = _split(config, data)
     if len(fitted) < config.batch_size:
         raise InputError(
@@ -144,6 +163,8 @@ def _train(
     with strategy.scope():
         several_devices = strategy.num_replicas_in_sync > 1
         model = build_model(config, data.image_shape, several_devices)
+        if several_devices:  # a checkpoint is restored outside of the scope
+            model.optimizer.build(model.trainable_variables)
     if run is None or not resume:
         run = create_run(directory, run_name(config))
     with run.locked(), deferred_signals() as signals, _how_to_resume(run):
@@ -158,7 +179,27 @@ def _train(
         report(_first_lines(config, data, model, run))
         if not (rows and is_to_stop(rows, config)):
             _fit(model, config, data, run, rows, signals, tensorboard, extra_callbacks)
-        _finish(unshared(model), config, data, run, rows, signals)
+        _finish(model, config, data, run, rows, signals)
+    return run
+
+
+def _differs_in_places_only(stored: FitConfig, config: FitConfig) -> bool:
+    """Whether the settings of a finished run ask for no more training."""
+    places = {name: getattr(config, name) for name in PLACES}
+    return stored.replace(**places) == config
+
+
+def _stay_finished(run: Run, config: FitConfig, data: ImageData | None) -> Run:
+    """A finished run as it is; new places of its images are checked and stored."""
+    is_moved = run.read_config() != config
+    if data is None and is_moved:
+        data = load_configured(config, run.read_files())
+    if data is not None:
+        data = data.head(config.max_train_images)
+        run.check_data(data)
+        if is_moved:
+            with run.locked():
+                run.write_config(config, data)
     return run
 
 
@@ -240,18 +281,19 @@ def _fit(
         largest_batch = max(config.batch_size, test_batch_size)
         model.steps_per_execution = steps_at_once(steps_per_epoch, largest_batch, data.image_shape)
     progress = Progress(rows, config.epochs, steps_per_epoch)
+    guard = Guard(signals)
     callbacks = [
         EpochNoise(config.seed),
         keras.callbacks.LearningRateScheduler(
             lambda epoch, _: config.learning_rate * config.lr_decay**epoch
         ),
-        Guard(signals),
+        guard,
     ]
     if config.kl_warmup:
         callbacks.append(KLWarmup(config))
     if len(held_out):
         batches = ordered_batches(data.train_images, test_batch_size, held_out)
-        callbacks.append(Validation(batches, config.seed))
+        callbacks.append(Validation(batches, config.seed, guard))
     if model.has_prior:
         callbacks.append(SampleKeeper(run, config.seed, len(rows)))
         callbacks.append(CollapseCheck(data.train_images, config))
@@ -311,16 +353,18 @@ def _finish(
     signals.check()
     kept = kept_epoch(rows, config)
     if len(rows) < config.epochs:
-        report(
-            f"stopped early: the validation loss has not fallen for {config.early_stopping} epochs"
-        )
+        patience = config.early_stopping
+        why = f": the validation loss has not fallen for {patience} epochs" if patience else ""
+        report(f"stopped after {len(rows)} of {config.epochs} epochs{why}")
     if kept < len(rows):
         if restore_checkpoint(model, run.checkpoints, BEST, kept) != kept:
             raise InputError(f"{run.checkpoints} has no whole checkpoint of epoch {kept}")
         report(f"keeping the weights of epoch {kept}, which has the least validation loss")
     if "validation_mse" in rows[kept - 1]:  # the error of the training images is too small
         assert model.likelihood is not None  # for the type checker
-        model.likelihood.variance.assign(rows[kept - 1]["validation_mse"])
+        variance = max(rows[kept - 1]["validation_mse"], FINEST_VARIANCE)
+        model.likelihood.variance.assign(variance)
+    model = unshared(model)
     with replacing(run.model_file) as path:
         model.save(path)
     signals.check()

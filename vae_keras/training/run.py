@@ -41,7 +41,7 @@ VERSIONED_PACKAGES = ("vae_keras", "tensorflow", "keras", "numpy")
 
 # Finished runs that come with the package: settings, metrics and the model.
 PRETRAINED_FOLDER = Path(__file__).parents[1] / "pretrained"
-PRETRAINED = tuple(sorted(path.name for path in PRETRAINED_FOLDER.iterdir()))
+PRETRAINED = tuple(sorted(path.parent.name for path in PRETRAINED_FOLDER.glob("*/config.json")))
 
 FILE_NAME_ERRORS = "surrogateescape"  # file names can hold bytes that are not UTF-8
 
@@ -162,7 +162,8 @@ class Run:
         """The data that the run was trained on, passed again or found in another place.
 
         Args:
-            data: What was passed to `train`, in any form that it takes; None to load it.
+            data: What was passed to `train`; with test images of its own, as `ImageData`. None to
+                load it.
             dataset: Where the images are now; None for where they were in training.
             **places: Settings such as `data_dir`; None for the run's own.
 
@@ -429,7 +430,7 @@ def check_run(config: FitConfig, run: Run, resume: bool = False, overwrite: bool
 
 def find_run(name: str | os.PathLike) -> Run:
     """The run in a folder, or one that comes with the package, by its name in `PRETRAINED`."""
-    if name in PRETRAINED and not os.path.lexists(name):
+    if os.fspath(name) in PRETRAINED and not os.path.lexists(name):
         return Run(PRETRAINED_FOLDER / name)
     return Run(name)
 

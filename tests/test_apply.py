@@ -1,6 +1,7 @@
 """A trained model applied to new images, from Python and from the command line."""
 
 import csv
+import os
 import subprocess
 import sys
 
@@ -104,7 +105,8 @@ def test_arrays_and_names_of_many_kinds_are_inputs(tiny_data, tmp_path, pictures
     assert inputs.count == 4 + 21 + 1
     names, parts = zip(*inputs.batches(10))
     assert [len(part) for part in parts] == [1, 4, 10, 10, 1]
-    assert names[1][0] == "a.npy[0]" and names[-1] == ["b.npz[20]"]
+    assert names[1][0] == f"{tmp_path / 'a.npy'}[0]"
+    assert names[-1] == [f"{tmp_path / 'b.npz'}[20]"]
     np.testing.assert_array_equal(np.concatenate(parts[2:]), images)
     digits = Inputs(["digits"], (16, 16, 1))
     assert digits.count == 360
@@ -214,3 +216,18 @@ def test_a_model_of_the_package_is_applied_without_its_data(tmp_path, monkeypatc
     assert len(list((folder / "samples").iterdir())) == 2
     with pytest.raises(InputError, match="a model of the package .mnist-gelu, mnist-leaky_relu"):
         vae_keras.load_model("mnist-relu")
+
+
+def test_inputs_of_the_same_name_stay_apart(runs, tiny_data, tmp_path):
+    for place, image in zip(("good", "broken"), tiny_data.test_images):
+        (tmp_path / place).mkdir()
+        Image.fromarray(image[..., 0]).save(tmp_path / place / "0.png")
+    os.mkfifo(tmp_path / "good" / "pipe.png")
+    places = [tmp_path / "good", tmp_path / "broken"]
+    folder = apply_model(
+        runs["vae"], places, tmp_path / "out", reconstructions=True, data=tiny_data
+    )
+    assert [row["file"] for row in read(folder)] == [str(place / "0.png") for place in places]
+    assert len(list((folder / "reconstructions").rglob("*.png"))) == 2
+    alone = apply_model(runs["vae"], str(tmp_path / "good"), tmp_path / "alone", data=tiny_data)
+    assert [row["file"] for row in read(alone)] == ["0.png"]

@@ -195,3 +195,46 @@ def test_the_commands_train_on_a_file_and_find_it_in_another_place(arrays, tmp_p
     longer = command("fit", "--resume", run.directory, "--dataset", moved, "--epochs", 3)
     assert longer.returncode == 0, longer.stderr
     assert len(run.read_history()) == 3
+
+
+@pytest.mark.usefixtures("quick_training")
+def test_settings_of_the_data_hold_for_arrays_too(tiny_config, arrays, tmp_path):
+    images, _ = arrays
+    config = tiny_config.replace(epochs=1, max_train_images=40)
+    run = train(config, tmp_path / "run", images, verbose=0)
+    assert run.read_data_summary()["train_images"] == 40
+    assert len(run.find_data(images).train_images) == 82
+    for changes in ({"image_size": (16, 16)}, {"channels": 3}):
+        with pytest.raises(InputError, match=f"{next(iter(changes))} is .* the images"):
+            train(tiny_config.replace(**changes), tmp_path / "b", images, verbose=0)
+    assert not (tmp_path / "b").exists()
+
+
+@pytest.mark.usefixtures("quick_training")
+def test_a_finished_run_looks_at_the_data_that_it_is_given(tiny_config, arrays, tmp_path):
+    images, _ = arrays
+    config = tiny_config.replace(epochs=1)
+    run = train(config, tmp_path / "run", images, verbose=0)
+    with pytest.raises(InputError, match="are not those that"):
+        train(config, run.directory, images[::-1], resume=True, verbose=0)
+    run.evaluation_file.write_text("{}")
+    file = tmp_path / "images.npy"
+    np.save(file, images)
+    moved = run.read_config().replace(dataset=str(file))
+    train(moved, run.directory, resume=True, verbose=0)
+    assert run.read_config().dataset == str(file)
+    assert run.evaluation_file.exists()
+    # Given as an array again, they keep the place that is known.
+    train(config, run.directory, images, resume=True, verbose=0)
+    assert run.read_config().dataset == str(file)
+
+
+@pytest.mark.usefixtures("quick_training")
+def test_a_callback_may_stop_the_training(tiny_config, arrays, tmp_path, caplog):
+    def stop(epoch, logs):
+        stopper.model.stop_training = True
+
+    stopper = keras.callbacks.LambdaCallback(on_epoch_end=stop)
+    config = tiny_config.replace(epochs=5)
+    run = train(config, tmp_path / "run", arrays[0], callbacks=[stopper])
+    assert len(run.read_history()) == 1 and run.finished

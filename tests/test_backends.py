@@ -39,6 +39,12 @@ for name in sys.argv[2:]:
         changes = {"reconstruction_weight": "auto", "keep": "best"}
     settings = config.replace(**changes)
     run = loop.train(settings, folder / name, data, devices=int(devices))
+    if normalization == "auto":
+        longer = settings.replace(epochs=4)
+        kept, loop.kept_epoch = loop.kept_epoch, lambda rows, config: len(rows) - 1
+        run = loop.train(longer, folder / name, data, devices=int(devices), resume=True)
+        loop.kept_epoch = kept
+        assert run.read_metrics()["kept_epoch"] == 3
     model = keras.saving.load_model(run.model_file)
     assert type(model) is VAE, type(model)
     assert (run.saved_model / "saved_model.pb").exists()

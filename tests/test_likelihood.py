@@ -187,3 +187,11 @@ def test_kl_is_in_the_auto_loss_once(auto_config, images):
     terms = model.loss_terms(images, outputs)
     kl = np.asarray(kl_divergence(outputs["mean"], outputs["log_var"]))
     np.testing.assert_allclose(terms["kl_loss"].value, kl, rtol=1e-6)
+
+
+def test_the_auto_loss_is_float32_in_bfloat16(auto_config, images):
+    model = build_model(auto_config.replace(precision="bfloat16"), (8, 8, 1))
+    assert np.isfinite(model.fit(images, verbose=0).history["loss"][0])
+    outputs = model(images)
+    for term in model.loss_terms(images, outputs).values():
+        assert keras.backend.standardize_dtype(term.value.dtype) == "float32"

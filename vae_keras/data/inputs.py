@@ -82,7 +82,7 @@ class Inputs:
             found = [
                 file.name
                 for file in list_files(place)
-                if file.looks_like_picture and not file.problem
+                if file.looks_like_picture and os.path.isfile(os.path.join(place, file.name))
             ]
             if not found:
                 raise InputError(f"{place} holds no pictures ({', '.join(ENDINGS)})")

@@ -208,8 +208,8 @@ def test_the_command_applies_a_model_and_names_what_it_skips(runs, pictures, tmp
 
 def test_a_model_of_the_package_is_applied_without_its_data(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "empty"))
-    folder = vae_keras.apply("mnist-gelu", np.zeros((3, 28, 28, 1), np.uint8), "out", samples=2)
+    images, nowhere = np.zeros((3, 28, 28, 1), np.uint8), str(tmp_path / "nowhere")
+    folder = vae_keras.apply("mnist-gelu", images, "out", samples=2, data_dir=nowhere)
     rows = read(folder)
     assert [row["file"] for row in rows] == ["images[0]", "images[1]", "images[2]"]
     assert "share_worse" not in rows[0]

@@ -568,7 +568,7 @@ def run_evaluate(*arguments):
         (["{run}", "--importance-samples", "0"], "importance-samples must be at least 1"),
         (["{run}", "--jobs", "0"], "jobs must be at least 1"),
         (["{run}", "--seed", "-1"], "seed must be at least 0"),
-        (["{run}", "--seed", "x"], "invalid int value"),
+        (["{run}", "--seed", "x"], "must be a whole number"),
         ([], "required: RUN_DIR"),
         (["{run}", "nowhere"], "nowhere holds no run"),
     ],

@@ -630,7 +630,7 @@ def test_coloured_images_are_embedded_as_jpeg():
         (["nowhere"], "nowhere holds no run"),
         ([], "required: RUN_DIR"),
         (["{run}", "--output", "{run}"], "is a folder: name a file by --output"),
-        (["{run}", "--output", "{run}/config.json"], "exists: replace it by --overwrite"),
+        (["{run}", "--output", "{run}/config.json"], "is not a page of this command"),
         (["{run}", "--output", "{run}/none/page.html"], "is not a writable folder"),
         (
             ["{run}", "{other}"],

@@ -112,7 +112,7 @@ BAD_ARGUMENTS = [
     ("--image-size 0", "must be a height and a width"),
     ("--epochs 0", "--epochs must be at least 1"),
     ("--epochs -3", "--epochs must be at least 1"),
-    ("--epochs many", "invalid int value"),
+    ("--epochs many", "must be a whole number"),
     ("--batch-size 0", "--batch-size must be at least 1"),
     ("--latent-dim -2", "--latent-dim must be at least 1"),
     ("--learning-rate 0", "--learning-rate must be above 0"),

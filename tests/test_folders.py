@@ -558,7 +558,10 @@ BAD_ARGUMENTS = [
     ("--dataset pictures --test-fraction 1", "--test-fraction must be above 0 and below 1"),
     ("--dataset pictures --image-size 30", "nearest sizes are 28x28 or 32x32"),
     ("--dataset pictures --image-size 31x66", "nearest sizes are 28x64 or 32x64 or 32x68"),
-    ("--dataset digits --test-fraction 0.2", "--test-fraction is for image folders"),
+    (
+        "--dataset digits --test-fraction 0.2",
+        "--test-fraction is for array files and image folders",
+    ),
     ("--dataset digits --attributes faces.csv", "--attributes is for image folders"),
     ("--dataset pictures --cache=", "--cache is empty"),
 ]
@@ -581,4 +584,4 @@ def test_a_known_name_wins_over_a_folder_of_that_name(pictures, monkeypatch):
     monkeypatch.chdir(pictures.rename(pictures.parent / "digits").parent)
     assert resolve_dataset("digits")[0].name == "digits"
     assert resolve_dataset("./digits")[0].name == str(pictures.parent / "digits")
-    assert make_config("./digits").preset == "digits"
+    assert make_config("./digits").preset == "pictures"

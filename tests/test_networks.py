@@ -11,6 +11,7 @@ BOOK_SHAPES = {
     "fashion": (32, 32, 1),
     "faces": (128, 128, 3),
     "faces_small": (32, 32, 3),
+    "pictures": (64, 64, 3),
 }
 
 

@@ -339,7 +339,7 @@ BAD_ARGUMENTS = [
     ("gelu --jobs 0", "jobs must be at least 1"),
     ("column.toml", "column.toml: unknown column 'val_kll_loss': did you mean 'val_kl_loss'"),
     ("gelu --epochs 0", "epochs must be at least 1"),
-    ("gelu --epochs many", "invalid int value"),
+    ("gelu --epochs many", "must be a whole number"),
     ("gelu --dataset minst", "did you mean 'mnist'"),
     ("gelu --backend slurm", "unknown backend 'slurm'"),
     ("gelu --backend dask", "belong together"),

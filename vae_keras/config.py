@@ -313,6 +313,7 @@ class FitConfig(DataSettings):
         TRAINING,
         least=0,
         below=2**31,
+        most=2**31,
     )
 
     def __post_init__(self) -> None:

@@ -169,8 +169,6 @@ def _is_whole(value: object) -> bool:
 
 def _check_range(name: str, value: typing.Any, declared: Setting) -> None:
     least, above, below = declared.least, declared.above, declared.below
-    if not isinstance(value, (str, bool)) and max(_magnitudes(value), default=0) > declared.most:
-        raise InputError(f"⟨{name}⟩ must be at most {declared.most:,g}, received {value}")
     values = value if isinstance(value, tuple) else (value,)
     fits = all(
         (least is None or each >= least)
@@ -179,6 +177,8 @@ def _check_range(name: str, value: typing.Any, declared: Setting) -> None:
         for each in values
     )
     if fits and (values or least is None):
+        if not isinstance(value, (str, bool)) and max(map(abs, values)) > declared.most:
+            raise InputError(f"⟨{name}⟩ must be at most {declared.most:,}, received {value}")
         return
     if isinstance(value, tuple):
         raise InputError(f"⟨{name}⟩ must be numbers of at least {least}, received {value}")
@@ -188,10 +188,6 @@ def _check_range(name: str, value: typing.Any, declared: Setting) -> None:
         if limit is not None
     ]
     raise InputError(f"⟨{name}⟩ must be {' and '.join(limits)}, received {value}")
-
-
-def _magnitudes(value: typing.Any) -> tuple[float, ...]:
-    return tuple(map(abs, value)) if isinstance(value, tuple) else (abs(value),)
 
 
 def _parse_numbers(text: str) -> tuple[int, ...]:

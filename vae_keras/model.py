@@ -121,7 +121,7 @@ class Autoencoder(SeededNoise, KerasContract, keras.Model):
     def variance(self) -> float | None:
         """σ² of the Gaussian decoder that the loss stands for; None with `"bce"`."""
         if self.likelihood is not None:
-            return float(self.likelihood.variance)
+            return float(ops.convert_to_numpy(self.likelihood.variance))
         if self.reconstruction != "mse":
             return None
         return implied_variance(self.reconstruction_weight, self.pixels)

@@ -52,7 +52,8 @@ def noise(notebook):
 def figures(notebook):
     """How many figures there are: the drawing of a network depends on what is installed."""
     return sum(
-        "Figure size" in output.get("data", {}).get("text/plain", "") for output in outputs(notebook)
+        "Figure size" in output.get("data", {}).get("text/plain", "")
+        for output in outputs(notebook)
     )
 
 

@@ -100,7 +100,10 @@ load("vae_keras.backend.smooth")
 """
 
 
-@pytest.mark.skipif(not tf.__version__.startswith("2.21."), reason="flags known of TensorFlow 2.21")
+@pytest.mark.skipif(
+    not tf.__version__.startswith("2.21."),
+    reason="XLA flags of TensorFlow 2.21",
+)
 @pytest.mark.parametrize("wanted, width", [("", 512), (f"--{WIDTH}=128", 128)])
 def test_commands_let_xla_use_wide_vectors_unless_told_otherwise(tmp_path, wanted, width):
     # What the user set is kept, and XLA's own record of its settings is read.

@@ -279,7 +279,7 @@ def test_a_folder_in_which_nothing_can_be_used_is_refused(tmp_path):
     with pytest.raises(InputError, match="holds no files"):
         load_data(str(tmp_path))
     noise(tmp_path / "class" / "one.png")
-    with pytest.raises(InputError, match="holds one file"):
+    with pytest.raises(InputError, match="holds one image"):
         load_data(str(tmp_path))
     for number in range(10):
         (tmp_path / f"{number}.txt").write_text("x")

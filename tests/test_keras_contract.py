@@ -16,7 +16,7 @@ from vae_keras.likelihood import implied_variance
 
 SHAPE = (8, 8, 1)
 BACKEND = keras.backend.backend()
-on_tensorflow = pytest.mark.skipif(BACKEND != "tensorflow", reason="TensorFlow only")
+on_tensorflow = pytest.mark.skipif(BACKEND != "tensorflow", reason="other backends lack it")
 # JAX computes in float64 only where JAX_ENABLE_X64 is set before it starts.
 with_float64 = pytest.mark.skipif(BACKEND == "jax", reason="JAX has no float64 by default")
 
@@ -384,7 +384,7 @@ def test_export_has_the_named_signatures(vae, images, tmp_path, when):
     np.testing.assert_allclose(rebuilt, vae.reconstruct(images), atol=1e-5)
 
 
-@pytest.mark.skipif(BACKEND == "tensorflow", reason="other backends only")
+@pytest.mark.skipif(BACKEND == "tensorflow", reason="TensorFlow can export")
 def test_export_needs_tensorflow(vae, tmp_path):
     with pytest.raises(InputError, match="export to a SavedModel needs"):
         vae.export(tmp_path / "exported")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from vae_keras.support import cli
 from vae_keras.support.errors import InputError
+from vae_keras.support.files import check_new_folder
 from vae_keras.support.reporting import report
 from vae_keras.support.start import load
 from vae_keras.training.run import PRETRAINED, Run, find_run
@@ -112,8 +113,7 @@ def _apply(directory: str, output: str, inputs: Sequence[str] = (), **options: A
     run.check_finished()
     if not inputs and not options.keys() & {"samples", "between"}:
         raise InputError("nothing to do: name inputs, ⟨samples⟩ or ⟨between⟩")
-    if os.path.lexists(output):  # before TensorFlow is imported
-        raise InputError(f"{output} exists: name another ⟨output⟩")
+    check_new_folder(output)  # before TensorFlow is imported
     report(f"written: {apply(run, inputs, output, **options)}")
 
 

@@ -111,9 +111,15 @@ class DataSettings:
         "digits, mnist, fashion_mnist, tfds:NAME, the path of an image folder or of an .npy or "
         ".npz file, or auto: MNIST if it is available, otherwise digits",
         DATA,
+        is_place=True,
     )
     data_dir: str | None = setting(
-        None, "where tensorflow-datasets keeps its data", DATA, metavar="DIR", identity=False
+        None,
+        "where tensorflow-datasets keeps its data",
+        DATA,
+        metavar="DIR",
+        identity=False,
+        is_place=True,
     )
     image_size: tuple[int, ...] | None = setting(
         None,
@@ -139,6 +145,7 @@ class DataSettings:
         DATA,
         metavar="DIR",
         identity=False,
+        is_place=True,
         is_path=True,
     )
     attributes: str | None = setting(
@@ -147,6 +154,7 @@ class DataSettings:
         DATA,
         metavar="FILE",
         identity=False,
+        is_place=True,
         is_path=True,
     )
 
@@ -412,6 +420,9 @@ class FitConfig(DataSettings):
         }
         pairs["validation_fraction"] = (self.held_out, other.held_out)
         return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+PLACES = tuple(field.name for field, declared in declarations(FitConfig) if declared.is_place)
 
 
 def make_config(dataset: str = "digits", preset: str | None = None, **settings: Any) -> FitConfig:

@@ -201,7 +201,7 @@ def check_sizes(
 
 
 def _are_whole(values: Any) -> bool:
-    """Whether it is a sequence, not empty, of whole numbers of at least 1."""
+    """Whether `values` is a sequence of one or more whole numbers of at least 1."""
     return (
         hasattr(values, "__len__")
         and len(values) > 0

@@ -12,6 +12,7 @@ import numpy as np
 from vae_keras.config import DataSettings
 from vae_keras.data.images import ImageData
 from vae_keras.data.source import Files, Source
+from vae_keras.data.split import hold_out
 from vae_keras.support.errors import InputError, check_name, check_text
 from vae_keras.support.reporting import report
 
@@ -91,7 +92,7 @@ def as_image_data(
         test_fraction: That share.
 
     Raises:
-        InputError: If they are no images, or `test` is given with `ImageData`, which has a test.
+        InputError: If they are not images, or `test` is given with `ImageData`, which has a test.
     """
     if not isinstance(data, ImageData):
         return make_image_data(
@@ -118,15 +119,7 @@ def make_image_data(
             train_labels=labels,
             test_labels=test[1],
         )
-    if len(images) < 2:
-        raise InputError(f"{name} holds one image: training and test need at least one each")
-    from sklearn.model_selection import train_test_split
-
-    held_out = min(max(1, round(test_fraction * len(images))), len(images) - 1)
-    fitted, tested = (
-        np.sort(part)
-        for part in train_test_split(np.arange(len(images)), test_size=held_out, random_state=0)
-    )
+    fitted, tested = map(np.sort, hold_out(name, len(images), test_fraction))
     if labels is not None:
         labels = np.asarray(labels)
         if len(labels) != len(images):
@@ -147,7 +140,7 @@ def as_images(values: Any, name: str = "images") -> np.ndarray:
     Gray images may lack the last axis. Channels may come first where they cannot be mistaken.
 
     Raises:
-        InputError: If it is no array of images.
+        InputError: If it is not an array of images.
     """
     images = np.asarray(values)
     if images.dtype.kind not in "buif":

@@ -20,6 +20,7 @@ from vae_keras.data.attribute_table import read_attributes, rows_of
 from vae_keras.data.images import ImageData
 from vae_keras.data.resize import crop_and_resize
 from vae_keras.data.source import Files, Source
+from vae_keras.data.split import hold_out
 from vae_keras.data.storage import DEFAULT_IMAGE_SIZE, stored_images
 from vae_keras.support.errors import InputError, check_text
 from vae_keras.support.reporting import progress_bar, report, warn
@@ -97,7 +98,7 @@ class PictureFile:
 
     @property
     def looks_like_picture(self) -> bool:
-        """Whether it is named as pictures are."""
+        """Whether its name ends as those of pictures do."""
         return self.name.lower().endswith(ENDINGS)
 
 
@@ -138,7 +139,7 @@ def read_folder(
     table = None if attributes is None else read_attributes(attributes)
     for name in sorted({file.class_name for file in listed}):
         check_text(name)
-    train, test = split_files(folder, len(listed), test_fraction)
+    train, test = hold_out(folder, len(listed), test_fraction)
     files = [listed[number] for number in (*train, *test)]
     # Not when files were modified, which archives bring along and permissions do not change.
     states = [(file.name, file.bytes, file.changed) for file in files]
@@ -182,8 +183,8 @@ def list_files(folder: str) -> list[PictureFile]:
     named on stderr.
 
     Returns:
-        List of `PictureFile`. Those with a problem cannot be used: what is no file or cannot be
-        reached, what is empty, and what lies beside the folders of classes.
+        List of `PictureFile`. Some have a problem and cannot be used: they are not regular files,
+        cannot be reached, are empty, or lie beside the folders of classes.
 
     Raises:
         InputError: If a folder cannot be read, or there are no files.
@@ -215,16 +216,6 @@ def list_files(folder: str) -> list[PictureFile]:
             for file in found
         ]
     return found
-
-
-def split_files(folder: str, count: int, test_fraction: float) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers of the files for training and for the test, two integer arrays in random order."""
-    if count < 2:
-        raise InputError(f"{folder} holds one file: training and test need at least one each")
-    from sklearn.model_selection import train_test_split
-
-    test = min(max(1, round(test_fraction * count)), count - 1)
-    return train_test_split(np.arange(count), test_size=test, random_state=0)
 
 
 def check_same_files(folder: str, listed: list[PictureFile], expected: Files) -> None:

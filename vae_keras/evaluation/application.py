@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 from PIL import Image
 
@@ -15,10 +16,11 @@ from vae_keras.export.loading import load_model
 from vae_keras.latent.inference import batch_size, decode_points, encode_images
 from vae_keras.latent.space import linear_path
 from vae_keras.likelihood import log_likelihood
+from vae_keras.losses import kl_divergence
 from vae_keras.model import Autoencoder
 from vae_keras.plots.images import tile
 from vae_keras.support.errors import InputError
-from vae_keras.support.files import replacing, write_csv
+from vae_keras.support.files import check_new_folder, replacing, write_csv
 from vae_keras.support.reporting import progress_bar, report, warn
 from vae_keras.support.seeds import derive_seed
 from vae_keras.training.run import Run, find_run
@@ -47,8 +49,7 @@ def score_images(model: Autoencoder, images: np.ndarray, seed: int = 0) -> Colum
     points = encoded[model.encoder_outputs[0]]
     columns = {**encoded, "reconstruction_error": reconstruction_errors(model, images, points)}
     if model.has_prior:
-        mean, log_var = np.float64(encoded["mean"]), np.float64(encoded["log_var"])
-        kl = 0.5 * np.sum(np.square(mean) + np.exp(log_var) - 1 - log_var, axis=1)
+        kl = keras.ops.convert_to_numpy(kl_divergence(encoded["mean"], encoded["log_var"]))
         random = np.random.default_rng(derive_seed(seed, "apply"))
         deviation = np.exp(0.5 * encoded["log_var"])
         errors = np.mean(
@@ -94,7 +95,7 @@ def apply_model(
     run = run if isinstance(run, Run) else find_run(run)
     run.check_finished()
     output = Path(output)
-    check_output(output)
+    check_new_folder(output)
     if isinstance(inputs, (str, os.PathLike)):
         inputs = [inputs]
     model = load_model(run.model_file)
@@ -117,15 +118,6 @@ def apply_model(
         if path is not None:
             save_picture(tile(path, len(path)), folder / "between.png")
     return output
-
-
-def check_output(output: Path) -> None:
-    """Raise `InputError` unless a folder can be made."""
-    if output.exists():
-        raise InputError(f"{output} exists: name another ⟨output⟩")
-    parent = output.absolute().parent
-    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
-        raise InputError(f"{parent} is not a writable folder: name another ⟨output⟩")
 
 
 def _write_latents(

@@ -307,7 +307,7 @@ class _Progress:
         for item in self._planned:
             if item.name in self._finished:
                 continue
-            with contextlib.suppress(InputError, OSError):  # looked at in a bad moment
+            with contextlib.suppress(InputError, OSError):  # the run may be writing its files
                 self._epochs[item.name] = item.epochs
                 if item.finished:
                     self._finished.add(item.name)

@@ -98,6 +98,16 @@ def write_csv(
         writer.writerows(rows)
 
 
+def check_new_folder(path: str | os.PathLike) -> None:
+    """Raise `InputError` unless ⟨output⟩ can be made as a new folder."""
+    path = Path(path)
+    if os.path.lexists(path):
+        raise InputError(f"{path} exists: name another ⟨output⟩")
+    parent = path.absolute().parent
+    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+        raise InputError(f"{parent} is not a writable folder: name another ⟨output⟩")
+
+
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike) -> Iterator[Path]:
     """Write a file or folder aside and rename it into place when all went well.

@@ -35,7 +35,8 @@ class Setting:
         metavar: Placeholder of the value in `--help`.
         parse: Turns the text of the option into a value, where the type alone does not.
         identity: Whether two runs that differ in it are different runs.
-        is_path: Whether it is a path, which is stored as an absolute one.
+        is_path: Whether it is a path. Paths are stored as absolute ones.
+        is_place: Whether it says where something is, which may change when a run is resumed.
     """
 
     help: str
@@ -50,6 +51,7 @@ class Setting:
     parse: Callable[[str], object] | None = None
     identity: bool = True
     is_path: bool = False
+    is_place: bool = False
 
 
 def setting(default: object, help: str, group: str, **options: typing.Any) -> typing.Any:

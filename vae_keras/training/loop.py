@@ -12,7 +12,7 @@ import numpy as np
 
 from vae_keras.backend.devices import distribution, unshared
 from vae_keras.backend.precision import has_fast_bfloat16
-from vae_keras.config import FitConfig
+from vae_keras.config import PLACES, FitConfig
 from vae_keras.data.arrays import PASSED, as_image_data
 from vae_keras.data.batches import ordered_batches, split_validation, training_batches
 from vae_keras.data.images import ImageData
@@ -42,7 +42,6 @@ from vae_keras.training.run import Run, check_run, create_run, run_name
 from vae_keras.training.stopping import is_to_stop, kept_epoch
 
 TEST_BATCH_SIZE = 500
-PLACES = ("dataset", "data_dir", "cache", "attributes")  # settings that say where things are
 MOST_STEPS_AT_ONCE = 25
 MOST_VALUES_AT_ONCE = 10_000_000  # pixels × channels of all images in these steps
 
@@ -177,6 +176,7 @@ def _train(
         run.remove_unfinished()
         run.write_config(config, data)
         report(_first_lines(config, data, model, run))
+        _warn_of_blur(config, model)
         if not (rows and is_to_stop(rows, config)):
             _fit(model, config, data, run, rows, signals, tensorboard, extra_callbacks)
         _finish(model, config, data, run, rows, signals)
@@ -219,13 +219,17 @@ def _first_lines(config: FitConfig, data: ImageData, model: Autoencoder, run: Ru
     )
     if config.reconstruction_weight == AUTO:
         return f"{text}\nreconstruction weight: auto, a Gaussian decoder that finds its variance"
-    if model.variance is not None and model.variance > 1:
+    return text
+
+
+def _warn_of_blur(config: FitConfig, model: Autoencoder) -> None:
+    """Warn of a fixed weight that expects larger errors than pixels can have."""
+    if config.reconstruction_weight != AUTO and model.variance is not None and model.variance > 1:
         warn(
             f"a reconstruction weight of {config.reconstruction_weight:g} means a standard "
             f"deviation of {math.sqrt(model.variance):.1f} for pixels between 0 and 1: expect "
             "blurred images; try ⟨reconstruction_weight⟩ auto"
         )
-    return text
 
 
 @contextlib.contextmanager

@@ -7,7 +7,6 @@ import json
 import math
 import os
 import platform
-import re
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ from typing import Any
 import filelock
 import numpy as np
 
-from vae_keras.config import PRESETS, FitConfig
+from vae_keras.config import PLACES, PRESETS, FitConfig
 from vae_keras.data.arrays import as_image_data
 from vae_keras.data.images import ImageData
 from vae_keras.data.source import Files
@@ -34,6 +33,7 @@ from vae_keras.support.files import (
     write_csv,
     write_json,
 )
+from vae_keras.training.history import read_history
 
 FORMAT = 1  # of config.json; raised when older versions of the package could misread it
 VERSIONED_PACKAGES = ("vae_keras", "tensorflow", "keras", "numpy")
@@ -251,26 +251,8 @@ class Run:
             ) from None
 
     def read_history(self) -> list[dict[str, Any]]:
-        """The rows of `history.csv` as dictionaries of numbers; none if there is no file."""
-        if not self.history_file.exists():
-            return []
-        text = read_text(self.history_file)
-        reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-        try:
-            _check_columns(reader.fieldnames or [])
-            rows = []
-            for number, row in enumerate(reader, 1):
-                # A column that the run did not have yet is empty.
-                found = {name: float(value) for name, value in row.items() if value != ""}
-                if found["epoch"] != number or not all(map(math.isfinite, found.values())):
-                    raise ValueError(f"line {reader.line_num} is not that of epoch {number}")
-                rows.append({**found, "epoch": number})
-            return rows
-        except (KeyError, TypeError, ValueError, csv.Error) as error:
-            raise InputError(
-                f"{self.history_file} is damaged ({error}): it must have a row of numbers for each "
-                "epoch. Restore it, or start the run again with ⟨overwrite⟩"
-            ) from None
+        """The rows of `history.csv` as dictionaries of numbers; empty without the file."""
+        return read_history(self.history_file) if self.history_file.exists() else []
 
     def write_history(self, rows: list[dict[str, Any]]) -> None:
         """Write all rows; numbers are written in full, so that they read back as they were."""
@@ -354,17 +336,6 @@ class Run:
             remove_unfinished(folder)
 
 
-def _check_columns(names: Sequence[str]) -> None:
-    """Raise `ValueError` unless a history has these columns, each once."""
-    settings = "epoch|seconds|learning_rate|kl_weight|sigma"
-    known = re.compile(rf"{settings}|(val_|validation_)?(mse|\w*loss)")
-    missing = {"epoch", "loss", "val_loss"} - set(names)
-    foreign = [name for name in names if not name or not known.fullmatch(name)]
-    if missing or foreign or len(set(names)) < len(names):
-        what = min(missing) if missing else (foreign or ["a double one"])[0]
-        raise ValueError(f"column {what!r}")
-
-
 def create_run(directory: str | os.PathLike | None = None, name: str = "run") -> Run:
     """Make the folder of a new run.
 
@@ -419,13 +390,12 @@ def check_run(config: FitConfig, run: Run, resume: bool = False, overwrite: bool
             f"epochs is {stored.epochs} in {run.config_file}, received {config.epochs}: a run "
             "can be made longer, not shorter"
         )
-    different = stored.differences(config)
-    different.pop("dataset", None)  # a place: the digest of the images decides
-    for name, (value, received) in different.items():
-        raise InputError(
-            f"{name} is {value!r} in {run.config_file}, received {received!r}: leave it out, or "
-            "start a new run"
-        )
+    for name, (value, received) in stored.differences(config).items():
+        if name not in PLACES:  # whether the images are the same, their digest decides
+            raise InputError(
+                f"{name} is {value!r} in {run.config_file}, received {received!r}: leave it out, "
+                "or start a new run"
+            )
 
 
 def find_run(name: str | os.PathLike) -> Run:

@@ -2,8 +2,8 @@
 // The latent plane on a canvas: test images as points, and marks on top of them.
 
 class Plane {
-  // `places` are pairs of coordinates, `labels` the numbers of their `classes`, which have a name
-  // and colors; `isShown` says of a point's index whether it is shown.
+  // `places` are pairs of coordinates. `labels` are the indices of their `classes`, which have a
+  // name and colors. `isShown(index)` tells whether a point is visible.
   constructor(canvas, { limits, axes, places, labels, classes, isShown }) {
     Object.assign(this, { canvas, limits, axes, places, labels, classes, isShown });
     this.background = makeCanvas(1, 1);

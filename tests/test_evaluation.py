@@ -433,6 +433,7 @@ def test_a_cache_that_cannot_be_written_is_one_line(monkeypatch, tmp_path):
         evaluation.Judge(load_data("digits").head(10))
 
 
+@pytest.mark.slow
 def test_a_decoder_that_makes_one_class_has_no_entropy(digits_judge):
     data = load_data("digits")
     image = data.test_images[np.flatnonzero(data.test_labels == 0)[0]]

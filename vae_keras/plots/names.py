@@ -5,6 +5,7 @@ ACTIVATIONS = {
     "gelu": "GELU",
     "gelu_tanh": "GELU, tanh form",
     "leaky_relu": "LeakyReLU",
+    "leaky_relu_0.01": "LeakyReLU, slope 0.01",
     "mish": "Mish",
     "relu": "ReLU",
     "selu": "SELU",

@@ -179,7 +179,7 @@ def _check_range(name: str, value: typing.Any, declared: Setting) -> None:
         for each in values
     )
     if fits and (values or least is None):
-        if not isinstance(value, (str, bool)) and max(map(abs, values)) > declared.most:
+        if not isinstance(value, (str, bool)) and max(map(abs, values), default=0) > declared.most:
             raise InputError(f"⟨{name}⟩ must be at most {declared.most:,}, received {value}")
         return
     if isinstance(value, tuple):

@@ -15,7 +15,7 @@ from vae_keras.support.settings import declarations, setting, validate
 # Choices that are classes or functions elsewhere, by the names they have there, so that a command
 # line can list them without importing Keras.
 MODELS = {"vae": "VAE", "autoencoder": "Autoencoder"}
-NORMALIZATIONS = {"none": None, "batch": "BatchNormalization", "layer": "LayerNormalization"}
+NORMALIZATIONS = {"none": None, "batch": "FusedBatchNormalization", "layer": "LayerNormalization"}
 NORMALIZATION_POSITIONS = ("before", "after")
 RECONSTRUCTIONS = {"mse": "mean_squared_error", "bce": "binary_crossentropy"}
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}  # Keras's dtype policies

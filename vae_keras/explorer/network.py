@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from vae_keras.backend.normalization import FusedBatchNormalization
 from vae_keras.backend.smooth import SmoothActivation
 from vae_keras.support.errors import InputError
 
@@ -185,6 +186,7 @@ DESCRIBERS: dict[type, Callable[[Any], list[Layer]]] = {
     layers.Conv2D: _one(_describe_convolution),
     layers.Conv2DTranspose: _one(_describe_convolution),
     layers.BatchNormalization: _one(_describe_batch_normalization),
+    FusedBatchNormalization: _one(_describe_batch_normalization),
     layers.LayerNormalization: _one(_describe_layer_normalization),
     layers.LeakyReLU: _one(_describe_leaky_relu),
     SmoothActivation: _one(_describe_smooth),

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from vae_keras.activations import ACTIVATIONS
 from vae_keras.backend.normalization import FusedBatchNormalization
 from vae_keras.backend.smooth import SmoothActivation
 from vae_keras.support.errors import InputError
@@ -16,12 +17,9 @@ from vae_keras.support.errors import InputError
 Layer = dict[str, Any]  # a layer for JSON: its `kind`, its sizes and its weights
 
 KERAS_FUNCTIONS = {
-    keras.activations.elu: "elu",
-    keras.activations.relu: "relu",
-    keras.activations.selu: "selu",
-    keras.activations.sigmoid: "sigmoid",
-    keras.activations.softplus: "softplus",
-    keras.activations.tanh: "tanh",
+    keras.activations.get(argument): argument
+    for kind, argument in ACTIVATIONS.values()
+    if kind == "Activation"
 }
 
 

@@ -9,7 +9,10 @@ ACTIVATIONS = {
     "mish": "Mish",
     "relu": "ReLU",
     "selu": "SELU",
+    "sigmoid": "sigmoid",
     "silu": "SiLU",
+    "softplus": "softplus",
+    "tanh": "tanh",
 }
 PARTS = {
     "encoder": "in the encoder alone",

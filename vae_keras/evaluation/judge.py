@@ -178,9 +178,7 @@ def _train(data: ImageData) -> keras.Model:
         .batch(BATCH_SIZE)
         .prefetch(tf.data.AUTOTUNE)
     )
-    with progress_bar(
-        total=STEPS, desc="training the judge, once for this data set", unit="step"
-    ) as bar:
+    with progress_bar(total=STEPS, desc="classifier", unit="step") as bar:
         progress = keras.callbacks.LambdaCallback(
             on_train_batch_end=lambda batch, logs: bar.update()
         )

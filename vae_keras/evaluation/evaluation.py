@@ -206,22 +206,25 @@ def _summarize_likelihood(
     """ELBO and importance-weighted bound in nats per image and bits per dimension.
 
     They are those of a Gaussian decoder with the given variance, or without one of a Bernoulli
-    decoder. The standard errors are over images, see `mean_and_error`.
+    decoder.
     """
-    errors, pixels = losses["reconstruction_error"], model.pixels
-    elbo = likelihood.mean_and_error(log_likelihood(errors, pixels, variance) - losses["kl_loss"])
-    bound = likelihood.mean_and_error(bounds)
-    steps = 1 if variance is None else 255
-    summary: dict[str, Any] = {
+    errors = losses["reconstruction_error"]
+    elbo = log_likelihood(errors, model.pixels, variance) - losses["kl_loss"]
+    return {
         "decoder": "Bernoulli (pseudo)" if variance is None else "Gaussian",
         "variance": variance,
+        **_summarize(model, "elbo", elbo, variance),
+        **_summarize(model, "bound", bounds, variance),
     }
-    for name, found in (("elbo", elbo), ("bound", bound)):
-        bits = likelihood.bits_per_dimension(found["mean"], pixels, steps)
-        summary[name] = found["mean"]
-        summary[f"{name}_standard_error"] = found["standard_error"]
-        summary[f"{name}_bits_per_dimension"] = bits
-    return summary
+
+
+def _summarize(
+    model: Autoencoder, name: str, values: np.ndarray, variance: float | None
+) -> dict[str, float]:
+    """The mean of something in nats per image, its standard error over images, and its bits."""
+    mean, error = likelihood.mean_and_error(values).values()
+    bits = likelihood.bits_per_dimension(mean, model.pixels, 1 if variance is None else 255)
+    return {name: mean, f"{name}_standard_error": error, f"{name}_bits_per_dimension": bits}
 
 
 def _judge(

@@ -124,7 +124,7 @@ def _load_or_train(file: Path, data: ImageData) -> keras.Model:
     file.parent.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(file.with_suffix(".lock")):
         if (classifier := _load(file)) is None:
-            report(f"training a small classifier that judges samples of {data.name}, once")
+            report(f"Training a small classifier that judges samples of {data.name}, once …")
             classifier = _train(data)
             with replacing(file) as path:
                 classifier.save(path)

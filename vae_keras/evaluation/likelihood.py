@@ -56,7 +56,7 @@ def image_losses_over_draws(
     totals: dict[str, np.ndarray] = {}
     for _ in progress_bar(range(draws), desc="losses", unit="draw"):
         z = mean + deviation * random.standard_normal(mean.shape, "f4")
-        for name, values in _image_losses(model, images, encoded, z).items():
+        for name, values in _losses(model, images, encoded, z).items():
             totals[name] = totals.get(name, 0) + values
     return {name: total / draws for name, total in totals.items()}
 
@@ -96,7 +96,7 @@ def losses_through_the_mean(
     Reference:
         Foster, Generative Deep Learning, chapter 3.
     """
-    losses = _image_losses(model, images, encoded, encoded[model.encoder_outputs[0]])
+    losses = _losses(model, images, encoded, encoded[model.encoder_outputs[0]])
     return {name: float(values.mean()) for name, values in losses.items()}
 
 
@@ -278,12 +278,12 @@ def reconstruction_errors(model: Autoencoder, images: np.ndarray, z: np.ndarray)
     return np.concatenate([np.float64(ops.convert_to_numpy(part)) for part in errors])
 
 
-def _image_losses(
+def _losses(
     model: Autoencoder, images: np.ndarray, encoded: Encoded, z: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """The loss and its terms of each image when it is decoded from the given z."""
+    """The loss and its terms of each image, decoded from the given z: float64 arrays `(count,)`."""
     size = batch_size(model)
-    parts: list[dict[str, np.ndarray]] = []
+    parts: dict[str, list[np.ndarray]] = {}
     for start in range(0, len(z), size):
         part = slice(start, start + size)
         outputs = {
@@ -293,13 +293,14 @@ def _image_losses(
         }
         outputs = {name: ops.convert_to_tensor(values) for name, values in outputs.items()}
         target = ops.convert_to_tensor(scale(images[part]))
-        terms = model.loss_terms(target, outputs)
-        values = {name: _float64(term.value) for name, term in terms.items()}
-        loss = sum(float(term.weight) * values[name] for name, term in terms.items())
+        found = model.loss_terms(target, outputs)
+        terms = {name: _float64(term.value) for name, term in found.items()}
+        loss = sum(float(term.weight) * terms[name] for name, term in found.items())
         error = _float64(model.reconstruction_error(target, outputs["reconstruction"]))
-        parts.append({"loss": loss, **values, "reconstruction_error": error})
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        for name, values in {"loss": loss, **terms, "reconstruction_error": error}.items():
+            parts.setdefault(name, []).append(np.broadcast_to(values, error.shape))
+    return {name: np.concatenate(values) for name, values in parts.items()}
 
 
 def _float64(values: Any) -> np.ndarray:
-    return np.float64(ops.convert_to_numpy(values))
+    return np.asarray(ops.convert_to_numpy(values), np.float64)

@@ -93,10 +93,15 @@ def warn(line: str) -> None:
 
 
 def progress_bar(iterable: Any = None, **options: Any) -> tqdm:
-    """A `tqdm` bar on a terminal or in a notebook; none elsewhere, or where lines are not shown."""
-    hidden = True if not LOGGER.isEnabledFor(logging.INFO) else None
-    settings = {"leave": False, "disable": hidden, "dynamic_ncols": True, **options}
-    return (_NotebookBar if terminal.in_notebook() else tqdm)(iterable, **settings)
+    """A `tqdm` bar on a terminal or in a notebook; none elsewhere, or where lines are not shown.
+
+    A notebook shows it also where no `verbose` decides.
+    """
+    is_shown = LOGGER.isEnabledFor(logging.INFO)
+    settings = {"leave": False, **options}
+    if terminal.in_notebook():
+        return _NotebookBar(iterable, disable=not is_shown and bool(LOGGER.level), **settings)
+    return tqdm(iterable, disable=None if is_shown else True, dynamic_ncols=True, **settings)
 
 
 @contextlib.contextmanager
@@ -116,9 +121,8 @@ class _NotebookBar(tqdm):
 
         self._place = DisplayHandle()
         self._is_placed = False
-        shown = {"disable": bool(options.pop("disable")), "dynamic_ncols": False}
         place = {"file": io.StringIO(), "ncols": terminal.width(), "mininterval": 0.5}
-        super().__init__(iterable, **{**options, **shown, **place})
+        super().__init__(iterable, **{**options, **place})
 
     def display(self, msg: str | None = None, pos: int | None = None) -> None:
         """Show the bar, or another text, where it stands."""

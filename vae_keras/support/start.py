@@ -55,7 +55,7 @@ def import_tensorflow() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _kept_back_errors():
         import tensorflow
-    if os.environ["TF_CPP_MIN_LOG_LEVEL"] == "3":  # its Python part does not look at it
+    if os.environ["TF_CPP_MIN_LOG_LEVEL"] in ("2", "3"):  # its Python part does not look at it
         tensorflow.get_logger().setLevel("ERROR")
 
 

@@ -6,7 +6,10 @@ from collections.abc import Sequence
 
 NOT_AVAILABLE = "n/a"
 GAP = 2  # between the columns of a table
-_COMMAND = re.compile(r"\b(python -m|pip install|saved_model_cli|tensorboard --) .*")
+# What stays on one line: a command up to the end, and a label with the path behind it.
+_WHOLE = re.compile(
+    r"\b(?:python -m|pip install|saved_model_cli|tensorboard --) .*|^\s*\w+(?: \w+)?:? +\S*/\S*"
+)
 _JOINT = "\0"  # in the place of a space at which no line is broken
 
 
@@ -109,7 +112,8 @@ def _words(text: str) -> list[str]:
 def wrap(text: str, width: int, indent: str = "") -> str:
     """A text whose lines are broken between words where they are longer than `width`.
 
-    A path stays whole, and so does a command at the end of a line: it can be copied.
+    A path stays whole and beside its label, and so does a command at the end of a line, so that it
+    can be copied.
 
     Args:
         text: Any number of lines.
@@ -122,7 +126,7 @@ def wrap(text: str, width: int, indent: str = "") -> str:
 def _wrap_line(line: str, width: int, indent: str) -> str:
     if len(line) <= width:
         return line
-    joined = _COMMAND.sub(lambda found: found[0].replace(" ", _JOINT), line)
+    joined = _WHOLE.sub(lambda found: found[0].replace(" ", _JOINT), line)
     margin = line[: len(line) - len(line.lstrip())]
     lines = textwrap.wrap(
         joined,

@@ -74,7 +74,8 @@ def train(
         tensorboard: Also write logs for TensorBoard.
         devices: GPUs of this host to share every batch, a number or `"all"`; without
             GPUs, the CPU.
-        verbose: 0 for silence, 1 for one line per epoch and, on a terminal, a progress bar.
+        verbose: 0 for silence, 1 for one line per epoch and, on a terminal or in a notebook, a
+            progress bar.
         test: Test images beside an array of training images, in the same form; None to hold out
             `config.test_fraction` of them. They are evaluated after every epoch.
         callbacks: Further Keras callbacks. What they remember is not part of a checkpoint.

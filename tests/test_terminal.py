@@ -1,6 +1,7 @@
 """What people see: golden files at 80 and 120 columns, real terminals, closed streams, signals."""
 
 import argparse
+import dataclasses
 import errno
 import fcntl
 import io
@@ -32,6 +33,7 @@ from vae_keras.study.table import RunTable
 from vae_keras.support import reporting, start
 from vae_keras.support.text import plain, wrap
 from vae_keras.training.callbacks import describe_epoch
+from vae_keras.training.loop import train
 from vae_keras.training.run import Run
 
 ROOT = Path(vae_keras.__file__).parents[1]
@@ -623,3 +625,50 @@ def test_starting_tensorflow_is_said_once(monkeypatch, capsys):
         monkeypatch.setattr(sys, "modules", modules)
         start.load("json")
         assert capsys.readouterr().out == "Starting TensorFlow …\n"
+
+
+def test_the_last_lines_name_an_attribute_that_there_is(tiny_data, tmp_path):
+    values = np.zeros((91, 3), np.float32)
+    values[:, 0], values[::2, 1], values[1, 2] = 1, 1, np.nan
+    data = dataclasses.replace(
+        tiny_data,
+        train_attributes=values[:70],
+        test_attributes=values[70:],
+        attribute_names=("all alike", "in every second", "hardly known"),
+    )
+    run, shown = Run(tmp_path / "my run"), Run(ROOT / STUDY / "gelu" / "seed-0")
+    run.directory.mkdir()
+    for name in ("metrics_file", "history_file"):
+        getattr(run, name).write_bytes(getattr(shown, name).read_bytes())
+    run.write_config(shown.read_config(), data)
+    command = f"vae_keras.attributes '{run.directory}' --attribute 'in every second'"
+    assert f"  python -m {command}" in fit.describe_run(run).splitlines()
+    run.write_config(shown.read_config(), tiny_data)
+    assert "vae_keras.attributes" not in fit.describe_run(run)
+
+
+def test_a_finished_run_says_that_nothing_is_left(tiny_config, tiny_data, tmp_path, capfd):
+    run = Run(tmp_path)
+    run.write_config(tiny_config, tiny_data)
+    run.metrics_file.write_text('{"test": {}}')
+    train(tiny_config, tmp_path, tiny_data, resume=True)
+    assert capfd.readouterr().out.endswith(f"{tmp_path} is finished: nothing to train\n")
+
+
+def test_an_epoch_leaves_out_terms_that_do_not_fit():
+    terms = {"loss": 46.02, "reconstruction_loss": 40.71, "kl_loss": 5.31}
+    row = {"epoch": 3, "seconds": 12.34, **terms}
+    row |= {f"val_{name}": value + 1 for name, value in terms.items()}
+    full = (
+        "epoch  3/20  loss 46.02 (40.71 + KL 5.31)  test 47.02 (41.71 + KL 6.31)  12.3 s"
+        "  03:29 left"
+    )
+    shorter = "epoch  3/20  loss 46.02 (40.71 + KL 5.31)  test 47.02  12.3 s  03:29 left"
+    assert describe_epoch(row, 20, 209, len(full)) == full
+    assert describe_epoch(row, 20, 209, len(full) - 1) == shorter
+    shortest = "epoch  3/20  loss 46.02  test 47.02  12.3 s  03:29 left"
+    assert describe_epoch(row, 20, 209, len(shorter) - 1) == shortest
+    assert describe_epoch(row, 20, 209, 10) == shortest
+    assert describe_epoch(row, 20, 0, 80) == (
+        "epoch  3/20  loss 46.02 (40.71 + KL 5.31)  test 47.02 (41.71 + KL 6.31)  12.3 s"
+    )

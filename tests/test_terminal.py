@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import errno
 import fcntl
+import importlib
 import io
 import json
 import logging
@@ -24,7 +25,7 @@ import pytest
 
 import vae_keras
 from vae_keras import __main__ as commands
-from vae_keras import apply, attributes, evaluate, explore, fit
+from vae_keras import attributes, evaluate, explore, fit
 from vae_keras.benchmark import __main__ as benchmark
 from vae_keras.study import __main__ as study
 from vae_keras.study.definition import find_study
@@ -36,6 +37,7 @@ from vae_keras.training.callbacks import describe_epoch
 from vae_keras.training.loop import train
 from vae_keras.training.run import Run
 
+apply = importlib.import_module("vae_keras.apply")  # the package has a function of this name
 ROOT = Path(vae_keras.__file__).parents[1]
 GOLDEN = Path(__file__).parent / "golden"
 STUDY = Path("saved_models/gelu-study")
@@ -178,6 +180,16 @@ class PretendedWorker:
 def test_what_benchmark_prints(width, capsys, monkeypatch):
     monkeypatch.setattr("vae_keras.benchmark.workers.Worker", PretendedWorker)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: True)
+    monkeypatch.setattr(
+        benchmark,
+        "TESTED",
+        [
+            ("vae_keras", "leaky_relu", "float32"),
+            ("vae_keras, no pipeline", "gelu", "float32"),
+            ("vae_keras", "leaky_relu_0.01", "bfloat16"),
+            ("compiled PyTorch", "gelu", "bfloat16"),
+        ],
+    )
     with reporting.showing():
         benchmark._one_at_a_time(None, 32, 3, 30, 89_000_000 * 32, 2)
         benchmark._side_by_side(None, 32, 3, 30, 89_000_000 * 32, 2)
@@ -246,7 +258,6 @@ def test_help_of_fit_says_what_a_preset_may_change():
         ("study report DIR --jobs 3", "unknown option --jobs: see --help"),
         ("benchmark --block 3", "did you mean --blocks?"),
         ("fit --zzz", "unknown option --zzz: see --help"),
-        ("fit --zzz\udcff", "unknown option --zzz"),
     ],
 )
 def test_an_unknown_option_gets_the_nearest_match(arguments, message, capsys):
@@ -403,12 +414,14 @@ def run_with_broken_output(*arguments, stderr=subprocess.PIPE):
             stdout=writer,
             stderr=writer if stderr is None else stderr,
             text=True,
+            # argparse itself keeps quiet about what it cannot write at once.
+            env={name: os.environ[name] for name in os.environ if name != "PYTHONUNBUFFERED"},
         )
     finally:
         os.close(writer)
 
 
-@pytest.mark.parametrize("arguments", ["--help", "fit --help", "--version"])
+@pytest.mark.parametrize("arguments", ["--help", "benchmark --help", "--version"])
 def test_an_output_that_nobody_reads_ends_a_command_quietly(arguments):
     result = run_with_broken_output(*arguments.split())
     assert result.returncode == 128 + signal.SIGPIPE
@@ -437,8 +450,15 @@ def test_a_training_whose_output_is_closed_says_how_to_resume(tmp_path):
     )
 
 
+def has_handler(process, number):
+    """Whether a process catches a signal by now."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    caught = int(re.search(r"^SigCgt:\s*(\w+)", status, re.MULTILINE)[1], 16)
+    return bool(caught >> (number - 1) & 1)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("seconds", [0.1, 0.2, 0.4])
+@pytest.mark.parametrize("seconds", [0, 0.1, 0.3, 2])
 def test_a_signal_while_a_command_starts_ends_it_with_its_status(number, seconds, tmp_path):
     process = subprocess.Popen(
         [sys.executable, "-m", "vae_keras.fit", "--dataset", "digits"],
@@ -447,21 +467,21 @@ def test_a_signal_while_a_command_starts_ends_it_with_its_status(number, seconds
         text=True,
         cwd=tmp_path,
     )
+    while not has_handler(process, signal.SIGTERM):  # before that, Python itself is starting
+        time.sleep(0.01)
     time.sleep(seconds)
     process.send_signal(number)
     _, errors = process.communicate(timeout=60)
-    # Before the package is loaded, Python itself ends by the signal; a shell makes 128 + n of it.
-    assert process.returncode in (128 + number, -number)
-    if process.returncode > 0:
-        assert errors == ("stopped\n" if number == signal.SIGINT else "stopped by SIGTERM\n")
+    assert process.returncode == 128 + number
+    assert errors == ("stopped\n" if number == signal.SIGINT else "stopped by SIGTERM\n")
     assert not list(tmp_path.iterdir())
 
 
-def test_an_ignored_signal_stays_ignored(tmp_path):
-    script = "trap '' INT; exec \"$@\""
+def test_an_ignored_signal_stays_ignored():
     process = subprocess.Popen(
-        ["sh", "-c", script, "sh", sys.executable, "-m", "vae_keras", "--help"],
+        [sys.executable, "-m", "vae_keras", "--help"],
         stdout=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
     )
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=60)
@@ -652,7 +672,7 @@ def test_a_finished_run_says_that_nothing_is_left(tiny_config, tiny_data, tmp_pa
     run.write_config(tiny_config, tiny_data)
     run.metrics_file.write_text('{"test": {}}')
     train(tiny_config, tmp_path, tiny_data, resume=True)
-    assert capfd.readouterr().out.endswith(f"{tmp_path} is finished: nothing to train\n")
+    assert " ".join(capfd.readouterr().out.split()) == f"{tmp_path} is finished: nothing to train"
 
 
 def test_an_epoch_leaves_out_terms_that_do_not_fit():

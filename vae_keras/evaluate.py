@@ -266,7 +266,7 @@ SECTIONS: dict[str, list[Row]] = {
             "gaps: draws from N(0, I) far from all images",
             _value("geometry", "gaps_prior", "{:.1%}"),
         ),
-        ("gaps: places in the range far from all images", _value("geometry", "gaps_box", "{:.1%}")),
+        ("gaps: places in range far from all images", _value("geometry", "gaps_box", "{:.1%}")),
         (
             "overlap: labels that neighbors agree with",
             _value("geometry", "neighbour_agreement", "{:.1%}"),

@@ -8,7 +8,7 @@ NOT_AVAILABLE = "n/a"
 GAP = 2  # between the columns of a table
 # What stays on one line: a command up to the end, and a label with the path behind it.
 _WHOLE = re.compile(
-    r"\b(?:python -m|pip install|saved_model_cli|tensorboard --) .*|^\s*\w+(?: \w+)?:? +\S*/\S*"
+    r"\b(?:python -m|pip install|saved_model_cli|tensorboard --) .*|^\w+(?: \w+)?:? +\S*/\S*"
 )
 _JOINT = "\0"  # in the place of a space at which no line is broken
 
@@ -126,10 +126,10 @@ def wrap(text: str, width: int, indent: str = "") -> str:
 def _wrap_line(line: str, width: int, indent: str) -> str:
     if len(line) <= width:
         return line
-    joined = _WHOLE.sub(lambda found: found[0].replace(" ", _JOINT), line)
     margin = line[: len(line) - len(line.lstrip())]
+    joined = _WHOLE.sub(lambda found: found[0].replace(" ", _JOINT), line.lstrip())
     lines = textwrap.wrap(
-        joined,
+        margin.replace(" ", _JOINT) + joined,
         width,
         subsequent_indent=margin + indent,
         break_long_words=False,

@@ -115,6 +115,7 @@ def _call(command: Callable[[], Any]) -> Any:
 
 def _end(text: str, status: int) -> NoReturn:
     try:
+        terminal.erase_line(sys.stderr)  # the ^C that a terminal shows
         print(fitted(text, sys.stderr), file=sys.stderr, flush=True)
     except BrokenPipeError:
         terminal.give_up(sys.stderr)

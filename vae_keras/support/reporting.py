@@ -98,10 +98,11 @@ def progress_bar(iterable: Any = None, **options: Any) -> tqdm:
     A notebook shows it also where no `verbose` decides.
     """
     is_shown = LOGGER.isEnabledFor(logging.INFO)
-    settings = {"leave": False, **options}
+    # The ^C that a terminal shows has room behind the bar, or it would break the line.
+    settings = {"leave": False, "ncols": terminal.width() - 3, **options}
     if terminal.in_notebook():
         return _NotebookBar(iterable, disable=not is_shown and bool(LOGGER.level), **settings)
-    return tqdm(iterable, disable=None if is_shown else True, dynamic_ncols=True, **settings)
+    return tqdm(iterable, disable=None if is_shown else True, **settings)
 
 
 @contextlib.contextmanager
@@ -121,8 +122,7 @@ class _NotebookBar(tqdm):
 
         self._place = DisplayHandle()
         self._is_placed = False
-        place = {"file": io.StringIO(), "ncols": terminal.width(), "mininterval": 0.5}
-        super().__init__(iterable, **{**options, **place})
+        super().__init__(iterable, file=io.StringIO(), mininterval=0.5, **options)
 
     def display(self, msg: str | None = None, pos: int | None = None) -> None:
         """Show the bar, or another text, where it stands."""

@@ -32,7 +32,8 @@ def handle(handler: Callable[[int, FrameType | None], object]) -> None:
 
 def end_process(number: int, frame: FrameType | None) -> NoReturn:
     """A handler for the time in which a command is imported and has nothing to lose."""
-    os.write(2, f"{describe(number)}\n".encode())
+    over = "\r" if os.isatty(2) else ""  # the ^C that a terminal shows
+    os.write(2, f"{over}{describe(number)}\n".encode())
     os._exit(128 + number)
 
 

@@ -22,6 +22,12 @@ def shows_colors(stream: TextIO) -> bool:
     return stream.isatty() and not unwanted
 
 
+def erase_line(stream: TextIO) -> None:
+    """Begin the line anew, and erase what a terminal shows in it and below."""
+    if stream.isatty() and os.environ.get("TERM") != "dumb":
+        stream.write("\r\033[J")
+
+
 def in_notebook() -> bool:
     """Whether a Jupyter kernel runs this process."""
     shell: Any = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()

@@ -8,7 +8,7 @@ from pathlib import Path
 from vae_keras.support import cli
 from vae_keras.support.errors import InputError
 from vae_keras.support.files import read_file, replacing
-from vae_keras.support.reporting import report
+from vae_keras.support.reporting import report, working
 from vae_keras.support.start import load
 from vae_keras.training.run import Run
 
@@ -22,23 +22,20 @@ def build_parser() -> cli.Parser:
         description="Write one HTML file in which to explore the latent space of trained models: "
         "a pointer moves over the plane, and the page decodes what lies below it. Several runs of "
         "one data set stand side by side. The file needs no server and no network.",
+        example="python -m vae_keras.explore saved_models/digits-gelu",
     )
     parser.add_argument(
         "directories", nargs="+", metavar="RUN_DIR", help="folder of a finished run"
     )
-    parser.add_argument(
-        "--output", default="explorer.html", metavar="FILE", help="file to write (explorer.html)"
-    )
+    parser.add_argument("--output", default="explorer.html", metavar="FILE", help="file to write")
     parser.add_argument(
         "--images",
         type=int,
         default=2000,
         metavar="N",
-        help="test images to show at most, chosen at random (2000)",
+        help="test images to show at most, chosen at random",
     )
-    parser.add_argument(
-        "--data-dir", metavar="DIR", help="where tensorflow-datasets keeps its data"
-    )
+    cli.add_data_dir(parser)
     cli.add_dataset(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace the file")
     return parser
@@ -66,7 +63,8 @@ def explore(
     _check_output(file, overwrite)
     build_page = load("vae_keras.explorer").build_page
     data = runs[0].find_data(dataset=dataset, data_dir=data_dir)
-    page, shown = build_page(runs, data, images)
+    with working("Encoding the images and packing the networks"):
+        page, shown = build_page(runs, data, images)
     with replacing(file) as aside:
         aside.write_text(page, encoding="utf-8")
     size = file.stat().st_size / 2**20

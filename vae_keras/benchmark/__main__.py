@@ -32,19 +32,24 @@ TESTED = [
 ]
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Time every contestant in alternating blocks and print the tables."""
+def build_parser() -> cli.Parser:
+    """The options of the command line."""
     parser = cli.Parser(
         prog="python -m vae_keras.benchmark",
         description="Time a training step of the book's digits network, in alternating blocks, "
         "beside the same network in plain Keras and, where it is installed, plain PyTorch.",
+        example="python -m vae_keras.benchmark --blocks 7",
     )
-    parser.add_argument("--batch-size", type=int, default=32, metavar="N", help="32")
-    parser.add_argument("--blocks", type=int, default=15, metavar="N", help="rounds of blocks (15)")
-    parser.add_argument(
-        "--steps", type=int, default=30, metavar="N", help="in a block, at least (30)"
-    )
-    cli.run_command(lambda: benchmark(**vars(parser.parse_args(arguments))))
+    add = parser.add_argument
+    add("--batch-size", type=int, default=32, metavar="N", help="images in a training step")
+    add("--blocks", type=int, default=15, metavar="N", help="rounds of blocks")
+    add("--steps", type=int, default=30, metavar="N", help="least number of steps in a block")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Time every contestant in alternating blocks and print the tables."""
+    cli.run_command(lambda: benchmark(**vars(build_parser().parse_args(arguments))))
 
 
 def benchmark(batch_size: int, blocks: int, steps: int) -> None:
@@ -132,7 +137,7 @@ def _side_by_side(
             (row, steps, rates, batch_size),
             ("matmul", 2, ceilings, MATMUL_FLOPS),
         )
-        for block in range(-1, blocks):
+        for block in progress_bar(range(-1, blocks), desc=activation, unit="block"):
             for what, count, results, work in tasks:
                 for worker in workers:
                     worker.begin(what, count)

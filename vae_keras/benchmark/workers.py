@@ -1,6 +1,7 @@
 """Processes that train steps when they are told to, and wait meanwhile."""
 
 import multiprocessing
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -64,6 +65,7 @@ def _work(
     batch_size: int,
     contestants: Sequence[tuple[str, str, str]],
 ) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
     trainings: dict[Any, Callable[[], int]] = {}
     if any("PyTorch" in name for name, *_ in contestants):
         # Triton has its own LLVM, which aborts a process that has loaded TensorFlow's. A script

@@ -2,7 +2,6 @@
 
 import functools
 import math
-import statistics
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,37 +30,48 @@ def losses_over_draws(
 
     Args:
         model: `VAE`.
-        images: uint8 array `(count, height, width, channels)`.
+        images: uint8 array `(count, height, width, channels)`, at least 2.
         encoded: What `encode_images` returned for them.
-        draws: How often every image gets a new z, at least 2.
+        draws: How often every image gets a new z.
         seed: Integer that decides the noise.
 
     Returns:
         Dictionary of `loss`, the model's terms, such as `reconstruction_loss` (weighted) and
         `kl_loss` (nats), and `reconstruction_error` (the mean over pixels without weight), each a
-        dictionary of `mean` and `standard_error`. The error is that over
-        draws: how much the figure would move with other noise on the same images. A term that
-        does not depend on z, such as the KL divergence, has no error.
+        dictionary of `mean` and `standard_error`, see `mean_and_error`.
 
     Reference:
         Kingma & Welling 2014, https://arxiv.org/abs/1312.6114, section 2.3.
     """
+    losses = image_losses_over_draws(model, images, encoded, draws, seed)
+    return {name: mean_and_error(values) for name, values in losses.items()}
+
+
+def image_losses_over_draws(
+    model: Autoencoder, images: np.ndarray, encoded: Encoded, draws: int = 10, seed: int = 0
+) -> dict[str, np.ndarray]:
+    """What `losses_over_draws` averages over images: float64 arrays `(count,)`."""
     random = np.random.default_rng(seed)
     mean, deviation = encoded["mean"], np.exp(0.5 * encoded["log_var"])
-    losses = [
-        _mean_losses(
-            model, images, encoded, mean + deviation * random.standard_normal(mean.shape, "f4")
-        )
-        for _ in range(draws)
-    ]
-    values = {name: [drawn[name] for drawn in losses] for name in losses[0]}
-    return {
-        name: {
-            "mean": statistics.mean(drawn),
-            "standard_error": statistics.stdev(drawn) / math.sqrt(draws),
-        }
-        for name, drawn in values.items()
-    }
+    totals: dict[str, np.ndarray] = {}
+    for _ in progress_bar(range(draws), desc="losses", unit="draw"):
+        z = mean + deviation * random.standard_normal(mean.shape, "f4")
+        for name, values in _losses(model, images, encoded, z).items():
+            totals[name] = totals.get(name, 0) + values
+    return {name: total / draws for name, total in totals.items()}
+
+
+def mean_and_error(values: np.ndarray) -> dict[str, float]:
+    """The `mean` of one value for each image, and its `standard_error`, s / √images.
+
+    The error says how far the mean of other images of the same kind would be off. Where the values
+    are averages over draws of z, it includes the scatter between draws.
+
+    Args:
+        values: Array `(images,)`, at least 2.
+    """
+    error = float(values.std(ddof=1) / math.sqrt(len(values)))
+    return {"mean": float(values.mean()), "standard_error": error}
 
 
 def losses_through_the_mean(
@@ -86,7 +96,8 @@ def losses_through_the_mean(
     Reference:
         Foster, Generative Deep Learning, chapter 3.
     """
-    return _mean_losses(model, images, encoded, encoded[model.encoder_outputs[0]])
+    losses = _losses(model, images, encoded, encoded[model.encoder_outputs[0]])
+    return {name: float(values.mean()) for name, values in losses.items()}
 
 
 def importance_weighted_bounds(
@@ -267,12 +278,12 @@ def reconstruction_errors(model: Autoencoder, images: np.ndarray, z: np.ndarray)
     return np.concatenate([np.float64(ops.convert_to_numpy(part)) for part in errors])
 
 
-def _mean_losses(
+def _losses(
     model: Autoencoder, images: np.ndarray, encoded: Encoded, z: np.ndarray
-) -> dict[str, float]:
-    """The loss and its terms for images that are decoded from the given z, averaged."""
+) -> dict[str, np.ndarray]:
+    """The loss and its terms of each image, decoded from the given z: float64 arrays `(count,)`."""
     size = batch_size(model)
-    totals: dict[str, float] = {}
+    parts: dict[str, list[np.ndarray]] = {}
     for start in range(0, len(z), size):
         part = slice(start, start + size)
         outputs = {
@@ -282,14 +293,14 @@ def _mean_losses(
         }
         outputs = {name: ops.convert_to_tensor(values) for name, values in outputs.items()}
         target = ops.convert_to_tensor(scale(images[part]))
-        terms = model.loss_terms(target, outputs)
-        sums = {name: _sum(term.value) for name, term in terms.items()}
-        loss = sum(float(term.weight) * sums[name] for name, term in terms.items())
-        error = _sum(model.reconstruction_error(target, outputs["reconstruction"]))
-        for name, value in {"loss": loss, **sums, "reconstruction_error": error}.items():
-            totals[name] = totals.get(name, 0.0) + value
-    return {name: total / len(z) for name, total in totals.items()}
+        found = model.loss_terms(target, outputs)
+        terms = {name: _float64(term.value) for name, term in found.items()}
+        loss = sum(float(term.weight) * terms[name] for name, term in found.items())
+        error = _float64(model.reconstruction_error(target, outputs["reconstruction"]))
+        for name, values in {"loss": loss, **terms, "reconstruction_error": error}.items():
+            parts.setdefault(name, []).append(np.broadcast_to(values, error.shape))
+    return {name: np.concatenate(values) for name, values in parts.items()}
 
 
-def _sum(values: Any) -> float:
-    return float(np.sum(ops.convert_to_numpy(values), dtype=np.float64))
+def _float64(values: Any) -> np.ndarray:
+    return np.asarray(ops.convert_to_numpy(values), np.float64)

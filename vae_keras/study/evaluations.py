@@ -8,7 +8,7 @@ from typing import Any
 from vae_keras.study.runner import PlannedRun
 from vae_keras.support.errors import InputError
 from vae_keras.support.files import write_csv
-from vae_keras.support.reporting import progress_bar
+from vae_keras.support.reporting import progress_bar, report
 
 IMPORTANCE_SAMPLES = 50  # a study compares many models, which needs no tight bound
 # Column: its title, the number of its decimals, and where evaluation.json has it.
@@ -32,7 +32,8 @@ def evaluate_runs(planned: Sequence[PlannedRun]) -> None:
         for item in planned
         if item.finished and item.run.model_file.exists() and not _is_evaluated(item)
     ]
-    for item in progress_bar(todo, desc="evaluated", unit="run"):
+    for number, item in enumerate(progress_bar(todo, desc="evaluated", unit="run"), 1):
+        report(f"Evaluating {item.name} ({number} of {len(todo)}) …")
         evaluate_run(item.run, IMPORTANCE_SAMPLES, processes=joblib.cpu_count())
 
 

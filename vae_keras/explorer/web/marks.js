@@ -11,7 +11,7 @@ function drawMarks(plane, brush, { pointer, image, drawing, posterior, draws, pa
     path.forEach((place) => brush.disc(at(place), 7));
   }
   if (moving) brush.disc(at(moving), 5);
-  if (drawing) drawDiamond(brush, at(drawing), plane.background.width);
+  if (drawing) drawDiamond(brush, at(drawing), plane);
   if (image) brush.outline(2, () => brush.context.arc(...at(image), 7 * brush.ratio, 0, 2 * Math.PI));
   (draws ?? []).forEach((place, age) => brush.disc(at(place), age ? 2 : 4, age ? brush.colors.faint : brush.colors.text));
   // At the image itself, the ring tells where the pointer is.
@@ -48,14 +48,16 @@ function drawCross(brush, [x, y]) {
   });
 }
 
-function drawDiamond(brush, [x, y], side) {
+function drawDiamond(brush, [x, y], plane) {
   const { context, ratio, colors } = brush;
   const reach = 8 * ratio;
   context.beginPath();
   for (const [dx, dy] of [[0, -reach], [reach, 0], [0, reach], [-reach, 0]]) context.lineTo(x + dx, y + dy);
   context.closePath();
   brush.fill(colors.text);
-  const edge = 34 * ratio;
   brush.setFont(13, "bold");
-  brush.write("drawing", [Math.min(Math.max(x, edge), side - edge), y + (y > edge ? -1 : 1) * 19 * ratio]);
+  const name = { anchor: [x, y - 19 * ratio], width: 68 * ratio, height: 20 * ratio };
+  const diamond = { x, y, width: 2 * reach, height: 2 * reach };
+  const [box] = placeNames([name], plane.background.width, [diamond, ...plane.nameBoxes.filter(Boolean)]);
+  if (box) brush.write("drawing", [box.x, box.y]);
 }

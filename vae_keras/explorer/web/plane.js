@@ -12,6 +12,7 @@ class Plane {
     Object.assign(this, { canvas, view, axes, places, labels, classes, isShown, layers, hasPrior, manifold });
     this.background = makeCanvas(1, 1);
     this.marks = {};
+    this.nameBoxes = [];
     new ResizeObserver(() => this.redraw()).observe(canvas);
   }
 
@@ -57,7 +58,7 @@ class Plane {
     if (this.layers.prior && this.hasPrior) this.drawPrior(brush);
     if (this.layers.images) this.drawPoints(brush);
     this.drawGridNumbers(brush);
-    if (this.layers.images) this.drawNames(brush);
+    this.nameBoxes = this.layers.images ? this.drawNames(brush) : [];
     this.brush = new Brush(this.canvas.getContext("2d"), colors);
     this.draw(this.marks);
   }
@@ -133,6 +134,7 @@ class Plane {
   }
 
   // Names need no color to be read. One that is not where its class is has a line that leads there.
+  // Returns their boxes, as `placeNames` does.
   drawNames(brush) {
     const { context, ratio, colors } = brush;
     const side = this.background.width;
@@ -143,8 +145,8 @@ class Plane {
       height: 20 * ratio,
     }));
     const buttons = { x: side, y: 0, width: 90 * ratio, height: 320 * ratio }; // in the corner
-    this.nameBoxes = placeNames(names, side, [buttons]);
-    this.nameBoxes.forEach((box, i) => {
+    const boxes = placeNames(names, side, [buttons]);
+    boxes.forEach((box, i) => {
       if (!box || distance([box.x, box.y], names[i].anchor) < box.height / 2) return;
       brush.outline(1.2, () => {
         context.moveTo(...names[i].anchor);
@@ -152,7 +154,8 @@ class Plane {
       });
       brush.disc(names[i].anchor, 2.5, colors.text);
     });
-    this.nameBoxes.forEach((box, i) => box && brush.write(names[i].text, [box.x, box.y]));
+    boxes.forEach((box, i) => box && brush.write(names[i].text, [box.x, box.y]));
+    return boxes;
   }
 
   // The classes in view, and the medians of their points there.

@@ -678,17 +678,19 @@ def test_a_finished_run_says_that_nothing_is_left(tiny_config, tiny_data, tmp_pa
 def test_an_epoch_leaves_out_terms_that_do_not_fit():
     terms = {"loss": 46.02, "reconstruction_loss": 40.71, "kl_loss": 5.31}
     row = {"epoch": 3, "seconds": 12.34, **terms}
-    row |= {f"val_{name}": value + 1 for name, value in terms.items()}
+    row |= {"val_loss": 48.02, "val_reconstruction_loss": 41.71, "val_kl_loss": 6.31}
     full = (
-        "epoch  3/20  loss 46.02 (40.71 + KL 5.31)  test 47.02 (41.71 + KL 6.31)  12.3 s"
+        "epoch  3/20  loss 46.02 (40.71 + KL 5.31)  test 48.02 (41.71 + KL 6.31)  12.3 s"
         "  03:29 left"
     )
-    shorter = "epoch  3/20  loss 46.02 (40.71 + KL 5.31)  test 47.02  12.3 s  03:29 left"
+    shorter = "epoch  3/20  loss 46.02 (40.71 + KL 5.31)  test 48.02  12.3 s  03:29 left"
     assert describe_epoch(row, 20, 209, len(full)) == full
     assert describe_epoch(row, 20, 209, len(full) - 1) == shorter
-    shortest = "epoch  3/20  loss 46.02  test 47.02  12.3 s  03:29 left"
+    shortest = "epoch  3/20  loss 46.02  test 48.02  12.3 s  03:29 left"
     assert describe_epoch(row, 20, 209, len(shorter) - 1) == shortest
     assert describe_epoch(row, 20, 209, 10) == shortest
+    weighted = {**row, "loss": 43.36}  # the KL divergence counts half
+    assert "loss 43.36 (40.71, KL 5.31)  test" in describe_epoch(weighted, 20, 209, len(full))
     assert describe_epoch(row, 20, 0, 80) == (
-        "epoch  3/20  loss 46.02 (40.71 + KL 5.31)  test 47.02 (41.71 + KL 6.31)  12.3 s"
+        "epoch  3/20  loss 46.02 (40.71 + KL 5.31)  test 48.02 (41.71 + KL 6.31)  12.3 s"
     )

@@ -288,11 +288,16 @@ def describe_epoch(row: dict[str, Any], epochs: int, left: float, width: int) ->
 
 
 def describe(row: dict[str, Any], prefix: str = "", terms: bool = True) -> str:
-    """`46.02 (40.71 + KL 5.31)`, from a row of the history; without `terms` the sum alone."""
-    total, reconstruction, *others = (name for name in loss_columns(row))
-    text = f"{row[prefix + total]:.2f}"
+    """`46.02 (40.71 + KL 5.31)`, from a row of the history; without `terms` the sum alone.
+
+    Where weights or regularizers make the loss another sum, a comma stands between the terms.
+    """
+    total, reconstruction, *others = loss_columns(row)
+    value = row[prefix + total]
     if not others or not terms:
-        return text
-    parts = [f"{row[prefix + reconstruction]:.2f}"]
-    parts += [f"{title(name).partition(' (')[0]} {row[prefix + name]:.2f}" for name in others]
-    return f"{text} ({' + '.join(parts)})"
+        return f"{value:.2f}"
+    values = [row[prefix + name] for name in (reconstruction, *others)]
+    names = ["", *(title(name).partition(" (")[0] + " " for name in others)]
+    is_sum = math.isclose(value, sum(values), rel_tol=1e-4, abs_tol=0.01)
+    parts = (" + " if is_sum else ", ").join(f"{n}{v:.2f}" for n, v in zip(names, values))
+    return f"{value:.2f} ({parts})"

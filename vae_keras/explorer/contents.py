@@ -28,7 +28,6 @@ from vae_keras.latent.space import LatentPlane, latent_plane
 from vae_keras.losses import kl_divergence
 from vae_keras.model import VAE, Autoencoder
 from vae_keras.plots.images import tile
-from vae_keras.support.reporting import progress_bar
 from vae_keras.support.seeds import derive_seed
 from vae_keras.support.terms import title
 from vae_keras.support.text import minus
@@ -86,8 +85,7 @@ def load_runs(runs: Sequence[Run], data: ImageData) -> list[TrainedRun]:
             trained on other images.
     """
     found = []
-    titles = zip(runs, run_titles(runs), strict=True)
-    for run, name in progress_bar(titles, desc="encoding", total=len(runs), unit="run"):
+    for run, name in zip(runs, run_titles(runs), strict=True):
         run.check_data(data.head(run.read_config().max_train_images))
         model = load_model(run.model_file)
         encoded = encode_images(model, data.test_images)

@@ -2,7 +2,6 @@
 
 import functools
 import math
-import statistics
 from collections.abc import Sequence
 from typing import Any
 
@@ -39,9 +38,10 @@ def losses_over_draws(
     Returns:
         Dictionary of `loss`, the model's terms, such as `reconstruction_loss` (weighted) and
         `kl_loss` (nats), and `reconstruction_error` (the mean over pixels without weight), each a
-        dictionary of `mean` and `standard_error`. The error is that over
-        draws: how much the figure would move with other noise on the same images. A term that
-        does not depend on z, such as the KL divergence, has no error.
+        dictionary of `mean` and `standard_error`. The error is that over draws: how much the
+        figure would move with other noise on the same images. It comes from the variance of each
+        image over the draws, which so many images make far more certain than the few means. A term
+        that does not depend on z, such as the KL divergence, has no error.
 
     Reference:
         Kingma & Welling 2014, https://arxiv.org/abs/1312.6114, section 2.3.
@@ -49,18 +49,22 @@ def losses_over_draws(
     random = np.random.default_rng(seed)
     mean, deviation = encoded["mean"], np.exp(0.5 * encoded["log_var"])
     losses = [
-        _mean_losses(
-            model, images, encoded, mean + deviation * random.standard_normal(mean.shape, "f4")
-        )
+        _losses(model, images, encoded, mean + deviation * random.standard_normal(mean.shape, "f4"))
         for _ in range(draws)
     ]
-    values = {name: [drawn[name] for drawn in losses] for name in losses[0]}
     return {
-        name: {
-            "mean": statistics.mean(drawn),
-            "standard_error": statistics.stdev(drawn) / math.sqrt(draws),
-        }
-        for name, drawn in values.items()
+        name: _summarize_draws(np.stack([drawn[name] for drawn in losses])) for name in losses[0]
+    }
+
+
+def _summarize_draws(values: np.ndarray) -> dict[str, float]:
+    """Mean of an array `(draws, images)`, and its standard error over draws."""
+    draws, images = values.shape
+    moved = values - values[0]  # exactly 0 for what does not depend on z
+    variance = moved.var(axis=0, ddof=1).mean()
+    return {
+        "mean": float(values[0].mean() + moved.mean()),
+        "standard_error": math.sqrt(variance / (draws * images)),
     }
 
 
@@ -86,7 +90,8 @@ def losses_through_the_mean(
     Reference:
         Foster, Generative Deep Learning, chapter 3.
     """
-    return _mean_losses(model, images, encoded, encoded[model.encoder_outputs[0]])
+    losses = _losses(model, images, encoded, encoded[model.encoder_outputs[0]])
+    return {name: float(values.mean()) for name, values in losses.items()}
 
 
 def importance_weighted_bounds(
@@ -97,12 +102,13 @@ def importance_weighted_bounds(
     seed: int = 0,
     processes: int = 1,
     variances: Sequence[float | None] | None = None,
-) -> np.ndarray:
+) -> dict[str, np.ndarray]:
     """Lower bound on the log-likelihood of each image, in nats.
 
-    log 1/K Σₖ p(x|zₖ)·p(zₖ) / q(zₖ|x) with zₖ drawn from q(z|x). Its expectation is the
-    ELBO for K = 1, rises with K, and tends to log p(x). Weights are summed as logarithms,
-    a batch at a time, so that memory does not grow with K.
+    log 1/K Σₖ wₖ with wₖ = p(x|zₖ)·p(zₖ) / q(zₖ|x) and zₖ drawn from q(z|x). Its expectation is
+    the ELBO for K = 1, rises with K, and tends to log p(x). How near it is, the effective number
+    of samples (Σ wₖ)² / Σ wₖ² tells: where it is small, few draws decide the bound, and it is
+    loose. Weights are summed as logarithms, a batch at a time, so that memory does not grow with K.
 
     Args:
         model: `VAE`.
@@ -117,10 +123,12 @@ def importance_weighted_bounds(
             the model's own alone. All share the same draws.
 
     Returns:
-        float64 array `(count,)`, or `(variances, count)` if variances are given.
+        Dictionary of `bound` and `effective_samples`, float64 arrays `(count,)`, or
+        `(variances, count)` if variances are given.
 
     Reference:
-        Burda, Grosse & Salakhutdinov 2016, https://arxiv.org/abs/1509.00519.
+        Burda, Grosse & Salakhutdinov 2016, https://arxiv.org/abs/1509.00519; Kish 1965, Survey
+        Sampling, for the effective number.
     """
     mean, log_var = encoded["mean"], encoded["log_var"]
     at_once = max(1, DECODED_IN_TASK // samples)
@@ -137,9 +145,9 @@ def importance_weighted_bounds(
     ) as bar:
         for found in map_with_model(_bounds, model, tasks, processes):
             bounds.append(found)
-            bar.update(found.shape[1] * samples)
-    joined = np.concatenate(bounds, axis=1)
-    return joined[0] if variances is None else joined
+            bar.update(found.shape[2] * samples)
+    joined = dict(zip(("bound", "effective_samples"), np.concatenate(bounds, axis=2)))
+    return joined if variances is not None else {name: rows[0] for name, rows in joined.items()}
 
 
 def best_variance(model: Autoencoder, images: np.ndarray, seed: int = 0) -> float:
@@ -204,17 +212,22 @@ def _bounds(
     first: int,
     variances: Sequence[float | None],
 ) -> np.ndarray:
-    """The bounds of some images, the first of which has the given number: `(variances, images)`."""
+    """Bounds and effective samples of some images, the first of which has the given number.
+
+    Returns:
+        float64 array `(2, variances, images)`.
+    """
     size = max(8, batch_size(model) // 8)  # larger batches leave the cache of a core
     scorer = _scorer(model, size)
     at_once = min(samples, size)
     images_at_once = size // at_once
-    bounds = np.empty((len(variances), len(images)))
+    results = np.empty((2, len(variances), len(images)))
     for start in range(0, len(images), images_at_once):
         part = slice(start, start + images_at_once)
         count = len(images[part])
         random = [np.random.default_rng((seed, first + start + i)) for i in range(count)]
-        total = np.full((len(variances), count), -np.inf)
+        total = np.full((len(variances), count), -np.inf)  # log Σ w
+        squares = total.copy()  # log Σ w²
         for done in range(0, samples, at_once):
             shape = (min(at_once, samples - done), mean.shape[1])
             noise = np.stack([each.standard_normal(shape, np.float32) for each in random], axis=1)
@@ -222,8 +235,9 @@ def _bounds(
             for i, variance in enumerate(variances):
                 weights = log_likelihood(errors, model.pixels, variance) + log_ratio
                 total[i] = np.logaddexp(total[i], np.logaddexp.reduce(weights))
-        bounds[:, part] = total - math.log(samples)
-    return bounds
+                squares[i] = np.logaddexp(squares[i], np.logaddexp.reduce(2 * weights))
+        results[:, :, part] = total - math.log(samples), np.exp(2 * total - squares)
+    return results
 
 
 def _score(
@@ -267,12 +281,12 @@ def reconstruction_errors(model: Autoencoder, images: np.ndarray, z: np.ndarray)
     return np.concatenate([np.float64(ops.convert_to_numpy(part)) for part in errors])
 
 
-def _mean_losses(
+def _losses(
     model: Autoencoder, images: np.ndarray, encoded: Encoded, z: np.ndarray
-) -> dict[str, float]:
-    """The loss and its terms for images that are decoded from the given z, averaged."""
+) -> dict[str, np.ndarray]:
+    """The loss and its terms of each image, decoded from the given z: float64 arrays `(count,)`."""
     size = batch_size(model)
-    totals: dict[str, float] = {}
+    parts: dict[str, list[np.ndarray]] = {}
     for start in range(0, len(z), size):
         part = slice(start, start + size)
         outputs = {
@@ -282,14 +296,14 @@ def _mean_losses(
         }
         outputs = {name: ops.convert_to_tensor(values) for name, values in outputs.items()}
         target = ops.convert_to_tensor(scale(images[part]))
-        terms = model.loss_terms(target, outputs)
-        sums = {name: _sum(term.value) for name, term in terms.items()}
-        loss = sum(float(term.weight) * sums[name] for name, term in terms.items())
-        error = _sum(model.reconstruction_error(target, outputs["reconstruction"]))
-        for name, value in {"loss": loss, **sums, "reconstruction_error": error}.items():
-            totals[name] = totals.get(name, 0.0) + value
-    return {name: total / len(z) for name, total in totals.items()}
+        found = model.loss_terms(target, outputs)
+        terms = {name: _float64(term.value) for name, term in found.items()}
+        loss = sum(float(term.weight) * terms[name] for name, term in found.items())
+        error = _float64(model.reconstruction_error(target, outputs["reconstruction"]))
+        for name, values in {"loss": loss, **terms, "reconstruction_error": error}.items():
+            parts.setdefault(name, []).append(np.broadcast_to(values, error.shape))
+    return {name: np.concatenate(values) for name, values in parts.items()}
 
 
-def _sum(values: Any) -> float:
-    return float(np.sum(ops.convert_to_numpy(values), dtype=np.float64))
+def _float64(values: Any) -> np.ndarray:
+    return np.asarray(ops.convert_to_numpy(values), np.float64)

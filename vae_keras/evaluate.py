@@ -261,7 +261,7 @@ def _likelihood_rows(section: str) -> list[Row]:
         ("log-likelihood, integrated", _in_nats(section, "log_likelihood")),
         ("  in bits per dimension", _value(section, "log_likelihood_bits_per_dimension", "{:.4f}")),
         ("  moved by half the step (mean / most)", _moved(section, "halving")),
-        ("  moved by a larger box (mean / most)", _moved(section, "enlarging")),
+        ("  moved by a larger disc (mean / most)", _moved(section, "enlarging")),
         ("importance-weighted bound", _in_nats(section, "bound")),
         ("  in bits per dimension", _value(section, "bound_bits_per_dimension", "{:.4f}")),
         (

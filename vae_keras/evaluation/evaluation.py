@@ -138,7 +138,7 @@ def evaluate(
             found = integrate_likelihood(model, test_images, encoded, read_as, processes)
             results["settings"]["quadrature"] = {
                 "step": found.step,
-                "limit": found.limit,
+                "radius": found.radius,
                 "points": found.points,
             }
             for name, values, *moved in zip(

@@ -1,9 +1,11 @@
 import os
+import shutil
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import pytest
+from browsing import BROWSERS, OPTIONS, run_explore, scramble
 from quick import build_eager_model
 
 from vae_keras.config import make_config
@@ -97,3 +99,102 @@ def pets(tmp_path_factory):
         disable_shuffling=True,
     )
     return str(folder)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    sync_api = pytest.importorskip("playwright.sync_api", reason="needs Playwright")
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        pytest.skip("needs a browser: none of " + ", ".join(BROWSERS))
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=OPTIONS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser):
+    """Opens an HTML file; the test fails if the page complains or asks for anything else."""
+    opened, complaints = [], []
+
+    def open_page(path, width=1280, height=900, **options):
+        page = browser.new_page(viewport={"width": width, "height": height}, **options)
+        opened.append(page)
+        own = (path.as_uri(), "data:", "blob:")
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on(
+            "request", lambda request: request.url.startswith(own) or complaints.append(request.url)
+        )
+        page.goto(path.as_uri())
+        page.wait_for_selector("main[aria-busy=false]")
+        return page
+
+    yield open_page
+    for page in opened:
+        page.context.close()
+    assert complaints == []
+
+
+@pytest.fixture(scope="session")
+def digits():
+    from vae_keras.data.sources import load_data
+
+    return load_data("digits")
+
+
+@pytest.fixture(scope="session")
+def make_digits_run(digits, tmp_path_factory):
+    """Makes a run as training leaves it, with scrambled weights, in a moment."""
+    from vae_keras import build_model
+    from vae_keras.support.files import write_json
+    from vae_keras.training.run import Run
+
+    def make_digits_run(**settings):
+        small = {"encoder_filters": (8, 8), "decoder_filters": (8,)}
+        strides = {"encoder_strides": (2, 2), "decoder_strides": (2, 2)}
+        config = make_config("digits", **{**small, **strides, **settings})
+        run = Run(tmp_path_factory.mktemp("run"))
+        run.write_config(config, digits)
+        model = scramble(build_model(config, digits.image_shape))
+        model.optimizer.build(model.trainable_variables)
+        model.save(run.model_file)
+        write_json(run.metrics_file, {"test": {"loss": 50.25, "kl_loss": 4.5, "elbo": -400.0}})
+        return run
+
+    return make_digits_run
+
+
+@pytest.fixture(scope="session")
+def two_runs(make_digits_run):
+    from vae_keras.support.files import write_json
+
+    runs = [make_digits_run(activation=name) for name in ("leaky_relu", "gelu")]
+    evaluation = {"loss": {"draws": {"loss": {"mean": 48.125}}}, "likelihood": {"elbo": -398.5}}
+    write_json(runs[1].evaluation_file, evaluation)
+    return runs
+
+
+@pytest.fixture(scope="session")
+def two_run_page(two_runs, tmp_path_factory):
+    """What the command writes for two runs."""
+    output = tmp_path_factory.mktemp("page") / "two runs.html"
+    result = run_explore(*(run.directory for run in two_runs), "--output", output)
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""
+    assert f"written: {output}" in result.stdout
+    assert "360 test images" in result.stdout
+    return output
+
+
+@pytest.fixture
+def write_page(digits, tmp_path):
+    from vae_keras.explorer import build_page
+
+    def write_page(*runs, data=digits, **options):
+        path = tmp_path / "page.html"
+        path.write_text(build_page(list(runs), data, **options)[0], encoding="utf-8")
+        return path
+
+    return write_page

@@ -23,6 +23,7 @@ FORMULAS = {
     "gelu": X * 0.5 * (1 + erf(X / math.sqrt(2))),
     "gelu_tanh": 0.5 * X * (1 + np.tanh(math.sqrt(2 / math.pi) * (X + 0.044715 * X**3))),
     "leaky_relu": np.where(X > 0, X, 0.3 * X),
+    "leaky_relu_0.01": np.where(X > 0, X, 0.01 * X),
     "mish": X * np.tanh(SOFTPLUS),
     "relu": np.maximum(X, 0),
     "selu": SELU_SCALE * np.where(X > 0, X, SELU_ALPHA * np.expm1(X)),
@@ -100,6 +101,7 @@ load("vae_keras.backend.smooth")
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not tf.__version__.startswith("2.21."),
     reason="XLA flags of TensorFlow 2.21",
@@ -116,6 +118,7 @@ def test_commands_let_xla_use_wide_vectors_unless_told_otherwise(tmp_path, wante
     assert settings and all(f"{WIDTH}: {width}" in text for text in settings)
 
 
+@pytest.mark.slow
 def test_the_package_alone_sets_no_xla_flags():
     environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
     subprocess.run([sys.executable, "-c", COMPILE], env=environment, check=True)

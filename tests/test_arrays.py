@@ -108,6 +108,7 @@ def test_files_of_something_else_are_refused(tmp_path, content, message):
         load_data(tmp_path / "missing.npz")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick_training")
 def test_a_run_on_own_arrays_says_so_and_takes_them_again(tiny_config, arrays, tmp_path):
     images, labels = arrays

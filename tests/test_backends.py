@@ -154,17 +154,18 @@ def test_another_backend_trains_to_the_same_losses(losses_on_tensorflow, backend
     np.testing.assert_allclose(measured, expected, rtol=1e-4)
 
 
-def test_the_contract_of_keras_holds_with_jax():
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_the_contract_of_keras_holds_with_another_backend(backend):
     """`test_keras_contract.py` without what it marks TensorFlow's, and what only repeats."""
-    if importlib.util.find_spec("jax") is None:
-        pytest.skip("jax is not installed")
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
     repeated = "optimizers or mixed_float16 or autoencoder or (other_activations and not layer)"
     options = ("-q", "-p", "no:cacheprovider", "-k", f"not ({repeated})")
     result = subprocess.run(
         [sys.executable, "-m", "pytest", *options, "test_keras_contract.py"],
         capture_output=True,
         text=True,
-        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
+        env={**os.environ, "KERAS_BACKEND": backend, "JAX_PLATFORMS": "cpu"},
         cwd=Path(__file__).parent,
     )
     assert result.returncode == 0, result.stdout

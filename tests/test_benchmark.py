@@ -22,16 +22,18 @@ def test_flops_of_the_digits_network_are_those_counted_by_hand():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("contestant", ["vae_keras", "plain Keras", "plain PyTorch"])
-def test_a_worker_times_blocks_of_steps(contestant):
-    if contestant == "plain PyTorch" and importlib.util.find_spec("torch") is None:
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("name", ["vae_keras", "plain Keras", "plain PyTorch", "compiled PyTorch"])
+def test_a_worker_times_blocks_of_steps(name, precision):
+    if "PyTorch" in name and importlib.util.find_spec("torch") is None:
         pytest.skip("PyTorch is not installed")
     images = np.zeros((16, 28, 28, 1), np.uint8)
-    worker = Worker(1, images, 4, [(contestant, "gelu")])
+    contestant = (name, "gelu", precision)
+    worker = Worker(1, images, 4, [contestant])
     try:
-        worker.time((contestant, "gelu"), 1)  # traces
+        worker.time(contestant, 1)  # traces
         begin = time.perf_counter()
-        seconds = worker.time((contestant, "gelu"), 40)
+        seconds = worker.time(contestant, 40)
         assert 0 < 40 * seconds < time.perf_counter() - begin
     finally:
         worker.close()
@@ -39,7 +41,11 @@ def test_a_worker_times_blocks_of_steps(contestant):
 
 @pytest.fixture
 def short_benchmark(monkeypatch):
-    tested = {"vae_keras": ("leaky_relu", "gelu"), "plain Keras": ("gelu",)}
+    tested = [
+        ("vae_keras", "leaky_relu", "float32"),
+        ("vae_keras", "gelu", "bfloat16"),
+        ("plain Keras", "gelu", "float32"),
+    ]
     monkeypatch.setattr(benchmark, "TESTED", tested)
     monkeypatch.setattr(
         "sys.argv", ["benchmark", "--blocks", "2", "--steps", "1", "--batch-size", "4"]
@@ -51,10 +57,10 @@ def test_the_command_prints_a_row_for_every_contestant(short_benchmark, capsys):
     benchmark.main()
     lines = capsys.readouterr().out.splitlines()
     assert "batch 4, 89.1 MFLOP per image" in lines[0]
-    rows = {tuple(line[:36].split()): line[36:].split() for line in lines if "%" in line}
+    rows = {line[:47].rstrip(): line[47:].split() for line in lines if "%" in line[47:]}
     ours, gelu, plain = (
-        rows[name]
-        for name in (("vae_keras", "leaky_relu"), ("vae_keras", "gelu"), ("plain", "Keras", "gelu"))
+        rows[f"{name:<23}{activation:<16}{precision}"]
+        for name, activation, precision in benchmark.TESTED
     )
     assert ours[2] == "1.00"
     assert float(gelu[2]) > 0

@@ -73,6 +73,7 @@ def test_mnist_is_read_from_where_it_is_prepared():
         assert (source.name, remark) == (expected, None)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not prepared("fashion_mnist"), reason="Fashion-MNIST is not prepared here")
 def test_fashion_mnist_is_padded_as_in_the_second_edition():
     fashion = load_data("fashion_mnist")

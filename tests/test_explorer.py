@@ -1,4 +1,4 @@
-"""The explorer's page in a real browser, against the models that it shows."""
+"""What the explorer's page holds: networks, images and losses; and the command that writes it."""
 
 import base64
 import io
@@ -6,77 +6,32 @@ import itertools
 import json
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
+from unittest import mock
 
 import keras
 import numpy as np
 import pytest
+from browsing import run_explore, scramble
+from matplotlib.colors import to_rgb
 from PIL import Image
 
-from vae_keras import build_model, load_model, make_config
+from vae_keras import build_model, explore, load_model
 from vae_keras.activations import ACTIVATIONS
-from vae_keras.data.batches import scale
-from vae_keras.data.sources import load_data
 from vae_keras.explorer import build_page, contents
 from vae_keras.explorer import page as page_module
-from vae_keras.explorer.network import count_multiplications, describe_network, encode_array
-from vae_keras.latent.inference import decode_points, latent_points
-from vae_keras.latent.space import latent_plane
+from vae_keras.explorer.colors import DARK, LIGHT, page_colors
+from vae_keras.explorer.network import (
+    count_multiplications,
+    describe_encoder,
+    describe_network,
+    encode_array,
+)
 from vae_keras.support.errors import InputError
 from vae_keras.support.files import write_json
 from vae_keras.training.run import Run
 
 WEB = Path(page_module.__file__).parent / "web"
-ROUNDING = 0.51 / 255  # of a pixel on a canvas
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-OPTIONS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    sync_api = pytest.importorskip("playwright.sync_api", reason="needs Playwright")
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        pytest.skip("needs a browser: none of " + ", ".join(BROWSERS))
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=OPTIONS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def open_page(browser):
-    """Opens an HTML file; the test fails if the page complains or asks for anything else."""
-    opened, complaints = [], []
-
-    def open_page(path, width=1280, **options):
-        page = browser.new_page(viewport={"width": width, "height": 900}, **options)
-        opened.append(page)
-        own = (path.as_uri(), "data:", "blob:")
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on(
-            "request", lambda request: request.url.startswith(own) or complaints.append(request.url)
-        )
-        page.goto(path.as_uri())
-        page.wait_for_selector("main[aria-busy=false]")
-        return page
-
-    yield open_page
-    for page in opened:
-        page.context.close()
-    assert complaints == []
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +41,21 @@ def scripts(browser):
     for name in ("arrays.js", "network.js"):
         page.add_script_tag(content=(WEB / name).read_text(encoding="utf-8"))
     return page
+
+
+def encode_in_page(scripts, encoder, inputs):
+    """What the page's encoder makes of some inputs: a dictionary of `(count, latent_dim)`."""
+    outputs = scripts.evaluate(
+        """([encoder, inputs]) => {
+            const run = makeEncoder(encoder);
+            return inputs.map((input) => {
+                const found = Object.entries(run(Float32Array.from(input)));
+                return Object.fromEntries(found.map(([name, values]) => [name, [...values]]));
+            });
+        }""",
+        [encoder, np.reshape(inputs, (len(inputs), -1)).tolist()],
+    )
+    return {name: np.array([output[name] for output in outputs]) for name in outputs[0]}
 
 
 def run_in_page(scripts, network, inputs):
@@ -100,21 +70,6 @@ def run_in_page(scripts, network, inputs):
     return np.array(outputs)
 
 
-def scramble(model):
-    """Weights as after a long training: no value is 0 or 1, and images have many greys."""
-    random = np.random.default_rng(0)
-    for weight in model.weights:
-        if weight.name == "kernel":
-            values = random.normal(0, 2.5 / np.sqrt(weight.shape[0] * 9), weight.shape)
-        elif weight.name in ("gamma", "moving_variance"):
-            values = random.uniform(0.5, 1.5, weight.shape)
-        else:
-            values = random.normal(0, 0.3, weight.shape)
-        if "seed" not in weight.path:
-            weight.assign(values)
-    return model
-
-
 def check_networks(scripts, model):
     """Assert that the page's networks compute what the model's do."""
     random = np.random.default_rng(1)
@@ -123,9 +78,12 @@ def check_networks(scripts, model):
     assert images.std() > 0.05
     decoded = run_in_page(scripts, describe_network(model.decoder), z)
     np.testing.assert_allclose(decoded, images.reshape(4, -1), atol=1e-2)
-    means = np.asarray(model.encode(images)["mean"])
-    encoded = run_in_page(scripts, describe_network(model.encoder, "mean"), images)
-    np.testing.assert_allclose(encoded, means, atol=1e-2 * max(1, np.abs(means).max()))
+    outputs = {"mean": "mean", "logVar": "log_var"}
+    found = encode_in_page(scripts, describe_encoder(model.encoder, outputs), images)
+    expected = model.encode(images)
+    for name, output in outputs.items():
+        values = np.asarray(expected[output])
+        np.testing.assert_allclose(found[name], values, atol=1e-2 * max(1, np.abs(values).max()))
 
 
 @pytest.mark.parametrize(
@@ -208,278 +166,6 @@ def test_a_layer_that_the_page_does_not_know_is_refused():
             describe_network(keras.Model(z, output))
 
 
-@pytest.fixture(scope="module")
-def digits():
-    return load_data("digits")
-
-
-@pytest.fixture(scope="module")
-def make_run(digits, tmp_path_factory):
-    """Makes a run as training leaves it, with scrambled weights, in a moment."""
-
-    def make_run(**settings):
-        small = {"encoder_filters": (8, 8), "decoder_filters": (8,)}
-        strides = {"encoder_strides": (2, 2), "decoder_strides": (2, 2)}
-        config = make_config("digits", **{**small, **strides, **settings})
-        run = Run(tmp_path_factory.mktemp("run"))
-        run.write_config(config, digits)
-        model = scramble(build_model(config, digits.image_shape))
-        model.optimizer.build(model.trainable_variables)
-        model.save(run.model_file)
-        write_json(run.metrics_file, {"test": {"loss": 50.25, "kl_loss": 4.5, "elbo": -400.0}})
-        return run
-
-    return make_run
-
-
-@pytest.fixture(scope="module")
-def two_runs(make_run):
-    runs = [make_run(activation=name) for name in ("leaky_relu", "gelu")]
-    evaluation = {"loss": {"draws": {"loss": {"mean": 48.125}}}, "likelihood": {"elbo": -398.5}}
-    write_json(runs[1].evaluation_file, evaluation)
-    return runs
-
-
-@pytest.fixture(scope="module")
-def two_run_page(two_runs, tmp_path_factory):
-    """What the command writes for two runs."""
-    output = tmp_path_factory.mktemp("page") / "two runs.html"
-    result = run_explore(*(run.directory for run in two_runs), "--output", output)
-    assert result.returncode == 0, result.stderr
-    assert result.stderr == ""
-    assert f"written: {output}" in result.stdout
-    assert "360 test images" in result.stdout
-    return output
-
-
-def run_explore(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "vae_keras.explore", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-    )
-
-
-@pytest.fixture
-def write_page(digits, tmp_path):
-    def write_page(*runs, **options):
-        path = tmp_path / "page.html"
-        path.write_text(build_page(list(runs), digits, **options)[0], encoding="utf-8")
-        return path
-
-    return write_page
-
-
-def read_contents(path):
-    """The data that a page holds."""
-    return json.loads(re.search(r'id="contents">(.*?)</script>', path.read_text(), re.S)[1])
-
-
-def canvas_image(page, selector, index=0):
-    """What a canvas shows, float `(height, width)` in [0, 1]."""
-    uri = page.locator(selector).nth(index).evaluate("(canvas) => canvas.toDataURL()")
-    with Image.open(io.BytesIO(base64.b64decode(uri.split(",")[1]))) as image:
-        return np.asarray(image)[..., 0] / 255
-
-
-def move_to(page, limits, place, plane=0, click=False):
-    """Moves the mouse to a place of a plane; returns the place that its pixel stands for."""
-    box = page.locator(".plane").nth(plane).bounding_box()
-    (left, right), (bottom, top) = limits["x"], limits["y"]
-    x = box["x"] + (place[0] - left) / (right - left) * box["width"]
-    y = box["y"] + (top - place[1]) / (top - bottom) * box["height"]
-    page.mouse.move(float(x), float(y))
-    if click:
-        page.mouse.down()
-        page.mouse.up()
-    settle(page)
-    return np.array(place)
-
-
-def settle(page):
-    """Waits until the page has drawn what it was told."""
-    page.evaluate(
-        "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
-    )
-
-
-def test_the_page_is_small_and_says_what_it_shows(open_page, two_run_page):
-    assert two_run_page.stat().st_size < page_module.PAGE_LIMIT == 5 * 2**20
-    page = open_page(two_run_page)
-    assert page.locator(".title").all_inner_texts() == ["digits-leaky_relu", "digits-gelu"]
-    losses = page.locator(".losses").all_inner_texts()
-    assert "50.25" in losses[0]
-    assert "KL (nats)" in losses[0]
-    assert "−400.00" in losses[0]
-    assert "48.12" in losses[1]  # the evaluation's
-    assert "−398.50" in losses[1]
-    assert "360 test images" in page.locator("#summary").inner_text()
-    policy = page.locator("meta[http-equiv=Content-Security-Policy]").get_attribute("content")
-    assert policy.startswith("default-src 'none'; img-src data: blob:;")  # no address at all
-
-
-def test_the_pointer_decodes_in_both_runs_what_lies_below_it(open_page, two_run_page, two_runs):
-    page, limits = open_page(two_run_page), read_contents(two_run_page)["limits"]
-    models = [load_model(run.model_file) for run in two_runs]
-    seen = []
-    for plane, place in ((0, (0.5, -1.25)), (1, (-1.0, 0.75)), (1, (2.0, 2.0))):
-        place = move_to(page, limits, place, plane)
-        for index, model in enumerate(models):
-            expected = np.asarray(model.decode(np.float32([place])))[0, ..., 0]
-            seen.append(canvas_image(page, ".decoded", index))
-            np.testing.assert_allclose(seen[-1], expected, atol=1e-2 + ROUNDING)
-        x, y = (f"{value:.2f}".replace("-", "−") for value in place)
-        assert page.locator(".place").all_inner_texts() == [f"z₁\u00a0{x}, z₂\u00a0{y}"] * 2
-    assert all(np.abs(a - b).max() > 0.1 for a, b in zip(seen, seen[2:]))
-
-
-def test_the_nearest_test_image_is_shown_and_rebuilt(open_page, two_run_page, two_runs, digits):
-    page, limits = open_page(two_run_page), read_contents(two_run_page)["limits"]
-    models = [load_model(run.model_file) for run in two_runs]
-    points = latent_points(models[1], digits.test_images)
-    inside = np.flatnonzero(np.all(np.abs(points) < limits["x"][1] / 2, axis=1))
-    # One with no other nearby, so that rounding to a pixel does no harm.
-    alone = [np.sort(np.sum((points - points[i]) ** 2, axis=1))[1] for i in inside]
-    chosen = inside[np.argmax(alone)]
-    move_to(page, limits, points[chosen], plane=1)
-    image = digits.test_images[[chosen]]
-    for index, model in enumerate(models):  # linked: both show the same image
-        np.testing.assert_allclose(canvas_image(page, ".original", index), scale(image)[0, ..., 0])
-        rebuilt = np.asarray(model.reconstruct(scale(image)))[0, ..., 0]
-        np.testing.assert_allclose(
-            canvas_image(page, ".rebuilt", index), rebuilt, atol=1e-2 + ROUNDING
-        )
-    label = digits.class_names[digits.test_labels[chosen]]
-    assert page.locator(".name").all_inner_texts() == [f"original: {label}"] * 2
-
-
-def test_the_legend_hides_classes(open_page, two_run_page):
-    page, limits = open_page(two_run_page), read_contents(two_run_page)["limits"]
-    buttons = page.locator("#legend button")
-    assert buttons.all_inner_texts() == list("0123456789")
-    move_to(page, limits, (0, 0))
-    before = canvas_image(page, ".plane")
-    label = int(page.locator(".name").first.inner_text()[-1])
-    buttons.nth(label).click()
-    assert buttons.nth(label).get_attribute("aria-pressed") == "false"
-    settle(page)
-    assert np.any(canvas_image(page, ".plane") != before)
-    assert int(page.locator(".name").first.inner_text()[-1]) != label
-    buttons.nth(label).click()
-    settle(page)
-    np.testing.assert_array_equal(canvas_image(page, ".plane"), before)
-    for button in buttons.all():
-        button.click()
-    settle(page)
-    assert page.locator(".name").first.inner_text() == "no class is shown"
-
-
-def test_keys_move_mark_a_path_and_are_announced(open_page, two_run_page, two_runs):
-    page, limits = open_page(two_run_page), read_contents(two_run_page)["limits"]
-    step = (limits["x"][1] - limits["x"][0]) / 50
-    middle = np.array([np.mean(limits["x"]), np.mean(limits["y"])])
-    announcement = page.locator("#announcement")
-    page.locator(".plane").first.focus()
-    page.keyboard.press("Enter")
-    page.keyboard.press("ArrowRight")
-    page.keyboard.press("Shift+ArrowUp")
-    x, y = middle + np.array([step, 5 * step])
-    where = f"z₁\u00a0{x:.2f}, z₂\u00a0{y:.2f}".replace("-", "−")
-    assert announcement.inner_text().startswith(f"{where}; nearest test image, original: ")
-    page.keyboard.press("Enter")
-    assert announcement.inner_text() == f"End of the path: {where}"
-    settle(page)
-    start, end = (
-        load_model(two_runs[1].model_file).decode(np.float32([place]))[0, ..., 0]
-        for place in (middle, (x, y))
-    )
-    strip = canvas_image(page, ".strip", 1)
-    np.testing.assert_allclose(strip[:, :28], start, atol=1e-2 + ROUNDING)
-    np.testing.assert_allclose(strip[:, -28:], end, atol=1e-2 + ROUNDING)
-    assert page.locator("#path-play").inner_text() == "Pause"
-    moving = canvas_image(page, ".moving", 1)
-    page.wait_for_timeout(300)
-    assert np.any(canvas_image(page, ".moving", 1) != moving)
-    page.locator("#path-play").click()
-    assert page.locator("#path-play").inner_text() == "Play"
-    with page.expect_download() as download:
-        page.locator("#path-save").click()
-    with Image.open(download.value.path()) as image:
-        assert image.format == "PNG"
-        assert image.size == (9 * 112, 2 * 112)
-    page.locator(".plane").first.focus()
-    page.keyboard.press("Escape")
-    assert page.locator(".strip").first.is_hidden()
-    assert page.locator("#path-save").is_disabled()
-
-
-def test_two_clicks_make_a_path(open_page, two_run_page):
-    page = open_page(two_run_page, reduced_motion="reduce")
-    limits = read_contents(two_run_page)["limits"]
-    move_to(page, limits, (-1, 0), click=True)
-    assert page.locator(".strip").first.is_hidden()
-    move_to(page, limits, (1, 1), plane=1, click=True)
-    assert page.locator(".strip").first.is_visible()
-    assert page.locator("#path-play").inner_text() == "Play"  # nothing moves unasked
-
-
-def draw(page, points):
-    canvas = page.locator("#drawing")
-    canvas.scroll_into_view_if_needed()
-    box = canvas.bounding_box()
-    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
-    page.mouse.move(*places[0])
-    page.mouse.down()
-    for place in places[1:]:
-        page.mouse.move(*place, steps=5)
-    page.mouse.up()
-    settle(page)
-
-
-def test_a_drawing_is_scaled_placed_and_rebuilt(open_page, two_run_page, two_runs):
-    page = open_page(two_run_page)
-    before = canvas_image(page, ".plane")
-    images = []
-    for size in (0.15, 0.6):  # small or large, it is scaled
-        draw(page, [(0.2 + size * x, 0.25 + size * y) for x, y in ((0, 0), (1, 0), (0.4, 1))])
-        images.append(canvas_image(page, "#drawing-seen"))
-        for index, run in enumerate(two_runs):
-            model = load_model(run.model_file)
-            seen = np.float32(images[-1])[None, ..., None]
-            rebuilt = np.asarray(model.reconstruct(seen))[0, ..., 0]
-            found = canvas_image(page, ".drawing-rebuilt", index)
-            np.testing.assert_allclose(found, rebuilt, atol=1e-2 + ROUNDING)
-            caption = page.locator("#drawing-results figcaption").nth(index + 1).inner_text()
-            numbers = [
-                float(text.replace("−", "-")) for text in re.findall(r"[−\d.]+\d(?=,|$)", caption)
-            ]
-            np.testing.assert_allclose(
-                numbers, np.asarray(model.encode(seen)["mean"])[0], atol=0.03
-            )
-        assert np.any(canvas_image(page, ".plane") != before)
-        page.locator("#drawing-clear").click()
-        settle(page)
-        np.testing.assert_array_equal(canvas_image(page, ".plane"), before)
-    np.testing.assert_allclose(*images, atol=0.1)
-
-
-def test_a_drawing_lies_as_the_test_images_do(open_page, two_run_page):
-    page = open_page(two_run_page)
-    stroke = [(0.1, 0.1), (0.3, 0.1), (0.1, 0.12), (0.3, 0.14), (0.28, 0.2)]
-    for side, center, expected in ((20, (14, 14), (14, 14)), (28, (20, 14), (None, 14))):
-        drawing = page.evaluate(
-            "([stroke, frame]) => [...drawingToImage([stroke], [28, 28, 1], frame)]",
-            [stroke, {"side": side, "center": center}],
-        )
-        drawing = np.reshape(drawing, (28, 28))
-        inked = [np.flatnonzero(drawing.max(axis=axis) > 0.3) for axis in (0, 1)]
-        assert max(np.ptp(line) + 1 for line in inked) == pytest.approx(side, abs=1)
-        for axis, value in enumerate(expected):
-            mass = drawing.sum(axis=axis) / drawing.sum()
-            if value is not None:  # what is as wide as the image cannot be shifted
-                assert mass @ (np.arange(28) + 0.5) == pytest.approx(value, abs=0.3)
-
-
 def test_all_losses_of_a_run_are_listed(tmp_path):
     run = Run(tmp_path)
     losses = {"loss": 50.25, "kl_loss": 4.5, "sparsity_loss": -1.0, "elbo": -400.0}
@@ -508,97 +194,76 @@ def test_the_frame_of_a_drawing_is_that_of_the_images():
     assert contents.drawing_frame(images) == {"side": 10.0, "center": pytest.approx([23, 9])}
 
 
-def test_more_dimensions_are_seen_on_a_plane_and_moved_by_sliders(
-    open_page, write_page, make_run, digits
-):
-    run = make_run(latent_dim=12)
-    model = load_model(run.model_file)
-    path = write_page(run)
-    page, limits = open_page(path), read_contents(path)["limits"]
-    plane = latent_plane(latent_points(model, digits.test_images))
-    kl = contents.load_runs([run], digits)[0].importance
-    names = page.locator(".sliders .name").all_inner_texts()
-    order = np.argsort(-kl)[:8]
-    subscripts = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-    assert names == [
-        f"z{str(dimension + 1).translate(subscripts)} (KL {kl[dimension]:.2f} nats) +"
-        for dimension in order
+# Machado, Oliveira & Fernandes 2009, https://doi.org/10.1109/TVCG.2009.113, severity 1: what
+# readers without one kind of cones see, from linear RGB to linear RGB.
+VISIONS = {
+    "usual": np.eye(3),
+    "protanopia": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "deuteranopia": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+    "tritanopia": [
+        [1.255528, -0.076749, -0.178779],
+        [-0.078411, 0.930809, 0.147602],
+        [0.004733, 0.691367, 0.303900],
+    ],
+}
+
+
+def oklab(linear):
+    """Ottosson 2020: coordinates in which distances are as they are seen."""
+    cones = [
+        [0.4122214708, 0.5363325363, 0.0514459929],
+        [0.2119034982, 0.6806995451, 0.1073969566],
+        [0.0883024619, 0.2817188376, 0.6299787005],
     ]
-    place = move_to(page, limits, (0.5, -0.25))
-    z = plane.lift([place])
-    slider, output = (page.locator(f".sliders {part}").nth(1) for part in ("input", "output"))
-    for offset in (0.0, 1.5, 0.0):
-        if offset:
-            slider.fill(str(offset))
-        else:
-            page.get_by_role("button", name="All to 0").click()
-        settle(page)
-        assert output.inner_text() == f"{offset:.2f}"
-        z[0, order[1]] = plane.lift([place])[0, order[1]] + offset
-        expected = np.asarray(model.decode(z))[0, ..., 0]
-        np.testing.assert_allclose(canvas_image(page, ".decoded"), expected, atol=1e-2 + ROUNDING)
+    axes = [
+        [0.2104542553, 0.7936177850, -0.0040720468],
+        [1.9779984951, -2.4285922050, 0.4505937099],
+        [0.0259040371, 0.7827717662, -0.8086757660],
+    ]
+    return np.cbrt(np.clip(linear, 0, 1) @ np.transpose(cones)) @ np.transpose(axes)
 
 
-def test_a_network_too_large_for_the_page_gets_an_atlas(
-    open_page, write_page, make_run, monkeypatch
-):
-    run = make_run(latent_dim=3, decoder_filters=(16,))  # a smaller encoder
-    model = load_model(run.model_file)
-    most = count_multiplications(describe_network(model.decoder)) - 1
-    monkeypatch.setattr(contents, "MOST_MULTIPLICATIONS", most)
-    path = write_page(run)
-    embedded = read_contents(path)
-    page, limits = open_page(path), embedded["limits"]
-    assert embedded["runs"][0]["decoder"] is None
-    assert embedded["runs"][0]["encoder"]
-    assert "interpolated between 25 × 25" in page.locator(".note").inner_text()
-    assert not page.locator(".sliders input").count()
-    plane = latent_plane(latent_points(model, load_data("digits").test_images))
-    x, y = (np.linspace(*limits[axis], 25) for axis in "xy")
-    corners = np.array([[x[i], y[j]] for i in (9, 10) for j in (15, 16)])
-    images = decode_points(model, plane.lift(corners))[..., 0] / 255
-    move_to(page, limits, corners[0])
-    np.testing.assert_allclose(canvas_image(page, ".decoded"), images[0], atol=1e-2 + ROUNDING)
-    weights = np.array([0.75 * 0.5, 0.75 * 0.5, 0.25 * 0.5, 0.25 * 0.5])
-    move_to(
-        page,
-        limits,
-        corners[0] + 0.25 * (corners[2] - corners[0]) + 0.5 * (corners[1] - corners[0]),
-    )
-    expected = np.tensordot(weights, images, 1)
-    np.testing.assert_allclose(canvas_image(page, ".decoded"), expected, atol=1e-2 + ROUNDING)
-    draw(page, [(0.3, 0.3), (0.7, 0.7)])
-    seen = np.float32(canvas_image(page, "#drawing-seen"))[None, ..., None]
-    place = plane.project(np.asarray(model.encode(seen)["mean"]))[0]
-    caption = page.locator("#drawing-results figcaption").nth(1).inner_text()
-    numbers = [float(text.replace("−", "-")) for text in re.findall(r"[−\d.]+\d(?=,|$)", caption)]
-    np.testing.assert_allclose(numbers, place, atol=0.03)
+@pytest.mark.parametrize("vision", VISIONS)
+@pytest.mark.parametrize("palette", [LIGHT, DARK])
+def test_everybody_can_tell_classes_apart(palette, vision):
+    colors = np.array([to_rgb(color) for color in palette])
+    linear = np.where(colors <= 0.04045, colors / 12.92, ((colors + 0.055) / 1.055) ** 2.4)
+    seen = oklab(linear @ np.transpose(VISIONS[vision]))
+    distances = np.linalg.norm(seen[:, None] - seen[None], axis=-1)
+    assert distances[np.triu_indices(10, 1)].min() > 0.1
+    assert distances[3, 8] > 0.2
 
 
-def test_an_autoencoder_without_labels_is_explored_too(open_page, make_run, digits, tmp_path):
-    run = make_run(model="autoencoder", latent_dim=4, encoder_filters=(4, 4))
-    data = type(digits)(digits.name, digits.train_images, digits.test_images)
-    path = tmp_path / "page.html"
-    path.write_text(build_page([run], data, 20)[0], encoding="utf-8")
-    page = open_page(path)
-    assert not page.locator("#legend button").count()
-    assert "20 test images" in page.locator("#summary").inner_text()
-    assert "variance" in page.locator(".sliders .name").first.inner_text()
-    assert page.locator(".name").first.inner_text() != "no class is shown"
+def test_every_class_has_its_color():
+    for count in (0, 1, 3, 10, 11, 40):
+        colors = page_colors(count)
+        assert len(colors) == len({color["light"] for color in colors}) == count
+        assert len({color["dark"] for color in colors}) == count
 
 
-@pytest.mark.parametrize(("scheme", "dark"), [("light", False), ("dark", True)])
-def test_a_phone_is_wide_enough_and_colours_follow_the_system(
-    open_page, two_run_page, scheme, dark
-):
-    page = open_page(two_run_page, width=360, color_scheme=scheme, has_touch=True)
-    assert page.evaluate("document.documentElement.scrollWidth") == 360
-    assert (canvas_image(page, ".plane")[3, -3] < 0.5) == dark
-    box = page.locator(".plane").first.bounding_box()
-    before = canvas_image(page, ".decoded")
-    page.touchscreen.tap(box["x"] + box["width"] / 4, box["y"] + box["height"] / 4)
-    settle(page)
-    assert np.any(canvas_image(page, ".decoded") != before)
+def test_the_page_is_told_how_the_loss_is_added_up(tiny_config):
+    def describe(**settings):
+        return contents.describe_loss(build_model(tiny_config.replace(**settings), (8, 8, 1)))
+
+    assert describe(kl_weight=0.5) == {
+        "reconstruction": "mse",
+        "weight": 1000,
+        "variance": pytest.approx(64 / 2000),
+        "klWeight": 0.5,
+        "others": [],
+    }
+    assert describe(reconstruction_weight="auto")["weight"] is None
+    assert describe(reconstruction_weight="auto")["variance"] == pytest.approx(1 / 12)
+    assert describe(reconstruction="bce")["variance"] is None
+    assert describe(model="autoencoder", kl_weight=None)["klWeight"] is None
 
 
 def test_images_that_would_make_the_page_too_large_are_left_out(two_runs, digits, monkeypatch):
@@ -650,6 +315,40 @@ def test_bad_arguments_are_one_line(two_runs, tmp_path, arguments, message):
     assert result.returncode == 2
     assert re.search(message, result.stderr)
     assert result.stderr.count("\n") == 1
+
+
+def test_the_page_lies_in_the_folder_of_the_run_under_a_free_name(two_runs, tmp_path, monkeypatch):
+    monkeypatch.setattr(explore, "load", lambda name: mock.Mock(build_page=make_page))
+    monkeypatch.setattr(Run, "find_data", lambda *_, **__: None)
+    for run in two_runs:
+        shutil.copytree(run.directory, tmp_path / run.directory.name)
+    folder = tmp_path / two_runs[0].directory.name
+    names = [folder, tmp_path / two_runs[1].directory.name]
+    notes = folder / "explorer-2.html"
+    notes.write_text("my notes")
+    for overwrite, expected in (
+        (False, ["explorer.html"]),
+        (False, ["explorer-3.html", "explorer.html"]),
+        (True, ["explorer-3.html", "explorer.html"]),
+    ):
+        explore.explore(names, 10, overwrite=overwrite)
+        pages = {path.name for path in folder.glob("explorer*")} - {notes.name}
+        assert sorted(pages) == expected
+    assert notes.read_text() == "my notes"
+    assert not list(names[1].glob("explorer*"))
+
+
+def test_the_page_of_a_model_of_the_package_lies_in_the_current_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(explore, "load", lambda name: mock.Mock(build_page=make_page))
+    monkeypatch.setattr(Run, "find_data", lambda *_, **__: None)
+    monkeypatch.chdir(tmp_path)
+    for expected in ("explorer.html", "explorer-2.html"):
+        explore.explore(["mnist-gelu"], 10)
+        assert (tmp_path / expected).exists()
+
+
+def make_page(runs, data, images):
+    return explore.PAGE_TITLE.decode(), images
 
 
 def test_a_run_of_other_images_is_refused(two_runs, digits):

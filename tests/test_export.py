@@ -88,6 +88,7 @@ def test_signatures_of_an_autoencoder(tiny_config, images, tmp_path):
     np.testing.assert_allclose(outputs["encode.z"], model.encode(images)["z"], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_saved_model_cli_shows_the_signatures(tiny_config, tmp_path):
     export_saved_model(build_model(tiny_config, IMAGE_SHAPE), tmp_path / "saved_model")
     command = shutil.which("saved_model_cli", path=os.path.dirname(sys.executable))

@@ -144,7 +144,9 @@ BAD_ARGUMENTS = [
     ("--devices none", "must be 'all' or a number"),
     ("--resume held --activation gelu", "activation is 'leaky_relu'"),
     ("--resume held --epochs 1", "a run can be made longer, not shorter"),
-    ("--nonsense", "unrecognized arguments"),
+    ("--nonsense", "unknown option --nonsense: see --help"),
+    ("--activaton gelu", "did you mean --activation?"),
+    ("-x", "unrecognized arguments: -x"),
 ]
 
 
@@ -251,8 +253,9 @@ def test_a_signal_keeps_what_is_there_and_says_how_to_go_on(tmp_path, number, st
     process.send_signal(number)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == status, errors
-    assert errors.count("\n") == 1
-    assert f"stopped by {number.name}" in errors and f"--resume {run.directory}" in errors
+    words = "stopped" if number == signal.SIGINT else "stopped by SIGTERM"
+    command = f"python -m vae_keras.fit --resume {run.directory}"
+    assert errors == f"{words}; resume with: {command}\n"
     assert len(run.read_history()) >= 1
     assert not list(run.directory.rglob(".unfinished-*"))
     config = run.read_config()

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from vae_keras.backend.normalization import FusedBatchNormalization
 from vae_keras.layers import Sampling
 
 
@@ -53,3 +54,36 @@ def test_sampling_keeps_its_seed_in_its_config():
     layer = Sampling(seed=7, name="noise")
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
     assert (copy.seed, copy.name) == (7, "noise")
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="a kernel of TensorFlow")
+@pytest.mark.parametrize("dtype, tolerance", [("float32", 1e-5), ("mixed_bfloat16", 2e-2)])
+def test_fused_batch_normalization_is_that_of_keras(dtype, tolerance):
+    random = np.random.default_rng(0)
+    upstream = random.normal(size=(6, 5, 4, 3)).astype(np.float32)
+    found = []
+    for kind in (FusedBatchNormalization, keras.layers.BatchNormalization):
+        layer = kind(dtype=dtype)
+        layer.build((None, 5, 4, 3))
+        layer.gamma.assign([0.5, 1.0, 2.0])
+        layer.beta.assign([-1.0, 0.0, 1.0])
+        x = tf.constant(2 + 3 * np.random.default_rng(1).normal(size=(6, 5, 4, 3)), tf.float32)
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = layer(x, training=True)
+            assert y.dtype == layer.compute_dtype
+            loss = tf.reduce_sum(tf.cast(y, tf.float32) * upstream)
+        gradients = tape.gradient(loss, [x, *layer.trainable_weights])
+        found.append([y, *gradients, *layer.non_trainable_weights, layer(x, training=False)])
+    assert len(found[0]) == 7
+    for ours, theirs in zip(*found, strict=True):
+        ours, theirs = (np.asarray(tf.cast(each, tf.float32)) for each in (ours, theirs))
+        np.testing.assert_allclose(ours, theirs, atol=tolerance * np.abs(theirs).max())
+
+
+def test_fused_batch_normalization_has_one_kernel_for_images_alone():
+    layer = FusedBatchNormalization()
+    x = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
+    y = layer(x, training=True)  # a dense layer's outputs
+    np.testing.assert_allclose(np.std(y, axis=0), 1, atol=1e-2)
+    assert 0 < np.abs(layer.moving_mean.numpy()).max() < 0.1

@@ -1,14 +1,16 @@
 """Settings that are declared once: validation, options and the table of reference."""
 
 import dataclasses
+import inspect
 import pathlib
 import shlex
 
+import keras
 import numpy as np
 import pytest
 
-from vae_keras import fit
-from vae_keras.config import MODEL, FitConfig
+from vae_keras import VAE, build_decoder, build_encoder, fit
+from vae_keras.config import LOSS, MODEL, FitConfig
 from vae_keras.support import cli
 from vae_keras.support.errors import InputError, with_names, with_options
 from vae_keras.support.settings import (
@@ -165,3 +167,22 @@ def test_a_message_names_arguments_in_python_and_options_on_the_command_line():
     assert str(error) == "batch_size must be at least 1: see data_dir"
     assert error.for_command_line() == "--batch-size must be at least 1: see --data-dir"
     assert with_options("nothing to name") == "nothing to name"
+
+
+GROUPS = (MODEL, LOSS)
+
+
+def test_every_setting_of_networks_and_loss_is_a_parameter():
+    functions = {"": (VAE, keras.optimizers.Adam), "encoder_": (build_encoder,)}
+    functions["decoder_"] = (build_decoder,)
+    known = {
+        f"{start}{name}"
+        for prefix, several in functions.items()
+        for function in several
+        for name in inspect.signature(function).parameters
+        for start in {"", prefix}
+    }
+    known |= {"model", "preset", "kl_warmup"}  # they decide what is built, or change while training
+    groups = {field.name for field, declared in declarations(FitConfig) if declared.group in GROUPS}
+    assert {"latent_dim", "decoder_strides", "kl_weight"} <= groups
+    assert groups <= known

@@ -78,6 +78,7 @@ def test_the_kl_weight_grows_and_the_test_has_its_final_value(tiny_config, tiny_
     assert keras.saving.load_model(run.model_file).kl_weight == 3
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick_training")
 @pytest.mark.parametrize("more", [{}, {"reconstruction_weight": "auto"}])
 def test_a_run_with_everything_resumes_exactly(tiny_config, tiny_data, tmp_path, more):

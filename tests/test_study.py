@@ -280,7 +280,7 @@ def test_killed_stopped_and_extended_it_equals_one_that_was_not(whole, study_fil
     output, errors = process.communicate(timeout=120)
     assert process.returncode == 130, (output, errors)
     assert errors.count("\n") == 1
-    assert "stopped by SIGINT; go on with: python -m vae_keras.study" in errors
+    assert "stopped; resume with: python -m vae_keras.study" in errors
     assert not any(map(is_running, left))
     assert not killed.finished
     result = run_study(study_file, directory, "--jobs", 2, seeds=1)
@@ -369,7 +369,7 @@ BAD_ARGUMENTS = [
     ),
     ("gelu --dataset digits --directory long", "was made with epochs 200, the study wants 100"),
     ("gelu --dataset digits --directory none --report-only", "holds no epoch of any run"),
-    ("gelu --nonsense", "unrecognized arguments"),
+    ("gelu --nonsense", "unknown option --nonsense"),
     ("report", "required: DIR"),
     ("report nowhere", "holds no runs.csv"),
     ("report mine", "holds no runs.csv"),

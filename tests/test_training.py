@@ -185,7 +185,8 @@ def test_the_seed_decides_the_run(tiny_config, tiny_data, tmp_path):
     assert other.read_history()[0]["loss"] != runs[0].read_history()[0]["loss"]
 
 
-@pytest.mark.parametrize("steps", ["one by one", pytest.param("in graphs", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("steps", ["one by one", "in graphs"])
 def test_a_longer_run_equals_one_that_was_long_from_the_start(
     steps, tiny_config, tiny_data, tmp_path, request
 ):
@@ -207,6 +208,7 @@ def test_resuming_a_finished_run_changes_nothing(finished, tiny_data):
     assert finished.metrics_file.stat().st_mtime_ns == before
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick_training")
 def test_a_damaged_checkpoint_costs_one_epoch_and_nothing_else(
     tiny_config, tiny_data, tmp_path, capsys

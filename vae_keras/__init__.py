@@ -23,9 +23,27 @@ def _runs_a_command() -> bool:
     return is_script or program.startswith(os.path.dirname(__file__) + os.sep)
 
 
-if not _runs_a_command():
-    if os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "3":
-        # TensorFlow itself does not apply it to its first lines.
+def _prepare_command() -> None:
+    """Have standard streams and an end without traceback from here on, before modules load."""
+    from vae_keras.support import signals, terminal
+
+    # Processes that share the work of a command look like commands, but were started otherwise.
+    if sys.argv[0] == "-m" or sys.argv[0] in sys.orig_argv:
+        terminal.open_closed_streams()
+        signals.handle(signals.end_process)
+
+
+def _is_to_be_quiet() -> bool:
+    from vae_keras.support.terminal import in_notebook
+
+    return in_notebook() or os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "3"
+
+
+if _runs_a_command():
+    _prepare_command()
+else:
+    if _is_to_be_quiet():
+        # TensorFlow itself does not apply its log level to its first lines.
         from vae_keras.support.start import import_tensorflow
 
         import_tensorflow()

@@ -18,31 +18,35 @@ PACKAGES = ("study", "benchmark")  # whose command lines are their __main__
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command that the first argument names."""
-    from vae_keras.support.cli import EXIT_USAGE, fail
-    from vae_keras.support.errors import InputError, check_name
+    from vae_keras.support.cli import run_command
 
     command, *rest = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
-    if command in ("-h", "--help"):
-        print(_usage())
-        return
-    if command == "--version":
-        import vae_keras
+    if command in COMMANDS:
+        module = f"vae_keras.{command}.__main__" if command in PACKAGES else f"vae_keras.{command}"
+        importlib.import_module(module).main(rest)
+    else:
+        run_command(lambda: _answer(command))
 
+
+def _answer(word: str) -> None:
+    """Answer what is not a command."""
+    import vae_keras
+    from vae_keras.support.errors import check_name
+
+    if word in ("-h", "--help"):
+        print(_usage())
+    elif word == "--version":
         print(f"vae_keras {vae_keras.__version__}")
-        return
-    try:
-        check_name("command", command, COMMANDS)
-    except InputError as error:
-        fail(error, EXIT_USAGE)
-    module = f"vae_keras.{command}"
-    if command in PACKAGES:
-        module += ".__main__"
-    importlib.import_module(module).main(rest)
+    else:
+        check_name("command", word, COMMANDS)
 
 
 def _usage() -> str:
     commands = "\n".join(f"  {name:<12}{purpose}" for name, purpose in COMMANDS.items())
-    return f"usage: python -m vae_keras COMMAND [--help]\n\n{commands}"
+    return (
+        f"usage: python -m vae_keras COMMAND [--help]\n\n{commands}\n\n"
+        "example:\n  python -m vae_keras fit --activation gelu"
+    )
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ ACTIVATIONS: dict[str, tuple[str, Any]] = {
     "gelu": ("SmoothActivation", "gelu"),
     "gelu_tanh": ("SmoothActivation", "gelu_tanh"),
     "leaky_relu": ("LeakyReLU", 0.3),
+    "leaky_relu_0.01": ("LeakyReLU", 0.01),
     "mish": ("SmoothActivation", "mish"),
     "relu": ("Activation", "relu"),
     "selu": ("Activation", "selu"),

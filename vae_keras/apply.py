@@ -23,7 +23,7 @@ def build_parser() -> cli.Parser:
         prog="python -m vae_keras.apply",
         description="Apply a trained model to new images: latents.csv and latents.npz have the "
         "latent point, reconstruction error, KL divergence, ELBO and an anomaly score of each.",
-        epilog="Example: python -m vae_keras.apply saved_models/photos-gelu new/ --output latents",
+        example="python -m vae_keras.apply saved_models/photos-gelu new/ --output latents",
     )
     parser.add_argument(
         "directory",
@@ -49,10 +49,8 @@ def build_parser() -> cli.Parser:
     parser.add_argument(
         "--between", nargs=2, metavar=("A", "B"), help="also draw a path between two pictures"
     )
-    parser.add_argument("--seed", type=int, metavar="N", help="decides every draw (0)")
-    parser.add_argument(
-        "--data-dir", metavar="DIR", help="where tensorflow-datasets keeps its data"
-    )
+    parser.add_argument("--seed", type=int, metavar="N", help="decides every draw (default: 0)")
+    cli.add_data_dir(parser)
     cli.add_dataset(parser)
     return parser
 

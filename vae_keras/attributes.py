@@ -15,17 +15,16 @@ def build_parser() -> cli.Parser:
         prog="python -m vae_keras.attributes",
         description="Find the direction in the latent space that stands for an attribute of the "
         "images, such as a smile, and add it to some of them.",
+        example="python -m vae_keras.attributes saved_models/photos-gelu --attribute Smiling",
     )
     parser.add_argument("directory", metavar="RUN_DIR", help="folder of a finished run")
     parser.add_argument("--attribute", required=True, metavar="NAME", help="such as Smiling")
     parser.add_argument(
         "--attributes",
         metavar="FILE",
-        help="CSV file: the name of a picture's file, then its attributes; by default the run's",
+        help="CSV file: the name of a picture's file, then its attributes (default: the run's)",
     )
-    parser.add_argument(
-        "--data-dir", metavar="DIR", help="where tensorflow-datasets keeps its data"
-    )
+    cli.add_data_dir(parser)
     cli.add_dataset(parser)
     return parser
 

@@ -15,7 +15,7 @@ from vae_keras.support.settings import declarations, setting, validate
 # Choices that are classes or functions elsewhere, by the names they have there, so that a command
 # line can list them without importing Keras.
 MODELS = {"vae": "VAE", "autoencoder": "Autoencoder"}
-NORMALIZATIONS = {"none": None, "batch": "BatchNormalization", "layer": "LayerNormalization"}
+NORMALIZATIONS = {"none": None, "batch": "FusedBatchNormalization", "layer": "LayerNormalization"}
 NORMALIZATION_POSITIONS = ("before", "after")
 RECONSTRUCTIONS = {"mse": "mean_squared_error", "bce": "binary_crossentropy"}
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}  # Keras's dtype policies
@@ -109,13 +109,14 @@ class DataSettings:
     dataset: str = setting(
         "digits",
         "digits, mnist, fashion_mnist, tfds:NAME, the path of an image folder or of an .npy or "
-        ".npz file, or auto: MNIST if it is available, otherwise digits",
+        ".npz file, or auto (default): MNIST if it is available, otherwise digits",
         DATA,
         is_place=True,
     )
     data_dir: str | None = setting(
         None,
-        "where tensorflow-datasets keeps its data",
+        "where tensorflow-datasets keeps its data (default: $TFDS_DATA_DIR, or "
+        "~/tensorflow_datasets)",
         DATA,
         metavar="DIR",
         identity=False,
@@ -123,7 +124,8 @@ class DataSettings:
     )
     image_size: tuple[int, ...] | None = setting(
         None,
-        "crop and resize images to a square of N pixels, or to HEIGHTxWIDTH",
+        "crop and resize images to a square of N pixels, or to HEIGHTxWIDTH (default: their own "
+        "size, or 64 if sizes differ)",
         DATA,
         metavar="SIZE",
         parse=_image_size,
@@ -134,7 +136,7 @@ class DataSettings:
     )
     test_fraction: float = setting(
         0.1,
-        "share of an image folder or array that is held out for the test (0.1)",
+        "share of an image folder or array that is held out for the test",
         DATA,
         above=0,
         below=1,
@@ -195,10 +197,12 @@ class FitConfig(DataSettings):
             another.
     """
 
-    max_train_images: int | None = setting(None, "train on the first N images only", DATA, least=1)
+    max_train_images: int | None = setting(
+        None, "train on the first N images only (default: all)", DATA, least=1
+    )
     preset: str = setting(
         "digits",
-        "network of the book, or defaults for your own images",
+        "network of the book, or defaults for your own images (default: by the data set)",
         MODEL,
         choices=PRESETS,
     )
@@ -207,10 +211,10 @@ class FitConfig(DataSettings):
         "leaky_relu", "activation of both networks", MODEL, choices=ACTIVATIONS
     )
     encoder_activation: str | None = setting(
-        None, "override ⟨activation⟩ for the encoder", MODEL, choices=ACTIVATIONS
+        None, "activation of the encoder (default: ⟨activation⟩)", MODEL, choices=ACTIVATIONS
     )
     decoder_activation: str | None = setting(
-        None, "override ⟨activation⟩ for the decoder", MODEL, choices=ACTIVATIONS
+        None, "activation of the decoder (default: ⟨activation⟩)", MODEL, choices=ACTIVATIONS
     )
     normalization: str = setting(
         "none", "normalization after each convolution", MODEL, choices=NORMALIZATIONS
@@ -263,7 +267,11 @@ class FitConfig(DataSettings):
         words=("auto",),
     )
     kl_weight: float | None = setting(
-        None, "weight of the KL divergence in the loss of a VAE (1)", LOSS, metavar="W", least=0
+        None,
+        "weight of the KL divergence in the loss of a VAE (default: 1)",
+        LOSS,
+        metavar="W",
+        least=0,
     )
     kl_warmup: int = setting(
         0,
@@ -277,19 +285,19 @@ class FitConfig(DataSettings):
         1.0, "factor of the learning rate after each epoch", TRAINING, metavar="FACTOR", above=0
     )
     clipnorm: float | None = setting(
-        None, "scale each gradient down to a norm of at most X", TRAINING, above=0
+        None, "scale each gradient down to a norm of at most X (default: off)", TRAINING, above=0
     )
     batch_size: int = setting(32, "images in a training step", TRAINING, least=1)
     epochs: int = setting(
         100,
-        "epochs; 100 for digits, otherwise 20 or the preset's",
+        "number of epochs (default: 100 for digits, otherwise 20 or the preset's)",
         TRAINING,
         least=1,
         identity=False,
     )
     validation_fraction: float | None = setting(
         None,
-        "share of the training images that is held out to judge epochs by (0, or 0.1 with "
+        "share of the training images that is held out to judge epochs by (default: 0, or 0.1 with "
         "⟨early_stopping⟩ or ⟨keep⟩ best)",
         TRAINING,
         least=0,
@@ -297,7 +305,8 @@ class FitConfig(DataSettings):
     )
     early_stopping: int | None = setting(
         None,
-        "stop when the loss of the validation images has not fallen for this many epochs",
+        "stop when the loss of the validation images has not fallen for this many epochs (default: "
+        "off, or the preset's)",
         TRAINING,
         metavar="EPOCHS",
         least=1,

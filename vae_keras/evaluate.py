@@ -5,12 +5,13 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from vae_keras.support import cli
+from vae_keras.support import cli, terminal
 from vae_keras.support.errors import InputError
 from vae_keras.support.reporting import report
 from vae_keras.support.start import load
 from vae_keras.support.terms import title
-from vae_keras.training.run import Run, run_titles
+from vae_keras.support.text import plain, wrap
+from vae_keras.training.run import Run, run_name, run_titles
 
 Results = Mapping[str, Any]
 Cell = Callable[[Results], str | None]
@@ -23,6 +24,7 @@ def build_parser() -> cli.Parser:
         prog="python -m vae_keras.evaluate",
         description="Evaluate trained models: loss, likelihood, latent space, samples. "
         "One table for all runs; evaluation.json and figures/evaluation.png in each.",
+        example="python -m vae_keras.evaluate saved_models/digits-gelu",
     )
     parser.add_argument(
         "directories", nargs="+", metavar="RUN_DIR", help="folder of a finished run"
@@ -31,29 +33,27 @@ def build_parser() -> cli.Parser:
         "--importance-samples",
         type=int,
         metavar="K",
-        help="draws for each image in the bound on its likelihood (500; for one or two latent "
-        "dimensions no bound, since the likelihood itself is computed)",
+        help="draws for each image in the bound on its likelihood (500; without it, models of one "
+        "or two latent dimensions have the likelihood itself and no bound)",
     )
     parser.add_argument(
         "--images",
         type=int,
         metavar="N",
-        help="number of test images, chosen at random (all)",
+        help="number of test images, chosen at random (default: all)",
     )
     parser.add_argument(
         "--jobs",
         type=int,
         metavar="N",
-        help="processes that share the work (the cores)",
+        help="processes that share the work (default: the number of cores)",
     )
-    parser.add_argument(
-        "--data-dir", metavar="DIR", help="where tensorflow-datasets keeps its data"
-    )
+    cli.add_data_dir(parser)
     cli.add_dataset(parser)
     parser.add_argument(
         "--overwrite", action="store_true", help="replace evaluations of other images or samples"
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="decides every draw (0)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="decides every draw")
     return parser
 
 
@@ -94,14 +94,14 @@ def evaluate_all(
     processes = jobs or joblib.cpu_count()
     results = []
     for run in runs:
-        report(f"evaluating {run.directory}")
+        report(f"Evaluating {run.directory} …")
         results.append(
             evaluation.evaluate_run(
                 run, importance_samples, images, seed, data_dir, processes, dataset
             )
         )
-        report(f"written: {run.evaluation_file}, {run.evaluation_figure}")
-    report(describe(runs, results))
+        report(f"written: {run.evaluation_file} and {run.evaluation_figure}")
+    report(describe(runs, results, terminal.width()))
 
 
 def _check_replaceable(run: Run, images: int | None, importance_samples: int) -> None:
@@ -118,29 +118,32 @@ def _check_replaceable(run: Run, images: int | None, importance_samples: int) ->
         )
 
 
-def describe(runs: Sequence[Run], results: Sequence[Results]) -> str:
-    """The table of several evaluations, a column for each.
+def describe(runs: Sequence[Run], results: Sequence[Results], width: int) -> str:
+    """The table of several evaluations, a column for each, and one for the mean of seeds.
 
     Args:
         runs: List of `Run`.
         results: What `evaluate_run` returned for each.
+        width: Columns of the terminal.
 
     Returns:
         Text.
     """
-    names = run_titles(runs)
-    widths = [max(16, len(name) + 2) for name in names]
-    lines = [" " * TITLE_WIDTH + "".join(map(str.rjust, names, widths))]
-    sections = {"Loss on the test images": list(_loss_rows(results)), **SECTIONS}
-    for heading, rows in sections.items():
-        cells = [(name, [_cell(cell, result) for result in results]) for name, cell in rows]
-        shown = [(name, texts) for name, texts in cells if any(texts)]
+    from vae_keras.evaluation.seeds import means_of_seeds
+
+    configs = [run.read_config() for run in runs]
+    means = means_of_seeds(configs, [run_name(config) for config in configs], results)
+    columns = [*results, *(mean for _, mean in means)]
+    rows = [["", *run_titles(runs), *(name for name, _ in means)]]
+    sections = {"Loss on the test images": list(_loss_rows(columns)), **SECTIONS}
+    for heading, cells in sections.items():
+        texts = [[f"  {name}", *(_cell(cell, each) for each in columns)] for name, cell in cells]
+        shown = [row for row in texts if any(row[1:])]
         if shown:
-            lines += ["", heading]
-        for name, texts in shown:
-            columns = map(str.rjust, (text or "–" for text in texts), widths)
-            lines.append(f"  {name:<{TITLE_WIDTH - 2}}{''.join(columns)}")
-    return "\n".join([*lines, "", FOOTNOTE])
+            empty = [""] * len(columns)
+            rows += [["", *empty], [heading, *empty]]
+        rows += [[text or "–" for text in row] for row in shown]
+    return f"{plain(rows, width)}\n\n{wrap(FOOTNOTE, width)}"
 
 
 def _cell(cell: Cell, result: Results) -> str | None:
@@ -165,33 +168,29 @@ def _loss_rows(results: Sequence[Results]) -> Iterator[Row]:
 
 
 def _value(section: str, name: str, form: str) -> Cell:
-    """A value, or None where the model has none."""
-
-    def cell(result: Results) -> str | None:
-        value = result[section][name]
-        return None if value is None else form.format(value)
-
-    return cell
+    """A value with its standard error, if there is one; None where the model has no value."""
+    return lambda result: _with_error(result[section], name, f"{name}_standard_error", form)
 
 
-def _with_error(value: float, error: float, decimals: int = 2) -> str:
-    return f"{value:.{decimals}f} ± {error:.{decimals}f}"
+def _with_error(values: Results, name: str, error: str, form: str) -> str | None:
+    if values[name] is None:
+        return None
+    text = form.format(values[name])
+    return text if values.get(error) is None else f"{text} ± {form.format(values[error])}"
 
 
-def _decimals(name: str) -> int:
-    return 4 if name.endswith("_error") else 2  # of an error per pixel; losses are in nats
+def _loss_form(name: str) -> str:
+    return "{:.4f}" if name.endswith("_error") else "{:.2f}"  # per pixel; losses are in nats
 
 
 def _draws(name: str) -> Cell:
-    def cell(result: Results) -> str:
-        found = result["loss"]["draws"][name]
-        return _with_error(found["mean"], found["standard_error"], _decimals(name))
-
-    return cell
+    form = _loss_form(name)
+    return lambda result: _with_error(result["loss"]["draws"][name], "mean", "standard_error", form)
 
 
 def _through_the_mean(name: str) -> Cell:
-    return lambda result: f"{result['loss']['through_the_mean'][name]:.{_decimals(name)}f}"
+    form, error = _loss_form(name), f"{name}_standard_error"
+    return lambda result: _with_error(result["loss"]["through_the_mean"], name, error, form)
 
 
 def _per_axis(section: str, name: str, form: str) -> Cell:
@@ -230,13 +229,6 @@ def _rarest_class(result: Results) -> str:
     return f"{name}: {share:.1%}"
 
 
-def _in_nats(section: str, name: str) -> Cell:
-    def cell(result: Results) -> str:
-        return _with_error(result[section][name], result[section][f"{name}_standard_error"])
-
-    return cell
-
-
 def _moved(section: str, change: str) -> Cell:
     """How much the integral moved, on average and at most."""
 
@@ -258,20 +250,16 @@ def _likelihood_rows(section: str) -> list[Row]:
         ("variance of the decoder", _value(section, "variance", "{:.4g}")),
         ("ELBO", _value(section, "elbo", "{:.2f}")),
         ("  in bits per dimension", _value(section, "elbo_bits_per_dimension", "{:.4f}")),
-        ("log-likelihood, integrated", _in_nats(section, "log_likelihood")),
+        ("log-likelihood, integrated", _value(section, "log_likelihood", "{:.2f}")),
         ("  in bits per dimension", _value(section, "log_likelihood_bits_per_dimension", "{:.4f}")),
         ("  moved by half the step (mean / most)", _moved(section, "halving")),
         ("  moved by a larger disc (mean / most)", _moved(section, "enlarging")),
-        ("importance-weighted bound", _in_nats(section, "bound")),
+        ("importance-weighted bound", _value(section, "bound", "{:.2f}")),
         ("  in bits per dimension", _value(section, "bound_bits_per_dimension", "{:.4f}")),
-        (
-            "  effective samples (median / 5th percentile)",
-            lambda result: _effective(result, section),
-        ),
+        ("  effective samples (median / 5%)", lambda result: _effective(result, section)),
     ]
 
 
-TITLE_WIDTH = 48
 DRAWN_FROM = {"prior": "N(0, I)", "box": "the range"}
 SECTIONS: dict[str, list[Row]] = {
     "Log-likelihood (nats per image)": [
@@ -283,7 +271,7 @@ SECTIONS: dict[str, list[Row]] = {
             lambda result: f"{result['settings']['quadrature']['points']:,}",
         ),
     ],
-    "The same at the best variance for the training images": _likelihood_rows("calibrated"),
+    "At the best variance for the training images": _likelihood_rows("calibrated"),
     "Information in z (nats)": [
         ("KL per axis", _per_axis("information", "kl_per_dimension", "{:.2f}")),
         (
@@ -307,7 +295,7 @@ SECTIONS: dict[str, list[Row]] = {
             "gaps: draws from N(0, I) far from all images",
             _value("geometry", "gaps_prior", "{:.1%}"),
         ),
-        ("gaps: places in the range far from all images", _value("geometry", "gaps_box", "{:.1%}")),
+        ("gaps: places in range far from all images", _value("geometry", "gaps_box", "{:.1%}")),
         (
             "overlap: labels that neighbors agree with",
             _value("geometry", "neighbour_agreement", "{:.1%}"),
@@ -329,16 +317,18 @@ SECTIONS: dict[str, list[Row]] = {
         ("classifier's accuracy", _value("samples", "judge_accuracy", "{:.1%}")),
     ],
 }
-FOOTNOTE = """\
-± is a standard error: of the loss over ten draws, of likelihoods over images. A bound with few
-effective samples is loose. Bits per dimension count 8-bit pixel values under a Gaussian decoder,
-where a uniform density has 7.99. A Bernoulli decoder's log-likelihood is a pseudo-likelihood of
-gray pixels; do not compare it with a Gaussian's. The mutual information cannot exceed log(images),
-and with fewer images the KL of all z together is larger. Far from all images means further than
-the 99th percentile of the distances between nearest images, for a VAE between one z drawn for each.
-Ten neighbors classify a point, five if there are 100 images. The Fréchet distance is between
-features of a small classifier for this data set; do not compare it with FID, which uses Inception,
-or between data sets or numbers of images."""
+FOOTNOTE = (
+    "± is a standard error over images: how far other test images would move the figure. In a mean "
+    "of seeds it includes the scatter between seeds. A bound with few effective samples is loose. "
+    "Bits per dimension count 8-bit pixel values under a Gaussian decoder, where a uniform density "
+    "has 7.99. A Bernoulli decoder's log-likelihood is a pseudo-likelihood of gray pixels; do not "
+    "compare it with a Gaussian's. The mutual information cannot exceed log(images); with fewer "
+    "images the KL of all z together is larger. Far from all images means further than the 99th "
+    "percentile of the distances between nearest images, for a VAE between one z drawn for each. "
+    "Ten neighbors classify a point, five if there are 100 images. The Fréchet distance is between "
+    "features of a small classifier for this data set; do not compare it with FID, which uses "
+    "Inception, or between data sets or numbers of images."
+)
 
 
 if __name__ == "__main__":

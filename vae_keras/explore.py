@@ -8,9 +8,9 @@ from pathlib import Path
 from vae_keras.support import cli
 from vae_keras.support.errors import InputError
 from vae_keras.support.files import read_file, replacing
-from vae_keras.support.reporting import report
+from vae_keras.support.reporting import report, working
 from vae_keras.support.start import load
-from vae_keras.training.run import Run
+from vae_keras.training.run import PRETRAINED, PRETRAINED_FOLDER, Run, find_run
 
 PAGE_TITLE = b"<title>Latent space explorer</title>"
 
@@ -22,23 +22,29 @@ def build_parser() -> cli.Parser:
         description="Write one HTML file in which to explore the latent space of trained models: "
         "a pointer moves over the plane, and the page decodes what lies below it. Several runs of "
         "one data set stand side by side. The file needs no server and no network.",
+        example="python -m vae_keras.explore saved_models/digits-gelu",
     )
     parser.add_argument(
-        "directories", nargs="+", metavar="RUN_DIR", help="folder of a finished run"
+        "directories",
+        nargs="+",
+        metavar="RUN_DIR",
+        help=f"folder of a finished run, or a model of the package: {', '.join(PRETRAINED)}",
     )
     parser.add_argument(
-        "--output", default="explorer.html", metavar="FILE", help="file to write (explorer.html)"
+        "--output",
+        metavar="FILE",
+        help="file to write (default: explorer.html in the folder of the first run, or in the "
+        "current one for a model of the package; explorer-2.html and so on where that name is "
+        "taken)",
     )
     parser.add_argument(
         "--images",
         type=int,
         default=2000,
         metavar="N",
-        help="test images to show at most, chosen at random (2000)",
+        help="test images to show at most, chosen at random",
     )
-    parser.add_argument(
-        "--data-dir", metavar="DIR", help="where tensorflow-datasets keeps its data"
-    )
+    cli.add_data_dir(parser)
     cli.add_dataset(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace the file")
     return parser
@@ -51,22 +57,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def explore(
     directories: Sequence[str],
-    output: str,
     images: int,
+    output: str | None = None,
     data_dir: str | None = None,
     overwrite: bool = False,
     dataset: str | None = None,
 ) -> None:
     """Write the page for some runs, and report where it is."""
-    runs, file = [Run(directory) for directory in directories], Path(output)
+    runs = [find_run(directory) for directory in directories]
     cli.check_range("images", images, 1)
     for run in runs:
         run.check_finished()
     _check_same_data(runs)
+    file = _default_output(runs[0], overwrite) if output is None else Path(output)
     _check_output(file, overwrite)
     build_page = load("vae_keras.explorer").build_page
     data = runs[0].find_data(dataset=dataset, data_dir=data_dir)
-    page, shown = build_page(runs, data, images)
+    with working("Encoding the images and packing the networks"):
+        page, shown = build_page(runs, data, images)
     with replacing(file) as aside:
         aside.write_text(page, encoding="utf-8")
     size = file.stat().st_size / 2**20
@@ -86,27 +94,44 @@ def _check_same_data(runs: Sequence[Run]) -> None:
                 )
 
 
+def _default_output(run: Run, overwrite: bool) -> Path:
+    """A page in the folder of a run, under the first name that may be used."""
+    # The models of the package lie in its own folder, which is not the user's.
+    is_own = not run.directory.is_relative_to(PRETRAINED_FOLDER)
+    folder = run.directory if is_own and _is_writable(run.directory) else Path()
+    number = 1
+    while True:
+        file = folder / ("explorer.html" if number == 1 else f"explorer-{number}.html")
+        if not os.path.lexists(file) or (overwrite and _is_page(file)):
+            return file
+        number += 1
+
+
 def _check_output(output: Path, overwrite: bool) -> None:
     """Raise `InputError` unless the page may be written."""
     if output.is_dir():
         raise InputError(f"{output} is a folder: name a file by ⟨output⟩")
     if os.path.lexists(output):
-        if output.is_symlink() or not _is_page(output):
+        if not _is_page(output):
             raise InputError(f"{output} is not a page of this command: name another ⟨output⟩")
         if not overwrite:
             raise InputError(
                 f"{output} exists: replace it by ⟨overwrite⟩, or name another ⟨output⟩"
             )
-    if not output.parent.is_dir() or not os.access(output.parent, os.W_OK | os.X_OK):
+    if not _is_writable(output.parent):
         raise InputError(f"{output.parent} is not a writable folder: name another ⟨output⟩")
 
 
 def _is_page(file: Path) -> bool:
     """Whether this command wrote a file, which may then be replaced."""
     try:
-        return PAGE_TITLE in read_file(file)[:4096]
+        return not file.is_symlink() and PAGE_TITLE in read_file(file)[:4096]
     except InputError:
         return False
+
+
+def _is_writable(folder: Path) -> bool:
+    return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
 
 
 if __name__ == "__main__":

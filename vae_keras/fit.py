@@ -3,18 +3,20 @@
 import argparse
 import math
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from typing import Any
 
-from vae_keras.config import FitConfig, make_config
+from vae_keras.config import PRESETS, FitConfig, make_config
 from vae_keras.data.sources import check_dataset, check_options, find_source, resolve_dataset
-from vae_keras.support import cli
+from vae_keras.support import cli, terminal
 from vae_keras.support.errors import InputError
 from vae_keras.support.reporting import report
 from vae_keras.support.settings import add_options, declarations
 from vae_keras.support.start import load
 from vae_keras.support.terms import loss_columns, title
+from vae_keras.support.text import plain, wrap
 from vae_keras.training.run import Run, check_run
 
 RUN_OPTIONS = {
@@ -30,11 +32,13 @@ def build_parser() -> cli.Parser:
     """The options of the command line; omitted ones come from the preset."""
     parser = cli.Parser(
         prog="python -m vae_keras.fit",
+        usage="%(prog)s [OPTION …]",
         description="Train the variational autoencoder of 'Generative Deep Learning', draw "
         "figures, save and export it.",
         epilog="Omitted options come from the preset, and the preset from the data set.",
+        example="python -m vae_keras.fit --dataset digits --activation gelu --epochs 20",
     )
-    add_options(parser, FitConfig)
+    add_options(parser, FitConfig, {name for changes in PRESETS.values() for name in changes})
     run = parser.add_argument_group("run")
     run.add_argument(
         "--directory", metavar="DIR", help="folder of the run (default: a new one in saved_models/)"
@@ -49,7 +53,10 @@ def build_parser() -> cli.Parser:
     run.add_argument("--overwrite", action="store_true", help="replace the run in --directory")
     run.add_argument("--tensorboard", action="store_true", help="also write logs for TensorBoard")
     run.add_argument(
-        "--devices", type=_devices, metavar="N", help="GPUs that share each batch: a number, or all"
+        "--devices",
+        type=_devices,
+        metavar="N",
+        help="GPUs that share each batch: a number, or all (default: 1)",
     )
     return parser
 
@@ -106,47 +113,61 @@ def describe_run(run: Run) -> str:
     metrics, config = run.read_metrics(), run.read_config()
     names = [*loss_columns(run.read_history()[-1]), "elbo"]
     names = [name for name in names if name in metrics["test"]]
-    lines = ["", " " * 8 + "".join(f"{title(name):>19}" for name in names)]
+    rows = [["", *map(title, names)]]
     for split, words in (("train", "training"), ("test", "test")):
-        lines.append(f"{words:<8}" + "".join(f"{metrics[split][name]:>19.3f}" for name in names))
-    if "elbo" in names and "calibrated_variance" in metrics:
-        lines.append(
+        rows.append([words, *(f"{metrics[split][name]:.3f}" for name in names)])
+    files = [
+        f"figures     {run.figures}",
+        f"history     {run.history_file}",
+        f"model       {run.model_file} (import vae_keras; keras.saving.load_model)",
+        f"SavedModel  {run.saved_model} (tf.saved_model.load)",
+    ]
+    width = terminal.width()
+    parts = [plain(rows, width), *_describe_decoder(metrics), ""]
+    parts += [wrap(line, width, " " * len("SavedModel  ")) for line in files]
+    return "\n".join(["", *parts, "", "Next steps:", *_next_steps(run, config, metrics)])
+
+
+def _describe_decoder(metrics: dict[str, Any]) -> list[str]:
+    """What the ELBO in a run's metrics assumes; empty where there is none."""
+    if "elbo" not in metrics["test"]:
+        return []
+    if "calibrated_variance" in metrics:
+        deviation = math.sqrt(metrics["calibrated_variance"])
+        return [
             "The ELBO is that of a Gaussian decoder, which found a standard deviation of "
-            f"{math.sqrt(metrics['calibrated_variance']):.3g}."
-        )
-    elif "elbo" in names and "implied_variance" in metrics:
-        lines.append(
+            f"{deviation:.3g}."
+        ]
+    if "implied_variance" in metrics:
+        return [
             "The ELBO is that of a Gaussian decoder with variance "
             f"{metrics['implied_variance']:.3g}, which the reconstruction weight implies."
-        )
-    elif "elbo" in names:
-        lines.append("The ELBO is that of a Bernoulli decoder, a pseudo-likelihood of gray pixels.")
-    lines += [
-        "",
-        f"figures    {run.figures}",
-        f"history    {run.history_file}",
-        f"model      {run.model_file}   (import vae_keras; keras.saving.load_model)",
-        f"SavedModel {run.saved_model}   (tf.saved_model.load)",
-        "",
-        "Next steps:",
-        f"  python -m vae_keras.evaluate {run.directory}",
-        f"  saved_model_cli show --dir {run.saved_model} --all",
-        f"  python -m vae_keras.fit --resume {run.directory} {_more(config, metrics)}",
+        ]
+    return ["The ELBO is that of a Bernoulli decoder, a pseudo-likelihood of gray pixels."]
+
+
+def _next_steps(run: Run, config: FitConfig, metrics: dict[str, Any]) -> list[str]:
+    """Commands that can be copied."""
+    python = ["python", "-m"]
+    steps = [
+        [*python, "vae_keras.evaluate", run.directory],
+        ["saved_model_cli", "show", "--dir", run.saved_model, "--all"],
+        [*python, "vae_keras.fit", "--resume", run.directory, *_more(config, metrics)],
     ]
     if config.latent_dim > 1:  # a plane to explore needs two
-        lines.append(f"  python -m vae_keras.explore {run.directory}")
-    if config.attributes:
-        lines.append(f"  python -m vae_keras.attributes {run.directory} --attribute NAME")
+        steps.append([*python, "vae_keras.explore", run.directory])
+    for attribute in run.read_data_summary().get("attributes", [])[:1]:
+        steps.append([*python, "vae_keras.attributes", run.directory, "--attribute", attribute])
     if run.tensorboard.exists():
-        lines.append(f"  tensorboard --logdir {run.tensorboard}")
-    return "\n".join(lines)
+        steps.append(["tensorboard", "--logdir", run.tensorboard])
+    return [f"  {shlex.join(map(str, step))}" for step in steps]
 
 
-def _more(config: FitConfig, metrics: dict[str, Any]) -> str:
+def _more(config: FitConfig, metrics: dict[str, Any]) -> tuple[str, int]:
     """The option that makes a run longer."""
     if config.early_stopping and metrics["epochs"] < config.epochs:
-        return f"--early-stopping {2 * config.early_stopping}"
-    return f"--epochs {2 * config.epochs}"
+        return "--early-stopping", 2 * config.early_stopping
+    return "--epochs", 2 * config.epochs
 
 
 def _run_options(run: dict[str, Any]) -> dict[str, Any]:

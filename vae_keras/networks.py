@@ -8,6 +8,7 @@ from keras import layers
 
 from vae_keras.activations import Activation, activation_layer
 from vae_keras.backend.inputs import check_sizes
+from vae_keras.backend.normalization import normalization_layer
 from vae_keras.backend.precision import precise_dtype, weight_dtype
 from vae_keras.config import NORMALIZATION_POSITIONS, NORMALIZATIONS, OUTPUT_LAYERS, FitConfig
 from vae_keras.support.errors import check_name
@@ -143,12 +144,12 @@ def _activation_block(
     """A function that adds normalization, activation and dropout after a layer."""
     check_name("normalization", normalization, NORMALIZATIONS)
     check_name("normalization position", position, NORMALIZATION_POSITIONS)
-    normalization_layer = NORMALIZATIONS[normalization]
+    kind = NORMALIZATIONS[normalization]
 
     def add(x: Any, name: str, dropout: float = 0.0) -> Any:
         steps = [activation_layer(activation, name=f"{name}_activation")]
-        if normalization_layer is not None:
-            normalize = getattr(layers, normalization_layer)(name=f"{name}_normalization")
+        if kind is not None:
+            normalize = normalization_layer(kind, f"{name}_normalization")
             steps.insert(0 if position == "before" else 1, normalize)
         if dropout:
             noise = None if seed is None else derive_seed(seed, name, "dropout")

@@ -78,13 +78,21 @@ def target_images(x: Tensor, y: Tensor | None, image_shape: tuple[int, ...]) -> 
 def in_batches(function: Callable, inputs: Tensor, batch_size: int) -> Any:
     """`function(inputs)`, computed for so many inputs at a time and joined again.
 
-    In a compiled function all inputs are computed at once.
+    In a compiled function all inputs are computed at once. Under PyTorch the results carry no
+    graph for gradients, which would hold the activations of all batches in memory.
     """
     count = inputs.shape[0]
     if count is None or count <= batch_size:
-        return function(inputs)
-    parts = [function(inputs[start : start + batch_size]) for start in range(0, count, batch_size)]
+        return _without_graph(function(inputs))
+    starts = range(0, count, batch_size)
+    parts = [_without_graph(function(inputs[start : start + batch_size])) for start in starts]
     return keras.tree.map_structure(lambda *each: ops.concatenate(each), *parts)
+
+
+def _without_graph(outputs: Any) -> Any:
+    if keras.backend.backend() != "torch":
+        return outputs
+    return keras.tree.map_structure(ops.stop_gradient, outputs)
 
 
 def check_networks(

@@ -5,6 +5,7 @@ Processes with one thread each do not.
 """
 
 import os
+import signal
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -62,6 +63,7 @@ def map_with_model(
 
 
 def _load(path: Path) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that shares the work
     os.environ.update(dict.fromkeys(THREADS, "1"))
     global _model
     _model = load("vae_keras.export.loading").load_model(path)

@@ -1,6 +1,7 @@
 """Command line: `python -m vae_keras.benchmark`."""
 
 import importlib.util
+import itertools
 import os
 import platform
 import statistics
@@ -11,32 +12,44 @@ from typing import Any
 import numpy as np
 
 from vae_keras.activations import ACTIVATIONS
+from vae_keras.config import PRECISIONS
 from vae_keras.support import cli
 from vae_keras.support.reporting import progress_bar, report
 from vae_keras.support.start import load
 
-REFERENCE = ("vae_keras", "leaky_relu")
-TESTED = {
-    "vae_keras": tuple(ACTIVATIONS),
-    "vae_keras, no pipeline": ("gelu",),
-    "plain Keras": ("leaky_relu", "gelu"),
-    "plain PyTorch": ("leaky_relu", "gelu"),
-}
+REFERENCE = ("vae_keras", "leaky_relu", "float32")
+COMPARED = tuple(itertools.product(PRECISIONS, ("leaky_relu", "gelu")))
+TESTED = [
+    *(("vae_keras", activation, "float32") for activation in ACTIVATIONS),
+    ("vae_keras", "leaky_relu", "bfloat16"),
+    ("vae_keras", "gelu", "bfloat16"),
+    ("vae_keras, no pipeline", "gelu", "float32"),
+    *(
+        (name, activation, precision)
+        for name in ("plain Keras", "plain PyTorch", "compiled PyTorch")
+        for precision, activation in COMPARED
+    ),
+]
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Time every contestant in alternating blocks and print the tables."""
+def build_parser() -> cli.Parser:
+    """The options of the command line."""
     parser = cli.Parser(
         prog="python -m vae_keras.benchmark",
         description="Time a training step of the book's digits network, in alternating blocks, "
         "beside the same network in plain Keras and, where it is installed, plain PyTorch.",
+        example="python -m vae_keras.benchmark --blocks 7",
     )
-    parser.add_argument("--batch-size", type=int, default=32, metavar="N", help="32")
-    parser.add_argument("--blocks", type=int, default=15, metavar="N", help="rounds of blocks (15)")
-    parser.add_argument(
-        "--steps", type=int, default=30, metavar="N", help="in a block, at least (30)"
-    )
-    cli.run_command(lambda: benchmark(**vars(parser.parse_args(arguments))))
+    add = parser.add_argument
+    add("--batch-size", type=int, default=32, metavar="N", help="images in a training step")
+    add("--blocks", type=int, default=15, metavar="N", help="rounds of blocks")
+    add("--steps", type=int, default=30, metavar="N", help="least number of steps in a block")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Time every contestant in alternating blocks and print the tables."""
+    cli.run_command(lambda: benchmark(**vars(build_parser().parse_args(arguments))))
 
 
 def benchmark(batch_size: int, blocks: int, steps: int) -> None:
@@ -74,11 +87,8 @@ def _one_at_a_time(
 ) -> None:
     from vae_keras.benchmark.workers import MATMUL_FLOPS, Worker
 
-    rows = [
-        (name, activation) for name, activations in TESTED.items() for activation in activations
-    ]
-    of_torch = [row for row in rows if row[0] == "plain PyTorch"]
-    tensorflow_rows = [row for row in rows if row not in of_torch]
+    of_torch = [row for row in TESTED if "PyTorch" in row[0]]
+    tensorflow_rows = [row for row in TESTED if row not in of_torch]
     tensorflow_worker = Worker(threads, images, batch_size, tensorflow_rows)
     workers: dict[Any, Worker] = dict.fromkeys([*tensorflow_rows, "matmul"], tensorflow_worker)
     if importlib.util.find_spec("torch"):
@@ -96,17 +106,18 @@ def _one_at_a_time(
         worker.close()
 
     ceiling = MATMUL_FLOPS / statistics.median(seconds.pop("matmul"))
-    report(f"\nOne training, {threads} threads; matrix product {ceiling / 1e9:.0f} GFLOP/s")
     report(
-        f"{'':<24}{'':<12}{'ms/step':>9}{'quartiles':>15}{'to leaky_relu':>15}{'of ceiling':>12}"
+        f"\nOne training, {threads} threads; peak: matrix product, {ceiling / 1e9:.0f} GFLOP/s\n"
+        f"ratio: median of the ratios to {REFERENCE[1]} in {REFERENCE[2]}, block by block"
     )
+    report(f"{'':<23}{'':<16}{'':<8}{'ms/step':>8}{'quartiles':>12}{'ratio':>6}{'peak':>6}")
     for row, values in seconds.items():
         ratio = statistics.median(a / b for a, b in zip(values, seconds[REFERENCE]))
         low, middle, high = statistics.quantiles(values, n=4)
         quartiles = f"{low * 1e3:.1f}–{high * 1e3:.1f}"
         report(
-            f"{row[0]:<24}{row[1]:<12}{middle * 1e3:>9.1f}{quartiles:>15}{ratio:>15.2f}"
-            f"{flops / middle / ceiling:>12.0%}"
+            f"{row[0]:<23}{row[1]:<16}{row[2]:<8}{middle * 1e3:>8.1f}{quartiles:>12}{ratio:>6.2f}"
+            f"{flops / middle / ceiling:>6.0%}"
         )
 
 
@@ -118,7 +129,7 @@ def _side_by_side(
     report(f"\n{cores} trainings side by side, one thread each")
     report(f"{'':<12}{'images/s':>10}{'matrix product':>18}{'of ceiling':>12}")
     for activation in ("leaky_relu", "gelu"):
-        row = ("vae_keras", activation)
+        row = ("vae_keras", activation, "float32")
         workers = [Worker(1, images, batch_size, [row]) for _ in range(cores)]
         rates: list[float] = []
         ceilings: list[float] = []
@@ -126,7 +137,7 @@ def _side_by_side(
             (row, steps, rates, batch_size),
             ("matmul", 2, ceilings, MATMUL_FLOPS),
         )
-        for block in range(-1, blocks):
+        for block in progress_bar(range(-1, blocks), desc=activation, unit="block"):
             for what, count, results, work in tasks:
                 for worker in workers:
                     worker.begin(what, count)

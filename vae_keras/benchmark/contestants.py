@@ -10,38 +10,46 @@ from typing import Any
 
 import numpy as np
 
+from vae_keras.config import PRECISIONS
+
 Training = Callable[[], int]  # trains at least one step and returns how many
 
 LATENT_DIM, RECONSTRUCTION_WEIGHT, LEARNING_RATE = 2, 1000.0, 5e-4
 
 
-def this_package(images: np.ndarray, batch_size: int, activation: str) -> Training:
+def this_package(images: np.ndarray, batch_size: int, activation: str, precision: str) -> Training:
     """This package: its model, its step, its input pipeline."""
     from vae_keras.data.batches import training_batches
 
-    return _this_model(images, batch_size, activation, training_batches(images, batch_size, seed=0))
+    batches = training_batches(images, batch_size, seed=0)
+    return _this_model(images, batch_size, activation, precision, batches)
 
 
-def this_package_without_pipeline(images: np.ndarray, batch_size: int, activation: str) -> Training:
+def this_package_without_pipeline(
+    images: np.ndarray, batch_size: int, activation: str, precision: str
+) -> Training:
     """This package on one batch in memory: the difference is the input pipeline."""
     import tensorflow as tf
 
     batch = tf.constant(images[:batch_size] / np.float32(255))
     batches = tf.data.Dataset.from_tensors(batch).cache().repeat()
-    return _this_model(images, batch_size, activation, batches)
+    return _this_model(images, batch_size, activation, precision, batches)
 
 
-def _this_model(images: np.ndarray, batch_size: int, activation: str, batches: Any) -> Training:
+def _this_model(
+    images: np.ndarray, batch_size: int, activation: str, precision: str, batches: Any
+) -> Training:
     from vae_keras.config import make_config
     from vae_keras.training.build import build_model
     from vae_keras.training.loop import steps_at_once
 
-    model = build_model(make_config(activation=activation), images.shape[1:])
+    config = make_config(activation=activation, precision=precision)
+    model = build_model(config, images.shape[1:])
     steps_per_epoch = -(-len(images) // batch_size)
     return _training(model, batches, steps_at_once(steps_per_epoch, batch_size, images.shape[1:]))
 
 
-def plain_keras(images: np.ndarray, batch_size: int, activation: str) -> Training:
+def plain_keras(images: np.ndarray, batch_size: int, activation: str, precision: str) -> Training:
     """Keras's own layers and activations, in the style of the book."""
     import keras
     import tensorflow as tf
@@ -50,6 +58,8 @@ def plain_keras(images: np.ndarray, batch_size: int, activation: str) -> Trainin
     def activate() -> Any:
         return layers.LeakyReLU() if activation == "leaky_relu" else layers.Activation(activation)
 
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(PRECISIONS[precision])
     same: dict[str, Any] = {"padding": "same", "data_format": "channels_last"}
     inputs = x = keras.Input(images.shape[1:])
     for filters, stride in ((32, 1), (64, 2), (64, 2), (64, 1)):
@@ -63,13 +73,15 @@ def plain_keras(images: np.ndarray, batch_size: int, activation: str) -> Trainin
         x = activate()(layers.Conv2DTranspose(filters, 3, stride, **same)(x))
     x = layers.Conv2DTranspose(1, 3, 1, activation="sigmoid", **same)(x)
     decoder = keras.Model(inputs, x)
+    keras.config.set_dtype_policy(before)
 
     class PlainVAE(keras.Model):
         def train_step(self, images: Any) -> dict[str, Any]:
             with tf.GradientTape() as tape:
-                mean, log_var = encoder(images, training=True)
+                mean, log_var = (tf.cast(x, "float32") for x in encoder(images, training=True))
                 z = mean + tf.exp(0.5 * log_var) * tf.random.normal(tf.shape(mean))
-                error = tf.reduce_mean(tf.square(images - decoder(z, training=True)))
+                decoded = tf.cast(decoder(z, training=True), "float32")
+                error = tf.reduce_mean(tf.square(images - decoded))
                 kl = -0.5 * tf.reduce_sum(1 + log_var - mean**2 - tf.exp(log_var), axis=1)
                 loss = RECONSTRUCTION_WEIGHT * error + tf.reduce_mean(kl)
             weights = encoder.trainable_weights + decoder.trainable_weights
@@ -95,8 +107,10 @@ def _training(model: Any, batches: Any, steps: int) -> Training:
     return train
 
 
-def plain_torch(images: np.ndarray, batch_size: int, activation: str) -> Training:
-    """PyTorch without `torch.compile`."""
+def plain_torch(
+    images: np.ndarray, batch_size: int, activation: str, precision: str, compiled: bool = False
+) -> Training:
+    """PyTorch, in bfloat16 under autocast."""
     import torch
     from torch import nn
 
@@ -129,13 +143,21 @@ def plain_torch(images: np.ndarray, batch_size: int, activation: str) -> Trainin
     optimizer = torch.optim.Adam(parts.parameters(), LEARNING_RATE)
     tensor = torch.from_numpy(np.moveaxis(images, -1, 1).copy())
 
+    def compute_loss(chosen: Any) -> Any:
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+            hidden = encoder(chosen)
+            mean, log_var = mean_layer(hidden).float(), log_var_layer(hidden).float()
+            z = mean + torch.exp(0.5 * log_var) * torch.randn_like(mean)
+            decoded = decoder(z).float()
+        kl = -0.5 * torch.sum(1 + log_var - mean**2 - torch.exp(log_var), dim=1).mean()
+        return RECONSTRUCTION_WEIGHT * torch.mean((chosen - decoded) ** 2) + kl
+
+    if compiled:
+        compute_loss = torch.compile(compute_loss)
+
     def train() -> int:
         chosen = tensor[torch.randint(len(tensor), (batch_size,))].float() / 255
-        hidden = encoder(chosen)
-        mean, log_var = mean_layer(hidden), log_var_layer(hidden)
-        z = mean + torch.exp(0.5 * log_var) * torch.randn_like(mean)
-        kl = -0.5 * torch.sum(1 + log_var - mean**2 - torch.exp(log_var), dim=1).mean()
-        loss = RECONSTRUCTION_WEIGHT * torch.mean((chosen - decoder(z)) ** 2) + kl
+        loss = compute_loss(chosen)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -144,9 +166,17 @@ def plain_torch(images: np.ndarray, batch_size: int, activation: str) -> Trainin
     return train
 
 
+def compiled_torch(
+    images: np.ndarray, batch_size: int, activation: str, precision: str
+) -> Training:
+    """PyTorch with the networks and the loss under `torch.compile`, which needs a C++ compiler."""
+    return plain_torch(images, batch_size, activation, precision, compiled=True)
+
+
 CONTESTANTS: dict[str, Callable[..., Training]] = {
     "vae_keras": this_package,
     "vae_keras, no pipeline": this_package_without_pipeline,
     "plain Keras": plain_keras,
     "plain PyTorch": plain_torch,
+    "compiled PyTorch": compiled_torch,
 }

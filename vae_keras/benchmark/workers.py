@@ -1,6 +1,7 @@
 """Processes that train steps when they are told to, and wait meanwhile."""
 
 import multiprocessing
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -20,7 +21,7 @@ class Worker:
         threads: Threads that TensorFlow or PyTorch may use.
         images: uint8 array `(images, height, width, channels)`.
         batch_size: Images in a step.
-        contestants: Pairs of a name in `CONTESTANTS` and an activation.
+        contestants: A name in `CONTESTANTS`, an activation and a precision, for each.
     """
 
     def __init__(
@@ -28,7 +29,7 @@ class Worker:
         threads: int,
         images: np.ndarray,
         batch_size: int,
-        contestants: Sequence[tuple[str, str]],
+        contestants: Sequence[tuple[str, str, str]],
     ) -> None:
         context = multiprocessing.get_context("spawn")
         self._connection, other_end = context.Pipe()
@@ -62,10 +63,11 @@ def _work(
     threads: int,
     images: np.ndarray,
     batch_size: int,
-    contestants: Sequence[tuple[str, str]],
+    contestants: Sequence[tuple[str, str, str]],
 ) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
     trainings: dict[Any, Callable[[], int]] = {}
-    if "plain PyTorch" in dict(contestants):
+    if any("PyTorch" in name for name, *_ in contestants):
         # Triton has its own LLVM, which aborts a process that has loaded TensorFlow's. A script
         # or notebook may have imported it. Triton has no use on a CPU.
         sys.modules["triton"] = None  # type: ignore[assignment]
@@ -79,8 +81,9 @@ def _work(
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
         trainings["matmul"] = _matmul()
-    for name, activation in contestants:
-        trainings[name, activation] = CONTESTANTS[name](images, batch_size, activation)
+    for name, activation, precision in contestants:
+        training = CONTESTANTS[name](images, batch_size, activation, precision)
+        trainings[name, activation, precision] = training
     while True:
         contestant, count = connection.recv()
         train = trainings[contestant]

@@ -86,6 +86,15 @@ class ImageData:
         """Whether training and test images both have labels."""
         return self.train_labels is not None and self.test_labels is not None
 
+    def varied_attributes(self) -> list[str]:
+        """Names of the attributes that tell training images apart."""
+        if self.train_attributes is None:
+            return []
+        known = (column[~np.isnan(column)] for column in self.train_attributes.T)
+        return [
+            name for name, values in zip(self.attribute_names, known) if len(np.unique(values)) > 1
+        ]
+
     def sha256(self) -> str:
         """Digest of all images, training before test, as hexadecimal text."""
         digest = hashlib.sha256()

@@ -19,7 +19,7 @@ from vae_keras.data.resize import crop_and_resize
 from vae_keras.data.source import Files, Source, Unavailable
 from vae_keras.data.storage import DEFAULT_IMAGE_SIZE, stored_images
 from vae_keras.support.errors import InputError
-from vae_keras.support.reporting import progress_bar
+from vae_keras.support.reporting import progress_bar, working
 
 DOWNLOAD_TIMEOUT = 5.0  # seconds until a download must have started
 
@@ -111,8 +111,9 @@ def download_problem(builder: Any) -> str | None:
             problem[0] = str(getattr(error, "reason", error))
 
     thread = threading.Thread(target=try_first, daemon=True)
-    thread.start()
-    thread.join(DOWNLOAD_TIMEOUT)
+    with working(f"Looking for {builder.name} on the network"):
+        thread.start()
+        thread.join(DOWNLOAD_TIMEOUT)
     return problem[0]
 
 

@@ -21,7 +21,7 @@ from vae_keras.model import Autoencoder
 from vae_keras.plots.images import tile
 from vae_keras.support.errors import InputError
 from vae_keras.support.files import check_new_folder, replacing, write_csv
-from vae_keras.support.reporting import progress_bar, report, warn
+from vae_keras.support.reporting import progress_bar, report, warn, working
 from vae_keras.support.seeds import derive_seed
 from vae_keras.training.run import Run, find_run
 
@@ -188,7 +188,8 @@ def _reference_scores(
         return None
     images = found.head(run.read_config().max_train_images).train_images
     chosen = np.random.default_rng(0).permutation(len(images))[:REFERENCES]
-    return badness(score_images(model, images[np.sort(chosen)], seed))
+    with working("Scoring training images for comparison"):
+        return badness(score_images(model, images[np.sort(chosen)], seed))
 
 
 def _path_between(model: Autoencoder, places: Sequence[str | os.PathLike]) -> np.ndarray:

@@ -1,6 +1,5 @@
 """All figures of merit of one model, in one dictionary."""
 
-import math
 from collections.abc import Mapping
 from os import PathLike
 from typing import Any
@@ -20,6 +19,7 @@ from vae_keras.likelihood import log_likelihood
 from vae_keras.model import Autoencoder
 from vae_keras.support.errors import InputError
 from vae_keras.support.files import replacing, write_json
+from vae_keras.support.reporting import working
 from vae_keras.support.seeds import derive_seed
 from vae_keras.training.run import Run
 
@@ -113,8 +113,9 @@ def evaluate(
         raise InputError(f"⟨importance_samples⟩ must be at least 1, received {importance_samples}")
     chosen = np.sort(_random(seed, "images").permutation(len(data.test_images))[:count])
     test_images = data.test_images[chosen]
-    encoded = encode_images(model, test_images)
-    through_the_mean = likelihood.losses_through_the_mean(model, test_images, encoded)
+    with working("Computing the losses"):
+        encoded = encode_images(model, test_images)
+        through_the_mean = likelihood.losses_through_the_mean(model, test_images, encoded)
     results: dict[str, Any] = {
         "settings": {"images": count, "seed": seed},
         "loss": {"through_the_mean": through_the_mean},
@@ -123,19 +124,24 @@ def evaluate(
     drawn_from = "prior" if model.has_prior else "box"
     cloud = points = encoded[model.encoder_outputs[0]]
     if model.has_prior:
-        results["loss"]["draws"] = likelihood.losses_over_draws(
+        losses = likelihood.image_losses_over_draws(
             model, test_images, encoded, seed=derive_seed(seed, "draws")
         )
+        results["loss"]["draws"] = {
+            name: likelihood.mean_and_error(values) for name, values in losses.items()
+        }
         variances = {"likelihood": model.variance}
         if model.reconstruction == "mse":
-            variances["calibrated"] = likelihood.best_variance(
-                model, data.train_images, seed=derive_seed(seed, "variance")
-            )
+            with working("Finding the best variance"):
+                variances["calibrated"] = likelihood.best_variance(
+                    model, data.train_images, seed=derive_seed(seed, "variance")
+                )
         for name, variance in variances.items():
-            results[name] = _summarize_elbo(model, results["loss"]["draws"], variance)
+            results[name] = _summarize_elbo(model, losses, variance)
         read_as = tuple(variances.values())
         if model.latent_dim <= MOST_DIMENSIONS:
-            found = integrate_likelihood(model, test_images, encoded, read_as, processes)
+            with working("Integrating the likelihood"):
+                found = integrate_likelihood(model, test_images, encoded, read_as, processes)
             results["settings"]["quadrature"] = {
                 "step": found.step,
                 "radius": found.radius,
@@ -151,29 +157,32 @@ def evaluate(
         draws = samples_of(importance_samples, model.latent_dim)
         if draws:
             results["settings"]["importance_samples"] = draws
-            bounds = likelihood.importance_weighted_bounds(
-                model,
-                test_images,
-                encoded,
-                draws,
-                seed=derive_seed(seed, "bound"),
-                processes=processes,
-                variances=read_as,
-            )
+            with working("Bounding the likelihood"):
+                bounds = likelihood.importance_weighted_bounds(
+                    model,
+                    test_images,
+                    encoded,
+                    draws,
+                    seed=derive_seed(seed, "bound"),
+                    processes=processes,
+                    variances=read_as,
+                )
             for name, values, effective in zip(variances, *bounds.values()):
                 results[name] |= _summarize(model, "bound", values, variances[name])
                 median, low = np.percentile(effective, (50, 5))
                 results[name]["effective_samples_median"] = float(median)
                 results[name]["effective_samples_5th_percentile"] = float(low)
         log_var = encoded["log_var"]
-        results["information"] = _summarize_information(points, log_var, seed)
+        with working("Measuring the information in z"):
+            results["information"] = _summarize_information(points, log_var, seed)
         noise = _random(seed, "posterior").standard_normal(points.shape, np.float32)
         cloud = points + np.exp(0.5 * log_var) * noise
     places = {
         "prior": _random(seed, "prior").standard_normal((SAMPLES, model.latent_dim), np.float32),
         "box": latent.box_draws(points, SAMPLES, derive_seed(seed, "box")),
     }
-    gaps = {name: latent.find_gaps(cloud, z) for name, z in places.items()}
+    with working("Looking for gaps in the latent space"):
+        gaps = {name: latent.find_gaps(cloud, z) for name, z in places.items()}
     results["geometry"] = {
         **{name: values.tolist() for name, values in latent.geometry(points).items()},
         **{f"gaps_{name}": float(found.mean()) for name, found in gaps.items()},
@@ -181,16 +190,19 @@ def evaluate(
     shares: tuple[np.ndarray, ...] = ()
     if data.train_labels is not None and data.test_labels is not None:
         labels = data.test_labels[chosen]
-        results["geometry"]["neighbour_agreement"] = latent.neighbour_agreement(points, labels)
-        results["labels"] = latent.label_accuracy(
-            latent_points(model, data.train_images),
-            data.train_labels,
-            points,
-            labels,
-            seed=derive_seed(seed, "labels"),
-        )
-        samples = decode_points(model, places[drawn_from])
-        judgment = _judge(judge or Judge(data), samples, test_images, labels, seed)
+        with working("Predicting labels from latents"):
+            results["geometry"]["neighbour_agreement"] = latent.neighbour_agreement(points, labels)
+            results["labels"] = latent.label_accuracy(
+                latent_points(model, data.train_images),
+                data.train_labels,
+                points,
+                labels,
+                seed=derive_seed(seed, "labels"),
+            )
+        judge = judge or Judge(data)
+        with working("Judging samples"):
+            samples = decode_points(model, places[drawn_from])
+            judgment = _judge(judge, samples, test_images, labels, seed)
         results["samples"] = {"drawn_from": drawn_from, **judgment}
         shares = judgment["class_shares"], judgment["test_class_shares"]
     figure = plots.plot_evaluation(
@@ -220,19 +232,15 @@ def samples_of(importance_samples: int | None, latent_dim: int) -> int:
 
 
 def _summarize_elbo(
-    model: Autoencoder, draws: Mapping[str, Mapping[str, float]], variance: float | None
+    model: Autoencoder, losses: Mapping[str, np.ndarray], variance: float | None
 ) -> dict[str, Any]:
-    """The ELBO in nats per image and bits per dimension.
-
-    It is that of a Gaussian decoder with the given variance, or without one of a Bernoulli decoder.
-    """
-    error = draws["reconstruction_error"]["mean"]
-    elbo = float(log_likelihood(error, model.pixels, variance)) - draws["kl_loss"]["mean"]
+    """The ELBO of a Gaussian decoder with a variance, or without one of a Bernoulli decoder."""
+    errors = losses["reconstruction_error"]
+    elbo = log_likelihood(errors, model.pixels, variance) - losses["kl_loss"]
     return {
         "decoder": "Bernoulli (pseudo)" if variance is None else "Gaussian",
         "variance": variance,
-        "elbo": elbo,
-        "elbo_bits_per_dimension": _bits(model, elbo, variance),
+        **_summarize(model, "elbo", elbo, variance),
     }
 
 
@@ -240,16 +248,9 @@ def _summarize(
     model: Autoencoder, name: str, values: np.ndarray, variance: float | None
 ) -> dict[str, float]:
     """The mean of something in nats per image, its standard error over images, and its bits."""
-    mean = float(values.mean())
-    return {
-        name: mean,
-        f"{name}_standard_error": float(values.std(ddof=1) / math.sqrt(len(values))),
-        f"{name}_bits_per_dimension": _bits(model, mean, variance),
-    }
-
-
-def _bits(model: Autoencoder, nats: float, variance: float | None) -> float:
-    return likelihood.bits_per_dimension(nats, model.pixels, 1 if variance is None else 255)
+    mean, error = likelihood.mean_and_error(values).values()
+    bits = likelihood.bits_per_dimension(mean, model.pixels, 1 if variance is None else 255)
+    return {name: mean, f"{name}_standard_error": error, f"{name}_bits_per_dimension": bits}
 
 
 def _judge(

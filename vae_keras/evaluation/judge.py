@@ -124,7 +124,7 @@ def _load_or_train(file: Path, data: ImageData) -> keras.Model:
     file.parent.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(file.with_suffix(".lock")):
         if (classifier := _load(file)) is None:
-            report(f"training a small classifier that judges samples of {data.name}, once")
+            report(f"Training a small classifier that judges samples of {data.name}, once …")
             classifier = _train(data)
             with replacing(file) as path:
                 classifier.save(path)
@@ -178,9 +178,7 @@ def _train(data: ImageData) -> keras.Model:
         .batch(BATCH_SIZE)
         .prefetch(tf.data.AUTOTUNE)
     )
-    with progress_bar(
-        total=STEPS, desc="training the judge, once for this data set", unit="step"
-    ) as bar:
+    with progress_bar(total=STEPS, desc="classifier", unit="step") as bar:
         progress = keras.callbacks.LambdaCallback(
             on_train_batch_end=lambda batch, logs: bar.update()
         )

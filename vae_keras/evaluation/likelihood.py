@@ -30,42 +30,48 @@ def losses_over_draws(
 
     Args:
         model: `VAE`.
-        images: uint8 array `(count, height, width, channels)`.
+        images: uint8 array `(count, height, width, channels)`, at least 2.
         encoded: What `encode_images` returned for them.
-        draws: How often every image gets a new z, at least 2.
+        draws: How often every image gets a new z.
         seed: Integer that decides the noise.
 
     Returns:
         Dictionary of `loss`, the model's terms, such as `reconstruction_loss` (weighted) and
         `kl_loss` (nats), and `reconstruction_error` (the mean over pixels without weight), each a
-        dictionary of `mean` and `standard_error`. The error is that over draws: how much the
-        figure would move with other noise on the same images. It comes from the variance of each
-        image over the draws, which so many images make far more certain than the few means. A term
-        that does not depend on z, such as the KL divergence, has no error.
+        dictionary of `mean` and `standard_error`, see `mean_and_error`.
 
     Reference:
         Kingma & Welling 2014, https://arxiv.org/abs/1312.6114, section 2.3.
     """
+    losses = image_losses_over_draws(model, images, encoded, draws, seed)
+    return {name: mean_and_error(values) for name, values in losses.items()}
+
+
+def image_losses_over_draws(
+    model: Autoencoder, images: np.ndarray, encoded: Encoded, draws: int = 10, seed: int = 0
+) -> dict[str, np.ndarray]:
+    """What `losses_over_draws` averages over images: float64 arrays `(count,)`."""
     random = np.random.default_rng(seed)
     mean, deviation = encoded["mean"], np.exp(0.5 * encoded["log_var"])
-    losses = [
-        _losses(model, images, encoded, mean + deviation * random.standard_normal(mean.shape, "f4"))
-        for _ in range(draws)
-    ]
-    return {
-        name: _summarize_draws(np.stack([drawn[name] for drawn in losses])) for name in losses[0]
-    }
+    totals: dict[str, np.ndarray] = {}
+    for _ in progress_bar(range(draws), desc="losses", unit="draw"):
+        z = mean + deviation * random.standard_normal(mean.shape, "f4")
+        for name, values in _losses(model, images, encoded, z).items():
+            totals[name] = totals.get(name, 0) + values
+    return {name: total / draws for name, total in totals.items()}
 
 
-def _summarize_draws(values: np.ndarray) -> dict[str, float]:
-    """Mean of an array `(draws, images)`, and its standard error over draws."""
-    draws, images = values.shape
-    moved = values - values[0]  # exactly 0 for what does not depend on z
-    variance = moved.var(axis=0, ddof=1).mean()
-    return {
-        "mean": float(values[0].mean() + moved.mean()),
-        "standard_error": math.sqrt(variance / (draws * images)),
-    }
+def mean_and_error(values: np.ndarray) -> dict[str, float]:
+    """The `mean` of one value for each image, and its `standard_error`, s / √images.
+
+    The error says how far the mean of other images of the same kind would be off. Where the values
+    are averages over draws of z, it includes the scatter between draws.
+
+    Args:
+        values: Array `(images,)`, at least 2.
+    """
+    error = float(values.std(ddof=1) / math.sqrt(len(values)))
+    return {"mean": float(values.mean()), "standard_error": error}
 
 
 def losses_through_the_mean(

@@ -9,14 +9,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.colors import to_hex, to_rgb
 from PIL import Image
 
 from vae_keras.data.images import ImageData
+from vae_keras.explorer.colors import page_colors
 from vae_keras.explorer.network import (
     Layer,
     count_multiplications,
     count_weights,
+    describe_encoder,
     describe_network,
     encode_array,
 )
@@ -24,9 +25,10 @@ from vae_keras.export.loading import load_model
 from vae_keras.latent.dimensions import active_dimensions, kl_per_dimension
 from vae_keras.latent.inference import decode_points, encode_images
 from vae_keras.latent.space import LatentPlane, latent_plane
-from vae_keras.model import Autoencoder
-from vae_keras.plots.colors import class_colors
+from vae_keras.losses import kl_divergence
+from vae_keras.model import VAE, Autoencoder
 from vae_keras.plots.images import tile
+from vae_keras.support.reporting import progress_bar
 from vae_keras.support.seeds import derive_seed
 from vae_keras.support.terms import title
 from vae_keras.support.text import minus
@@ -34,11 +36,10 @@ from vae_keras.training.run import Run, run_titles
 
 # Networks beyond either of these do not run in the page.
 MOST_MULTIPLICATIONS = 25_000_000
-MOST_WEIGHTS = 500_000  # 1.3 MiB in the page
+MOST_WEIGHTS = 750_000  # 2 MiB in the page
 SHEET_VALUES = 8_000_000  # pixels times channels that the browser of a phone can hold
 ATLAS_SIDE = 25  # images along each side of an atlas, at most
 ATLAS_BYTES = 2_000_000  # in the page, for an atlas
-SLIDERS = 8
 INK = 64  # from this value on, a pixel of a drawing is not background
 
 
@@ -51,6 +52,8 @@ class TrainedRun:
         title: What to call it beside other runs.
         model: `VAE` or `Autoencoder`.
         points: float32 array `(images, latent_dim)`.
+        log_var: float32 array of the same shape: log σ² of each image's posterior; None for a
+            plain autoencoder.
         plane: `LatentPlane` to look at.
         importance: float64 array `(latent_dim,)`: each dimension's KL divergence in nats, or of
             a plain autoencoder its variance.
@@ -62,6 +65,7 @@ class TrainedRun:
     title: str
     model: Autoencoder
     points: np.ndarray
+    log_var: np.ndarray | None
     plane: LatentPlane
     importance: np.ndarray
     decoder: list[Layer] | None
@@ -82,7 +86,8 @@ def load_runs(runs: Sequence[Run], data: ImageData) -> list[TrainedRun]:
             trained on other images.
     """
     found = []
-    for run, name in zip(runs, run_titles(runs), strict=True):
+    titles = zip(runs, run_titles(runs), strict=True)
+    for run, name in progress_bar(titles, desc="encoding", total=len(runs), unit="run"):
         run.check_data(data.head(run.read_config().max_train_images))
         model = load_model(run.model_file)
         encoded = encode_images(model, data.test_images)
@@ -99,6 +104,7 @@ def load_runs(runs: Sequence[Run], data: ImageData) -> list[TrainedRun]:
                 name,
                 model,
                 points,
+                encoded.get("log_var"),
                 latent_plane(points),
                 importance,
                 decoder if _fits(decoder) else None,
@@ -123,8 +129,7 @@ def describe_page(runs: Sequence[TrainedRun], data: ImageData) -> dict[str, Any]
         "data": os.path.basename(data.name) or data.name,  # not where a folder lies
         "imageShape": list(data.image_shape),
         "classes": [
-            {"name": name, "light": to_hex(color), "dark": to_hex(_paler(color))}
-            for name, color in zip(names, class_colors(len(names)))
+            {"name": name, **colors} for name, colors in zip(names, page_colors(len(names)))
         ],
         "limits": limits,
         "drawing": drawing_frame(data.test_images),
@@ -141,7 +146,7 @@ def describe_images(runs: Sequence[TrainedRun], data: ImageData, count: int) -> 
         count: How many.
 
     Returns:
-        Dictionary for JSON, with an array of latent points for each run.
+        Dictionary for JSON, with the encoded images of each run.
     """
     random = np.random.default_rng(derive_seed(0, "images"))
     chosen = np.sort(random.permutation(len(data.test_images))[:count])
@@ -149,8 +154,35 @@ def describe_images(runs: Sequence[TrainedRun], data: ImageData, count: int) -> 
     return {
         "sheet": picture(data.test_images[chosen]),
         "labels": encode_array(labels, "uint16"),
-        "points": [encode_array(_page_points(trained)[chosen], "float16") for trained in runs],
+        "encoded": [describe_encoded(trained, chosen) for trained in runs],
     }
+
+
+def describe_encoded(trained: TrainedRun, chosen: np.ndarray) -> dict[str, Any]:
+    """What a run's encoder says about some test images.
+
+    Args:
+        trained: `TrainedRun`.
+        chosen: Integer array `(count,)`, the images.
+
+    Returns:
+        Dictionary for JSON. `mean` is the latent points, and `logVar`, of a VAE, log σ². Where an
+        atlas stands for the decoder, the points lie on the plane. Beside them are then the
+        `covariance` of each posterior there, as σ₁², σ₁₂ and σ₂², and its `kl` divergence in all
+        dimensions.
+    """
+    points, log_var = trained.points[chosen], trained.log_var
+    if trained.decoder is not None:
+        arrays = {"mean": points}
+        if log_var is not None:
+            arrays["logVar"] = log_var[chosen]
+    else:
+        arrays = {"mean": trained.plane.project(points)}
+        if log_var is not None:
+            covariances = trained.plane.covariances(log_var[chosen])
+            arrays["covariance"] = covariances[:, [0, 0, 1], [0, 1, 1]]
+            arrays["kl"] = np.asarray(kl_divergence(points, log_var[chosen]))
+    return {name: encode_array(values, "float16") for name, values in arrays.items()}
 
 
 def describe_run(trained: TrainedRun, limits: dict[str, list[float]]) -> dict[str, Any]:
@@ -162,17 +194,38 @@ def describe_run(trained: TrainedRun, limits: dict[str, list[float]]) -> dict[st
     model, plane = trained.model, trained.plane
     has_atlas = trained.decoder is None
     projection = plane.directions if has_atlas else None
-    encoder = describe_network(model.encoder, model.encoder_outputs[0], projection)
+    # A projection makes no sense of the variances of single dimensions.
+    outputs = dict(zip(("mean",) if has_atlas else ("mean", "logVar"), model.encoder_outputs))
+    encoder = describe_encoder(model.encoder, outputs, projection)
     return {
         "title": trained.title,
         "losses": [*describe_losses(trained.run), *describe_active(trained)],
         "axes": ["z₁", "z₂"] if model.latent_dim == 2 else list(plane.names),
         "coordinates": ["z₁", "z₂"] if model.latent_dim == 2 else ["PC 1", "PC 2"],
         "directions": np.eye(2).tolist() if has_atlas else plane.directions.tolist(),
-        "encoder": encoder if _fits(encoder) else None,
+        "encoder": encoder if _fits(encoder["trunk"], *encoder["heads"].values()) else None,
         "decoder": trained.decoder,
         "atlas": draw_atlas(model, plane, limits) if has_atlas else None,
-        "sliders": [] if has_atlas or model.latent_dim == 2 else describe_sliders(trained),
+        "dimensions": [] if has_atlas else describe_dimensions(trained),
+        "loss": describe_loss(model),
+    }
+
+
+def describe_loss(model: Autoencoder) -> dict[str, Any]:
+    """How a model adds up the loss of an image.
+
+    Returns:
+        Dictionary for JSON: `reconstruction`, the kind of error; its `weight`, None where the
+        term is −log p(x|z) of a Gaussian decoder with a `variance` of its own; that σ², None for
+        `"bce"`; `klWeight`, None without a prior; and the titles of `others`, terms that a page
+        cannot compute.
+    """
+    return {
+        "reconstruction": model.reconstruction,
+        "weight": model.reconstruction_weight if model.likelihood is None else None,
+        "variance": model.variance,
+        "klWeight": model.kl_weight if model.has_prior else None,
+        "others": [title(name) for name in model.term_names if name not in VAE.term_names],
     }
 
 
@@ -205,13 +258,12 @@ def describe_active(trained: TrainedRun) -> list[tuple[str, str]]:
     return [("active dimensions", f"{active} of {trained.model.latent_dim}")]
 
 
-def describe_sliders(trained: TrainedRun) -> list[dict[str, Any]]:
-    """The dimensions that tell most about an image, the most important one first."""
+def describe_dimensions(trained: TrainedRun) -> list[dict[str, Any]]:
+    """All latent dimensions, the one that tells most about an image first."""
     unit = "KL {:.2f} nats" if trained.model.has_prior else "variance {:.2f}"
-    most = np.argsort(-trained.importance)[:SLIDERS]
     return [
         {"dimension": int(dimension), "note": unit.format(trained.importance[dimension])}
-        for dimension in most
+        for dimension in np.argsort(-trained.importance)
     ]
 
 
@@ -288,23 +340,12 @@ def picture(images: np.ndarray) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
-def _paler(color: Any) -> tuple[float, float, float]:
-    """A color nearer to white, which can be seen on a dark page too."""
-    red, green, blue = (0.72 * value + 0.28 for value in to_rgb(color))
-    return red, green, blue
-
-
-def _fits(network: list[Layer]) -> bool:
-    """Whether a page can run a described network while the pointer moves."""
+def _fits(*networks: list[Layer]) -> bool:
+    """Whether a page can run described networks, one after another, while the pointer moves."""
     return (
-        count_multiplications(network) <= MOST_MULTIPLICATIONS
-        and count_weights(network) <= MOST_WEIGHTS
+        sum(map(count_multiplications, networks)) <= MOST_MULTIPLICATIONS
+        and sum(map(count_weights, networks)) <= MOST_WEIGHTS
     )
-
-
-def _page_points(trained: TrainedRun) -> np.ndarray:
-    """Latent points as the page takes them: on the plane, where an atlas stands for the decoder."""
-    return trained.plane.project(trained.points) if trained.decoder is None else trained.points
 
 
 def _extents(inked: np.ndarray) -> np.ndarray:

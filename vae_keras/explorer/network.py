@@ -2,42 +2,35 @@
 
 import base64
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import keras
 import numpy as np
 from keras import layers
 
+from vae_keras.activations import ACTIVATIONS
+from vae_keras.backend.normalization import FusedBatchNormalization
 from vae_keras.backend.smooth import SmoothActivation
 from vae_keras.support.errors import InputError
 
 Layer = dict[str, Any]  # a layer for JSON: its `kind`, its sizes and its weights
 
 KERAS_FUNCTIONS = {
-    keras.activations.elu: "elu",
-    keras.activations.relu: "relu",
-    keras.activations.selu: "selu",
-    keras.activations.sigmoid: "sigmoid",
-    keras.activations.softplus: "softplus",
-    keras.activations.tanh: "tanh",
+    keras.activations.get(argument): argument
+    for kind, argument in ACTIVATIONS.values()
+    if kind == "Activation"
 }
 
 
-def describe_network(
-    network: keras.Model, output: str | None = None, projection: np.ndarray | None = None
-) -> list[Layer]:
+def describe_network(network: keras.Model) -> list[Layer]:
     """A trained network as the list of layers that a page runs.
 
     Kernels are float16 and vectors float32, which halves the page and moves pixels by less than
     a hundredth. What does nothing at inference, or only changes shapes, is left out.
 
     Args:
-        network: `keras.Model` whose layers follow each other; encoders end in one dense
-            layer for each output.
-        output: Name of the output to describe; None for the only one.
-        projection: Array `(new size, size)` that the outputs of the last layer, a dense one, are
-            multiplied by; None for none.
+        network: `keras.Model` with one output, whose layers follow each other.
 
     Returns:
         List of dictionaries for JSON, in the order of computation.
@@ -45,13 +38,38 @@ def describe_network(
     Raises:
         InputError: If the page cannot run one of the layers.
     """
-    chain = _chain(network, network.output if output is None else network.output[output])
-    described = [part for layer in chain for part in _describe_layer(layer)]
+    return _describe_chain(_chain(network, network.output))
+
+
+def describe_encoder(
+    encoder: keras.Model, outputs: Mapping[str, str], projection: np.ndarray | None = None
+) -> dict[str, Any]:
+    """A trained encoder as the layers that its outputs share, and those of each output.
+
+    Args:
+        encoder: `keras.Model` with named outputs, whose layers follow each other up to a fork.
+        outputs: Dictionary from what the page calls an output to its name.
+        projection: Array `(new size, size)` that every output, of a dense layer, is multiplied by;
+            None for none.
+
+    Returns:
+        Dictionary for JSON: `trunk`, a list as from `describe_network`, and `heads`, such a list
+        for each output.
+
+    Raises:
+        InputError: If the page cannot run one of the layers.
+    """
+    chains = [_chain(encoder, encoder.output[name]) for name in outputs.values()]
+    shared = 0
+    while all(len(chain) > shared + 1 and chain[shared] is chains[0][shared] for chain in chains):
+        shared += 1
+    heads = {name: _describe_chain(chain[shared:]) for name, chain in zip(outputs, chains)}
     if projection is not None:
-        if described[-1]["kind"] != "dense":
-            raise _refusal(chain[-1], "ends the network")
-        described[-1] = _describe_dense(chain[-1], projection)
-    return described
+        for head, chain in zip(heads.values(), chains):
+            if head[-1]["kind"] != "dense":
+                raise _refusal(chain[-1], "ends the network")
+            head[-1] = _describe_dense(chain[-1], projection)
+    return {"trunk": _describe_chain(chains[0][:shared]), "heads": heads}
 
 
 def count_multiplications(description: Iterable[Layer]) -> int:
@@ -81,6 +99,10 @@ def _chain(network: keras.Model, tensor: Any) -> list[Any]:
         if not keras.backend.is_keras_tensor(tensor):
             raise _refusal(layer, "has several inputs")
     return chain[::-1]
+
+
+def _describe_chain(chain: Iterable[Any]) -> list[Layer]:
+    return [part for layer in chain for part in _describe_layer(layer)]
 
 
 def _describe_layer(layer: Any) -> list[Layer]:
@@ -185,6 +207,7 @@ DESCRIBERS: dict[type, Callable[[Any], list[Layer]]] = {
     layers.Conv2D: _one(_describe_convolution),
     layers.Conv2DTranspose: _one(_describe_convolution),
     layers.BatchNormalization: _one(_describe_batch_normalization),
+    FusedBatchNormalization: _one(_describe_batch_normalization),
     layers.LayerNormalization: _one(_describe_layer_normalization),
     layers.LeakyReLU: _one(_describe_leaky_relu),
     SmoothActivation: _one(_describe_smooth),

@@ -19,7 +19,7 @@ from vae_keras.latent.space import attribute_vector, linear_path, vector_converg
 from vae_keras.model import Autoencoder
 from vae_keras.support.errors import InputError, check_name
 from vae_keras.support.files import replacing, write_csv, write_json
-from vae_keras.support.reporting import progress_bar
+from vae_keras.support.reporting import progress_bar, working
 from vae_keras.training.run import Run
 
 BATCH = 500  # images between two looks at the vector
@@ -80,7 +80,7 @@ def attribute_of_run(
         }
         run.attributes.mkdir(exist_ok=True)
         folder = run.attributes / file_name(attribute)
-        with replacing(folder) as path:
+        with working("Drawing the figures"), replacing(folder) as path:
             path.mkdir()
             write_json(path / "vector.json", found)
             write_csv(path / "convergence.csv", rows, list(rows[0]))
@@ -116,7 +116,7 @@ def find_vector(
         raise InputError(f"attribute {attribute!r} is the same in all training images")
     batch = min(BATCH, -(-len(chosen) // LEAST_LOOKS))
     parts = []
-    for start in progress_bar(range(0, len(chosen), BATCH), unit="batch"):
+    for start in progress_bar(range(0, len(chosen), BATCH), desc="encoding", unit="batch"):
         parts.append(latent_points(model, data.train_images[chosen[start : start + BATCH]]))
     points, present = np.concatenate(parts), present[chosen]
     rows = vector_convergence(points, present, batch)

@@ -5,10 +5,14 @@ ACTIVATIONS = {
     "gelu": "GELU",
     "gelu_tanh": "GELU, tanh form",
     "leaky_relu": "LeakyReLU",
+    "leaky_relu_0.01": "LeakyReLU, slope 0.01",
     "mish": "Mish",
     "relu": "ReLU",
     "selu": "SELU",
+    "sigmoid": "sigmoid",
     "silu": "SiLU",
+    "softplus": "softplus",
+    "tanh": "tanh",
 }
 PARTS = {
     "encoder": "in the encoder alone",

@@ -16,9 +16,9 @@ from vae_keras.study.definition import (
     within,
     write_study,
 )
-from vae_keras.support import cli
+from vae_keras.support import cli, terminal
 from vae_keras.support.errors import InputError, check_name
-from vae_keras.support.reporting import report
+from vae_keras.support.reporting import report, working
 from vae_keras.support.signals import Interrupted
 from vae_keras.support.start import check_backend, load
 
@@ -33,42 +33,43 @@ def build_parser() -> cli.Parser:
         prog="python -m vae_keras.study",
         description="Train every variant with every seed, compare them pair by pair with error "
         "bars, and write tables and figures. The same command continues a study that was stopped.",
-        epilog="python -m vae_keras.study report DIR writes tables and figures again from "
-        "DIR/runs.csv and DIR/study.json.",
+        epilog="'report DIR' in the place of NAME writes tables and figures again, from the tables "
+        "in DIR.",
+        example="python -m vae_keras.study gelu --dataset digits --epochs 20 --seeds 4",
     )
     add = parser.add_argument
     add("study", metavar="NAME|FILE", help=f"{', '.join(SHIPPED)}, or a .json or .toml file")
-    add("--dataset", metavar="NAME", help="as for vae_keras.fit; the file's or auto by default")
-    add("--data-dir", metavar="DIR", help="where tensorflow-datasets keeps its data")
+    add("--dataset", metavar="NAME", help="as for vae_keras.fit (default: the file's, or auto)")
+    add("--data-dir", metavar="DIR", help="as for vae_keras.fit")
     add(
         "--max-train-images",
         type=int,
         metavar="N",
-        help="train on the first N images only",
+        help="train on the first N images only (default: all)",
     )
     add(
         "--epochs",
         type=int,
         metavar="N",
-        help="digits 100, mnist 20; more extend what is there",
+        help="number of epochs; more extend what is there (default: as for vae_keras.fit)",
     )
     add(
         "--seeds",
         type=int,
         default=3,
         metavar="N",
-        help="3; more extend what is there",
+        help="number of seeds; more extend what is there",
     )
     add(
         "--jobs",
         type=int,
         metavar="N",
-        help="runs at a time, one thread each (number of cores)",
+        help="runs at a time, one thread each (default: the number of cores)",
     )
-    add("--directory", metavar="DIR", help="folder of the study (saved_models/NAME-study)")
+    add("--directory", metavar="DIR", help="folder of the study (default: saved_models/NAME-study)")
     add("--report-only", action="store_true", help="train nothing, report what is in DIR")
     add("--evaluate", action="store_true", help="also evaluate the runs that are finished")
-    add("--backend", default="local", metavar="NAME", help="local (default) or dask")
+    add("--backend", default="local", metavar="NAME", help="local or dask")
     add("--scheduler", metavar="ADDRESS", help="of Dask, such as tcp://HOST:PORT")
     return parser
 
@@ -142,6 +143,7 @@ def report_again(arguments: Sequence[str]) -> None:
     parser = cli.Parser(
         prog="python -m vae_keras.study report",
         description="Write every table and figure of a study again, from the tables in its folder.",
+        example="python -m vae_keras.study report saved_models/gelu-study",
     )
     parser.add_argument("directory", metavar="DIR", help="folder of the study")
     directory = Path(parser.parse_args(arguments).directory)
@@ -161,9 +163,9 @@ def run_study(arguments: Sequence[str]) -> None:
         )
         try:
             failures = runner.train_runs(planned, directory, **training)
-        except Interrupted as error:
+        except (OSError, Interrupted) as error:
             again = shlex.join(["python", "-m", "vae_keras.study", *arguments])
-            error.add_note(f"go on with: {again}")
+            error.add_note(f"resume with: {again}")
             raise
     table = runner.collect(study, planned)
     if table is not None:
@@ -198,10 +200,12 @@ def _evaluate(planned: Sequence[runner.PlannedRun], directory: Path, wanted: boo
 
 
 def _report(directory: Path) -> None:
-    from vae_keras.study.report import write_report
-    from vae_keras.study.table import read_table
+    with working("Writing tables and figures"):
+        from vae_keras.study.report import write_report
+        from vae_keras.study.table import read_table
 
-    report(write_report(read_table(directory / "runs.csv"), directory))
+        text = write_report(read_table(directory / "runs.csv"), directory, terminal.width())
+    report(text)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import Any
 from vae_keras.study.runner import PlannedRun
 from vae_keras.support.errors import InputError
 from vae_keras.support.files import write_csv
-from vae_keras.support.reporting import progress_bar
+from vae_keras.support.reporting import progress_bar, report
 
 IMPORTANCE_SAMPLES = 50  # where there are too many dimensions to integrate
 SAMPLES_SETTING = ("settings", "importance_samples")
@@ -47,7 +47,8 @@ def evaluate_runs(planned: Sequence[PlannedRun]) -> None:
         and item.run.model_file.exists()
         and not _is_evaluated(item, integrated=samples[item.name] is None)
     ]
-    for item in progress_bar(todo, desc="evaluated", unit="run"):
+    for number, item in enumerate(progress_bar(todo, desc="evaluated", unit="run"), 1):
+        report(f"Evaluating {item.name} ({number} of {len(todo)}) …")
         evaluate_run(item.run, samples[item.name], processes=joblib.cpu_count())
 
 

@@ -51,6 +51,7 @@ from vae_keras.support.text import (
     plain,
     plus_minus,
     signed,
+    wrap,
 )
 
 WINDOWS = (1, LAST_EPOCHS)
@@ -73,12 +74,13 @@ DIFFERENCE_HEADER = [
 Differences = dict[tuple[str, int], dict[str, tuple[Comparison, float | None]]]
 
 
-def write_report(table: RunTable, directory: Path) -> str:
+def write_report(table: RunTable, directory: Path, width: int = 80) -> str:
     """Write `summary.csv`, `report.md` and `figures/` into a folder.
 
     Args:
         table: The runs.
         directory: Folder of the study, which may hold its definition, `study.json`.
+        width: Columns of the terminal.
 
     Returns:
         Text for a terminal: the main table, and where everything is.
@@ -111,11 +113,12 @@ def write_report(table: RunTable, directory: Path) -> str:
     with replacing(directory / "report.md") as aside:
         aside.write_text("\n\n".join(filter(None, sections)) + "\n", encoding="utf-8")
     main_table = rate_distortion_table(curve) if curve else loss_table(study, table)
-    return (
-        "\n" + plain(main_table) + f"\n\nreport  {directory / 'report.md'}\n"
-        f"tables  {directory / 'runs.csv'}, {directory / 'summary.csv'}\n"
-        f"figures {directory / 'figures'}"
+    files = (
+        f"report   {directory / 'report.md'}\n"
+        f"tables   {directory / 'runs.csv'} and {directory / 'summary.csv'}\n"
+        f"figures  {directory / 'figures'}"
     )
+    return f"\n{plain(main_table, width)}\n\n{wrap(files, width, ' ' * len('figures  '))}"
 
 
 def study_of(table: RunTable, directory: Path) -> Study:

@@ -275,6 +275,7 @@ class _Progress:
         self._signals = signals
         self._marker = Path(marker)
         self._ended = threading.Event()
+        self._error: OSError | None = None
 
     def __enter__(self) -> Self:
         self._finished = {item.name for item in self._planned if item.finished}
@@ -293,15 +294,23 @@ class _Progress:
     def __exit__(self, *_: object) -> None:
         self._ended.set()
         self._thread.join()
-        self._look()
-        self._bar.close()
+        try:
+            if self._error is not None:
+                raise self._error
+            self._look()
+        finally:
+            self._bar.close()
 
     def _watch(self) -> None:
-        while not self._ended.wait(POLL):
-            if self._signals.number is not None and self._marker.exists():
-                self._marker.unlink(missing_ok=True)
-                report("stopping: every training finishes its steps under way")
-            self._look()
+        try:
+            while not self._ended.wait(POLL):
+                if self._signals.number is not None and self._marker.exists():
+                    self._marker.unlink(missing_ok=True)
+                    report("stopping: every training finishes its steps under way")
+                self._look()
+        except OSError as error:  # nobody reads the output any more, or its disk is full
+            self._error = error
+            self._marker.unlink(missing_ok=True)
 
     def _look(self) -> None:
         for item in self._planned:

@@ -5,20 +5,26 @@ its lines: information on stdout, warnings on stderr.
 """
 
 import contextlib
+import io
 import logging
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TextIO
 
 from tqdm import tqdm
 
+from vae_keras.support import terminal
 from vae_keras.support.errors import with_names
+from vae_keras.support.text import wrap
 
 LOGGER = logging.getLogger("vae_keras")
+LABEL_COLORS = {"error:": terminal.RED, "warning:": terminal.YELLOW}
 
 
 class _Printer(logging.Handler):
-    """Prints lines above a progress bar. Looks up the streams anew, since they can be replaced.
+    """Prints lines above a progress bar, broken between words where the terminal ends.
+
+    It looks up the streams anew, since they can be replaced.
 
     Attributes:
         render: What becomes of ⟨argument_names⟩ in a warning.
@@ -28,9 +34,11 @@ class _Printer(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         is_warning = record.levelno >= logging.WARNING
-        text = self.render(getattr(record, "line", record.getMessage()))
-        text = f"warning: {text}" if is_warning else text
         stream = sys.stderr if is_warning else sys.stdout
+        if stream is None:  # as in a process without a console
+            return
+        text = self.render(getattr(record, "line", record.getMessage()))
+        text = fitted(f"warning: {text}", stream) if is_warning else wrap(text, terminal.width())
         tqdm.write(text, file=stream)
         stream.flush()
 
@@ -62,6 +70,18 @@ def showing(verbose: int = 1, render: Callable[[str], str] | None = None) -> Ite
         _printer.render = before
 
 
+def fitted(text: str, stream: TextIO) -> str:
+    """A line that is broken between words on a terminal, its label in color; elsewhere as it is."""
+    if not stream.isatty():
+        return text
+    text = wrap(text, terminal.width())
+    if terminal.shows_colors(stream):
+        for label, color in LABEL_COLORS.items():
+            if text.startswith(label):
+                return color + label + terminal.PLAIN + text.removeprefix(label)
+    return text
+
+
 def report(line: str) -> None:
     """Say one line."""
     LOGGER.info(line)
@@ -73,6 +93,40 @@ def warn(line: str) -> None:
 
 
 def progress_bar(iterable: Any = None, **options: Any) -> tqdm:
-    """A `tqdm` bar on a terminal; none where lines are not shown, or stderr is not a terminal."""
-    hidden = True if not LOGGER.isEnabledFor(logging.INFO) else None
-    return tqdm(iterable, **{"leave": False, "disable": hidden, **options})
+    """A `tqdm` bar on a terminal or in a notebook; none elsewhere, or where lines are not shown.
+
+    A notebook shows it also where no `verbose` decides.
+    """
+    is_shown = LOGGER.isEnabledFor(logging.INFO)
+    # The ^C that a terminal shows has room behind the bar, or it would break the line.
+    settings = {"leave": False, "ncols": terminal.width() - 3, **options}
+    if terminal.in_notebook():
+        return _NotebookBar(iterable, disable=not is_shown and bool(LOGGER.level), **settings)
+    return tqdm(iterable, disable=None if is_shown else True, **settings)
+
+
+@contextlib.contextmanager
+def working(on: str) -> Iterator[None]:
+    """Say what takes a while: on a terminal until the block ends, elsewhere by a line."""
+    with progress_bar(bar_format="{desc}", desc=f"{on} …") as bar:
+        if bar.disable:
+            report(f"{on} …")
+        yield
+
+
+class _NotebookBar(tqdm):
+    """A bar in the output of a notebook's cell. It needs no widgets and leaves nothing behind."""
+
+    def __init__(self, iterable: Any = None, **options: Any) -> None:
+        from IPython.display import DisplayHandle
+
+        self._place = DisplayHandle()
+        self._is_placed = False
+        super().__init__(iterable, file=io.StringIO(), mininterval=0.5, **options)
+
+    def display(self, msg: str | None = None, pos: int | None = None) -> None:
+        """Show the bar, or another text, where it stands."""
+        text = {"text/plain": str(self) if msg is None else msg}
+        show = self._place.update if self._is_placed else self._place.display
+        self._is_placed = True
+        show(text, raw=True)

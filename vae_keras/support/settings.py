@@ -84,14 +84,21 @@ def validate(settings: object) -> None:
         _check_range(field.name, value, declared)
 
 
-def add_options(parser: argparse.ArgumentParser, cls: type) -> None:
-    """Add one option for each setting, in the groups that the declarations name."""
+def add_options(parser: argparse.ArgumentParser, cls: type, preset: Collection[str] = ()) -> None:
+    """Add one option for each setting, in the groups that the declarations name.
+
+    Args:
+        parser: Where to add them.
+        cls: The class of settings.
+        preset: Names of settings whose default a preset may change.
+    """
     groups: dict[str, argparse._ArgumentGroup] = {}
     for field, declared in declarations(cls):
         if declared.group not in groups:
             groups[declared.group] = parser.add_argument_group(declared.group)
         kind, _ = _value_type(field)
-        help_text = with_options(describe(declared)).replace("%", "%%")
+        text = describe(declared) + _default(field, declared, field.name in preset)
+        help_text = with_options(text).replace("%", "%%")
         options: dict[str, typing.Any] = {"help": help_text}
         if kind is bool:
             options["action"] = argparse.BooleanOptionalAction
@@ -112,6 +119,20 @@ def describe(declared: Setting) -> str:
     if declared.choices is None:
         return declared.help
     return f"{declared.help}: {', '.join(sorted(declared.choices))}"
+
+
+def _default(field: dataclasses.Field, declared: Setting, is_by_preset: bool) -> str:
+    """What `--help` says of a default that the setting's own help does not mention."""
+    if field.default is None or "(default" in declared.help:
+        return ""
+    value = field.default
+    if isinstance(value, bool):
+        text = "on" if value else "off"
+    elif isinstance(value, tuple):
+        text = ",".join(map(str, value))
+    else:
+        text = f"{value:g}" if isinstance(value, float) else str(value)
+    return f" (default: {text}, or the preset's)" if is_by_preset else f" (default: {text})"
 
 
 def reference_table(cls: type) -> str:
@@ -179,7 +200,7 @@ def _check_range(name: str, value: typing.Any, declared: Setting) -> None:
         for each in values
     )
     if fits and (values or least is None):
-        if not isinstance(value, (str, bool)) and max(map(abs, values)) > declared.most:
+        if not isinstance(value, (str, bool)) and max(map(abs, values), default=0) > declared.most:
             raise InputError(f"⟨{name}⟩ must be at most {declared.most:,}, received {value}")
         return
     if isinstance(value, tuple):

@@ -1,10 +1,14 @@
 """Ctrl-C and SIGTERM: finish the steps under way, then stop."""
 
 import contextlib
+import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
+from typing import NoReturn
+
+STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupted(KeyboardInterrupt):
@@ -17,6 +21,30 @@ class Interrupted(KeyboardInterrupt):
     def __init__(self, signal_number: int) -> None:
         super().__init__(signal.Signals(signal_number).name)
         self.signal_number = signal_number
+
+
+def handle(handler: Callable[[int, FrameType | None], object]) -> None:
+    """Call `handler` at Ctrl-C and SIGTERM, but leave those alone that are ignored (`nohup`)."""
+    for number in STOPPING:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, handler)
+
+
+def end_process(number: int, frame: FrameType | None) -> NoReturn:
+    """A handler for the time in which a command is imported and has nothing to lose."""
+    over = "\r" if os.isatty(2) else ""  # the ^C that a terminal shows
+    os.write(2, f"{over}{describe(number)}\n".encode())
+    os._exit(128 + number)
+
+
+def interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    """A handler that raises `Interrupted`."""
+    raise Interrupted(number)
+
+
+def describe(number: int) -> str:
+    """What a command says that a signal has stopped."""
+    return "stopped" if number == signal.SIGINT else f"stopped by {signal.Signals(number).name}"
 
 
 class PendingSignal:
@@ -48,9 +76,8 @@ def deferred_signals() -> Iterator[PendingSignal]:
             raise Interrupted(number)
         pending.number = number
 
-    previous = {
-        number: signal.signal(number, remember) for number in (signal.SIGINT, signal.SIGTERM)
-    }
+    previous = {number: signal.getsignal(number) for number in STOPPING}
+    handle(remember)
     try:
         yield pending
     finally:

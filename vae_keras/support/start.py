@@ -1,14 +1,17 @@
 """How commands start TensorFlow: quietly, without being torn apart by Ctrl-C."""
 
+import contextlib
 import importlib
 import importlib.metadata
 import json
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 from types import ModuleType
 
 from vae_keras.support.errors import InputError
+from vae_keras.support.reporting import report
 from vae_keras.support.signals import deferred_signals
 
 WIDE_VECTORS = "--xla_cpu_prefer_vector_width=512"
@@ -18,6 +21,8 @@ THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 def load(module: str) -> ModuleType:
     """Import a module that needs TensorFlow; a signal takes effect once that is done."""
     check_backend()
+    if "tensorflow" not in sys.modules:
+        report("Starting TensorFlow …")
     use_wide_vectors()
     with deferred_signals() as signals:  # an interrupted import fails in many ways
         import_tensorflow()
@@ -48,15 +53,26 @@ def import_tensorflow() -> None:
     Its log level, which the user may have set, does not govern the first of them.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    sys.stderr.flush()
-    terminal = os.dup(2)
+    with _kept_back_errors():
+        import tensorflow
+    if os.environ["TF_CPP_MIN_LOG_LEVEL"] in ("2", "3"):  # its Python part does not look at it
+        tensorflow.get_logger().setLevel("ERROR")
+
+
+@contextlib.contextmanager
+def _kept_back_errors() -> Iterator[None]:
+    """Keep what is written to stderr inside the block, and show it if the block raises."""
+    try:
+        terminal = os.dup(2)
+    except OSError:  # stderr is closed
+        yield
+        return
+    if sys.stderr is not None:
+        sys.stderr.flush()
     with tempfile.TemporaryFile() as remarks:
         os.dup2(remarks.fileno(), 2)
         try:
-            import tensorflow
-
-            if os.environ["TF_CPP_MIN_LOG_LEVEL"] == "3":  # its Python part does not look at it
-                tensorflow.get_logger().setLevel("ERROR")
+            yield
         except BaseException:
             remarks.seek(0)
             os.write(terminal, remarks.read())

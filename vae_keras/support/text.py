@@ -1,9 +1,16 @@
 """Numbers and tables as texts, and what to write where a number is missing. Minus is −."""
 
 import re
+import textwrap
 from collections.abc import Sequence
 
 NOT_AVAILABLE = "n/a"
+GAP = 2  # between the columns of a table
+# What stays on one line: a command up to the end, and a label with the path behind it.
+_WHOLE = re.compile(
+    r"\b(?:python -m|pip install|saved_model_cli|tensorboard --) .*|^\w+(?: \w+)?:? +\S*/\S*"
+)
+_JOINT = "\0"  # in the place of a space at which no line is broken
 
 
 def minus(text: str) -> str:
@@ -61,10 +68,71 @@ def markdown(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([lines[0], "|" + "---|" * len(rows[0]), *lines[1:]])
 
 
-def plain(rows: Sequence[Sequence[str]]) -> str:
-    """Rows of texts as aligned columns, for a terminal."""
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    return "\n".join(
-        "  ".join([row[0].ljust(widths[0]), *(t.rjust(w) for t, w in zip(row[1:], widths[1:]))])
+def plain(rows: Sequence[Sequence[str]], width: int) -> str:
+    """Rows of texts as aligned columns, for a terminal.
+
+    Args:
+        rows: The heading of each column, then the rows. The first column names the rows.
+        width: Columns of the terminal. If the table is wider, headings are broken between words,
+            and columns that still have no place follow below, beside the first one again.
+    """
+    columns = list(zip(*rows))
+    widths = [max(map(len, column)) for column in columns]
+    if sum(widths) + GAP * (len(widths) - 1) > width:
+        widths = [max(map(len, [*_words(head), *body])) for head, *body in columns]
+    blocks = [[0]]
+    for number in range(1, len(columns)):
+        used = sum(widths[i] + GAP for i in blocks[-1])
+        if used + widths[number] > width and len(blocks[-1]) > 1:
+            blocks.append([0])
+        blocks[-1].append(number)
+    return "\n\n".join(
+        _block([columns[i] for i in block], [widths[i] for i in block]) for block in blocks
+    )
+
+
+def _block(columns: Sequence[Sequence[str]], widths: Sequence[int]) -> str:
+    heads = [textwrap.wrap(head, size) for (head, *_), size in zip(columns, widths)]
+    height = max(map(len, heads))
+    padded = [[""] * (height - len(lines)) + lines for lines in heads]
+    rows = zip(*([*lines, *body] for lines, (_, *body) in zip(padded, columns)))
+    lines = (
+        row[0].ljust(widths[0])
+        + "".join(text.rjust(GAP + size) for text, size in zip(row[1:], widths[1:]))
         for row in rows
     )
+    return "\n".join(map(str.rstrip, lines))
+
+
+def _words(text: str) -> list[str]:
+    """The shortest lines that a text can be broken into."""
+    return textwrap.wrap(text, 1, break_long_words=False) or [""]
+
+
+def wrap(text: str, width: int, indent: str = "") -> str:
+    """A text whose lines are broken between words where they are longer than `width`.
+
+    A path stays whole and beside its label, and so does a command at the end of a line, so that it
+    can be copied.
+
+    Args:
+        text: Any number of lines.
+        width: Columns of the terminal.
+        indent: What the rest of a broken line begins with, behind the indentation of the line.
+    """
+    return "\n".join(_wrap_line(line, width, indent) for line in text.split("\n"))
+
+
+def _wrap_line(line: str, width: int, indent: str) -> str:
+    if len(line) <= width:
+        return line
+    margin = line[: len(line) - len(line.lstrip())]
+    joined = _WHOLE.sub(lambda found: found[0].replace(" ", _JOINT), line.lstrip())
+    lines = textwrap.wrap(
+        margin.replace(" ", _JOINT) + joined,
+        width,
+        subsequent_indent=margin + indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return "\n".join(lines).replace(_JOINT, " ")

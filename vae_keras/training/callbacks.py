@@ -12,6 +12,7 @@ from vae_keras.config import FitConfig
 from vae_keras.latent.dimensions import active_dimensions, is_collapsed, kl_per_dimension
 from vae_keras.latent.inference import encode_images
 from vae_keras.likelihood import FINEST_VARIANCE, log_likelihood
+from vae_keras.support import terminal
 from vae_keras.support.errors import DivergedError
 from vae_keras.support.reporting import progress_bar, report, warn
 from vae_keras.support.seeds import derive_seed
@@ -243,6 +244,7 @@ class Progress(keras.callbacks.Callback):
         self.bar = progress_bar(
             total=self.epochs * self.steps_per_epoch,
             initial=self.first_epoch * self.steps_per_epoch,
+            desc="training",
             unit="step",
         )
 
@@ -253,12 +255,8 @@ class Progress(keras.callbacks.Callback):
         row = self.rows[-1]
         here = self.rows[self.first_epoch :]
         here = here[1:] or here  # the first one counts the time to compile
-        seconds = sum(row["seconds"] for row in here) / len(here) * (self.epochs - row["epoch"])
-        left = f"   {tqdm.format_interval(seconds)} left" if seconds else ""
-        report(
-            f"epoch {row['epoch']:>{len(str(self.epochs))}}/{self.epochs}   "
-            f"loss {describe(row)}   test {describe(row, 'val_')}   {row['seconds']:.1f} s{left}"
-        )
+        left = sum(row["seconds"] for row in here) / len(here) * (self.epochs - row["epoch"])
+        report(describe_epoch(row, self.epochs, left, terminal.width()))
 
     def close(self) -> None:
         """Remove the bar, also after an error."""
@@ -266,12 +264,40 @@ class Progress(keras.callbacks.Callback):
             self.bar.close()
 
 
-def describe(row: dict[str, Any], prefix: str = "") -> str:
-    """`46.02 (40.71 + KL 5.31)`, from a row of the history."""
-    total, reconstruction, *others = (name for name in loss_columns(row))
-    text = f"{row[prefix + total]:.2f}"
-    if not others:
-        return text
-    parts = [f"{row[prefix + reconstruction]:.2f}"]
-    parts += [f"{title(name).partition(' (')[0]} {row[prefix + name]:.2f}" for name in others]
-    return f"{text} ({' + '.join(parts)})"
+def describe_epoch(row: dict[str, Any], epochs: int, left: float, width: int) -> str:
+    """One line on an epoch. A narrow terminal leaves no room for the terms of the losses.
+
+    Args:
+        row: The epoch's row of the history.
+        epochs: How many epochs there will be.
+        left: Seconds until then.
+        width: Columns of the terminal.
+    """
+    time = f"{row['seconds']:.1f} s"
+    if left:
+        time += f"  {tqdm.format_interval(left)} left"
+    for of_training, of_test in ((True, True), (True, False), (False, False)):
+        line = (
+            f"epoch {row['epoch']:>{len(str(epochs))}}/{epochs}  "
+            f"loss {describe(row, terms=of_training)}  "
+            f"test {describe(row, 'val_', of_test)}  {time}"
+        )
+        if len(line) <= width:
+            break
+    return line
+
+
+def describe(row: dict[str, Any], prefix: str = "", terms: bool = True) -> str:
+    """`46.02 (40.71 + KL 5.31)`, from a row of the history; without `terms` the sum alone.
+
+    Where weights or regularizers make the loss another sum, a comma stands between the terms.
+    """
+    total, reconstruction, *others = loss_columns(row)
+    value = row[prefix + total]
+    if not others or not terms:
+        return f"{value:.2f}"
+    values = [row[prefix + name] for name in (reconstruction, *others)]
+    names = ["", *(title(name).partition(" (")[0] + " " for name in others)]
+    is_sum = math.isclose(value, sum(values), rel_tol=1e-4, abs_tol=0.01)
+    parts = (" + " if is_sum else ", ").join(f"{n}{v:.2f}" for n, v in zip(names, values))
+    return f"{value:.2f} ({parts})"

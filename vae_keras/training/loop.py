@@ -4,6 +4,7 @@ import contextlib
 import importlib.util
 import math
 import os
+import shlex
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -21,7 +22,7 @@ from vae_keras.likelihood import AUTO, FINEST_VARIANCE, log_likelihood
 from vae_keras.model import Autoencoder
 from vae_keras.support.errors import InputError
 from vae_keras.support.files import remove, replacing, write_json
-from vae_keras.support.reporting import report, showing, warn
+from vae_keras.support.reporting import report, showing, warn, working
 from vae_keras.support.signals import Interrupted, PendingSignal, deferred_signals
 from vae_keras.support.start import check_backend
 from vae_keras.support.terms import loss_columns
@@ -73,7 +74,8 @@ def train(
         tensorboard: Also write logs for TensorBoard.
         devices: GPUs of this host to share every batch, a number or `"all"`; without
             GPUs, the CPU.
-        verbose: 0 for silence, 1 for one line per epoch and, on a terminal, a progress bar.
+        verbose: 0 for silence, 1 for one line per epoch and, on a terminal or in a notebook, a
+            progress bar.
         test: Test images beside an array of training images, in the same form; None to hold out
             `config.test_fraction` of them. They are evaluated after every epoch.
         callbacks: Further Keras callbacks. What they remember is not part of a checkpoint.
@@ -166,7 +168,8 @@ def _train(
             model.optimizer.build(model.trainable_variables)
     if run is None or not resume:
         run = create_run(directory, run_name(config))
-    with run.locked(), deferred_signals() as signals, _how_to_resume(run):
+    how_to_resume = _how_to_resume(run, tensorboard, devices)
+    with run.locked(), deferred_signals() as signals, how_to_resume:
         if resume:
             rows = _restore(run, model, config, data)
         else:
@@ -176,6 +179,8 @@ def _train(
         run.remove_unfinished()
         run.write_config(config, data)
         report(_first_lines(config, data, model, run))
+        if rows:
+            report(f"resuming after epoch {len(rows)}")
         _warn_of_blur(config, model)
         if not (rows and is_to_stop(rows, config)):
             _fit(model, config, data, run, rows, signals, tensorboard, extra_callbacks)
@@ -200,6 +205,7 @@ def _stay_finished(run: Run, config: FitConfig, data: ImageData | None) -> Run:
         if is_moved:
             with run.locked():
                 run.write_config(config, data)
+    report(f"{run.directory} is finished: nothing to train")
     return run
 
 
@@ -233,12 +239,15 @@ def _warn_of_blur(config: FitConfig, model: Autoencoder) -> None:
 
 
 @contextlib.contextmanager
-def _how_to_resume(run: Run) -> Iterator[None]:
-    """Tell an error that ends the block how the run goes on."""
+def _how_to_resume(run: Run, tensorboard: bool, devices: int | str) -> Iterator[None]:
+    """Tell an error that ends the block how the run is resumed."""
     try:
         yield
     except (Exception, Interrupted) as error:
-        error.add_note(f"go on with: python -m vae_keras.fit --resume {run.directory}")
+        command = ["python", "-m", "vae_keras.fit", "--resume", str(run.directory)]
+        command += ["--tensorboard"] * tensorboard
+        command += ["--devices", str(devices)] * (devices != 1)
+        error.add_note(f"resume with: {shlex.join(command)}")
         raise
 
 
@@ -369,16 +378,16 @@ def _finish(
         variance = max(rows[kept - 1]["validation_mse"], FINEST_VARIANCE)
         model.likelihood.variance.assign(variance)
     model = unshared(model)
-    with replacing(run.model_file) as path:
+    with working("Saving the model"), replacing(run.model_file) as path:
         model.save(path)
     signals.check()
     if keras.backend.backend() == "tensorflow":
         from vae_keras.export.saved_model import export_saved_model
 
-        with replacing(run.saved_model) as path:
+        with working("Exporting the model"), replacing(run.saved_model) as path:
             export_saved_model(model, path)
         signals.check()
-    with replacing(run.figures) as path:
+    with working("Drawing the figures"), replacing(run.figures) as path:
         save_figures(path, model, data, rows, run.read_samples(), config.seed)
     signals.check()
     write_json(run.metrics_file, final_metrics(config, model, rows))

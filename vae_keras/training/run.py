@@ -118,7 +118,7 @@ class Run:
         self.read_config()
         if not self.finished:
             raise InputError(
-                f"{self.directory} is not finished: go on with python -m vae_keras.fit --resume "
+                f"{self.directory} is not finished: resume with python -m vae_keras.fit --resume "
                 f"{self.directory}"
             )
         if not self.model_file.exists():
@@ -216,7 +216,7 @@ class Run:
 
     def write_config(self, config: FitConfig, data: ImageData) -> None:
         """Note the settings, the data and the packages that make the run what it is."""
-        content = {
+        content: dict[str, Any] = {
             "format": FORMAT,
             "settings": config.to_dict(),
             "data": {
@@ -231,6 +231,8 @@ class Run:
                 **{name: importlib.metadata.version(name) for name in VERSIONED_PACKAGES},
             },
         }
+        if names := data.varied_attributes():
+            content["data"]["attributes"] = names
         if data.files:
             columns = ("file", "bytes", "split")
             rows = (dict(zip(columns, file)) for file in data.files)

@@ -2,6 +2,10 @@
 // A canvas to draw on, and drawings as the model's images are.
 
 const STROKE = 0.09; // width of a stroke, as a part of the image
+const EXAMPLE = [
+  [[0.3, 0.32], [0.36, 0.24], [0.47, 0.2], [0.58, 0.23], [0.64, 0.32], [0.62, 0.42], [0.54, 0.54]],
+  [[0.54, 0.54], [0.42, 0.66], [0.3, 0.78], [0.45, 0.77], [0.58, 0.78], [0.7, 0.77]],
+]; // a 2
 
 class Drawing {
   constructor(canvas, onChange) {
@@ -27,7 +31,15 @@ class Drawing {
   }
 
   clear() {
-    this.strokes = [];
+    this.set([]);
+  }
+
+  undo() {
+    this.set(this.strokes.slice(0, -1));
+  }
+
+  set(strokes) {
+    this.strokes = strokes;
     this.show();
   }
 
@@ -54,7 +66,7 @@ function drawStrokes(canvas, strokes, width, place) {
 }
 
 // A drawing as an image like the test images: its longer side as long as the median of theirs, its
-// centre of mass where theirs lies in the mean, or as nearly as the image's borders let it. So
+// center of mass where theirs lies in the mean, or as nearly as the image's borders let it. So
 // MNIST's digits were prepared.
 function drawingToImage(strokes, [height, width, channels], { side, center }) {
   const points = strokes.flat();
@@ -80,10 +92,6 @@ function drawingToImage(strokes, [height, width, channels], { side, center }) {
     }),
   );
   return readCanvas(canvas, channels);
-}
-
-function mean(values) {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 function centerOfMass(values, width) {

@@ -1,323 +1,289 @@
 "use strict";
-// Puts the page together: panels of the runs, legend, path and drawing.
+// Puts the page together, and holds its state: where the pointer is, which image is looked at.
 
 const contents = JSON.parse(document.getElementById("contents").textContent);
 const element = (id) => document.getElementById(id);
-const { limits } = contents;
 const labels = decodeArray(contents.images.labels);
-const hidden = new Set(); // labels of classes that are not shown
-const state = { place: [mean(limits.x), mean(limits.y)], nearest: -1 };
-let panels, sheet, path;
+const state = {
+  panel: null, // whose plane the pointer or the keys moved over last
+  nearest: -1, // the test image nearest to the pointer there
+  subject: "pointer", // the image looked at: the nearest one, "chosen" or "drawn"
+  chosen: 0,
+  drawing: null, // the image of the drawing, and its number
+  noise: null, // ε, shared by all runs
+  link: "image", // what runs have in common: the nearest "image" or the "coordinates"
+  layers: { images: true, prior: true, posterior: true, manifold: false },
+};
+let panels, sheet, path, legend;
 
 start();
 
 async function start() {
   sheet = await Sheet.load(contents.images.sheet, contents.imageShape);
   const { runs, images } = contents;
-  const loaded = await Promise.all(runs.map((run, i) => TrainedRun.load(run, images.points[i], contents)));
-  panels = loaded.map(makePanel);
+  const loaded = await Promise.all(runs.map((run, i) => TrainedRun.load(run, images.encoded[i], contents)));
+  state.noise = drawNormals(Math.max(...loaded.map(({ size }) => size)));
+  legend = new Legend(element("legend"), contents.classes, redraw);
+  panels = loaded.map((run) => new Panel(run, actions));
+  state.panel = panels[0];
   element("main").classList.toggle("single", panels.length === 1);
-  makeSummary();
-  makeLegend();
-  makePath();
-  makeDrawing();
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-    panels.forEach(({ plane }) => plane.redraw());
-  });
-  moveTo(panels[0], state.place);
-  element("main").setAttribute("aria-busy", "false");
-}
-
-function makeSummary() {
-  const count = labels.length.toLocaleString("en");
   element("summary").textContent =
-    `${contents.data}: ${count} test images, each a point where the encoder puts it. Move the pointer ` +
-    "over the plane, and the decoder paints what lies there.";
+    `${contents.data}: ${labels.length.toLocaleString("en")} test images, each a point where the encoder ` +
+    "puts it. Move the pointer over the plane, and the decoder paints what lies there.";
+  makeControls(actions);
+  makePath();
+  makeSketch((image) => {
+    const isNew = image || state.drawing;
+    state.drawing = image && { image, number: (state.drawing?.number ?? 0) + 1 };
+    if (isNew) setSubject(image ? "drawn" : "pointer");
+  });
+  element("time").addEventListener("click", measureTime);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+  moveTo(panels[0], panels[0].place);
+  requestAnimationFrame(() => element("main").setAttribute("aria-busy", "false"));
 }
 
-// The panel of one run.
-function makePanel(run) {
-  const section = element("run").content.firstElementChild.cloneNode(true);
-  element("runs").append(section);
-  const part = (name) => section.querySelector(`.${name}`);
-  part("title").textContent = run.title;
-  for (const [title, value] of run.losses) {
-    const row = document.createElement("div");
-    for (const [tag, text] of [["dt", title], ["dd", value]]) {
-      row.append(Object.assign(document.createElement(tag), { textContent: text }));
-    }
-    part("losses").append(row);
-  }
-  const canvas = part("plane");
-  canvas.setAttribute(
-    "aria-label",
-    `Latent plane of ${run.title}: ${run.axes.join(" across, ")} up. Arrow keys move, ` +
-      "Enter marks an end of a path.",
-  );
-  const plane = new Plane(canvas, {
-    limits,
-    axes: run.axes,
-    places: run.places,
-    labels,
-    classes: contents.classes,
-    isShown: (index) => !hidden.has(labels[index]),
-  });
-  const panel = { run, plane, part, note: describeNetworks(run), times: [] };
-  makeSliders(panel);
-  listen(panel);
-  return panel;
-}
-
-// Ends where the time that an image takes will follow.
-function describeNetworks({ decoder, encoder, atlas }) {
-  const decoding = decoder
-    ? "The decoder runs in this page:"
-    : "The decoder is too large for a page: images are interpolated between " +
-      `${atlas.side} × ${atlas.side} that were decoded on the plane,`;
-  return encoder ? decoding : `The encoder is too large for a page to place drawings. ${decoding}`;
-}
-
-function makeSliders(panel) {
-  for (const { dimension, note } of panel.run.sliders) {
-    const label = element("slider").content.firstElementChild.cloneNode(true);
-    const [name, input, output] = label.children;
-    name.textContent = `z${subscript(dimension + 1)} (${note}) +`;
-    input.addEventListener("input", () => {
-      panel.run.offsets[dimension] = input.value;
-      output.textContent = format(Number(input.value));
-      update();
-    });
-    panel.part("sliders").append(label);
-  }
-  if (!panel.run.sliders.length) return;
-  const button = document.createElement("button");
-  button.type = "button";
-  button.textContent = "All to 0";
-  button.addEventListener("click", () => {
-    for (const input of panel.part("sliders").querySelectorAll("input")) {
-      input.value = 0;
-      input.dispatchEvent(new Event("input"));
-    }
-  });
-  panel.part("sliders").append(button);
-}
-
-// Pointer and keys on a plane.
-function listen(panel) {
-  const { canvas } = panel.plane;
-  let pressed = null;
-  canvas.addEventListener("pointermove", (event) => moveTo(panel, panel.plane.placeOf(event)));
-  canvas.addEventListener("pointerdown", (event) => {
-    pressed = [event.clientX, event.clientY];
-    moveTo(panel, panel.plane.placeOf(event));
-  });
-  canvas.addEventListener("pointerup", (event) => {
-    const still = pressed && Math.hypot(event.clientX - pressed[0], event.clientY - pressed[1]) < 6;
-    pressed = null;
-    if (still && event.button === 0) addToPath(panel.plane.placeOf(event));
-  });
-  canvas.addEventListener("keydown", (event) => {
-    const step = (limits.x[1] - limits.x[0]) / (event.shiftKey ? 10 : 50);
-    const [x, y] = state.place;
-    const targets = {
-      ArrowLeft: [x - step, y],
-      ArrowRight: [x + step, y],
-      ArrowUp: [x, y + step],
-      ArrowDown: [x, y - step],
-      Home: [mean(limits.x), mean(limits.y)],
-    };
-    if (targets[event.key]) {
-      moveTo(panel, panel.plane.clamp(targets[event.key]));
-      announce();
-    } else if (event.key === "Enter") addToPath(state.place);
-    else if (event.key === "Escape") clearPath();
-    else return;
-    event.preventDefault();
-  });
-}
+// What pointers, keys and controls can do.
+const actions = {
+  moveTo,
+  movePoint,
+  stepTo,
+  choose,
+  stepImage,
+  toggleChosen,
+  setSubject,
+  sampleAgain,
+  samplePrior,
+  setLayer,
+  toggleManifold: () => setLayer("manifold", !state.layers.manifold),
+  setLink,
+  toggleLink: () => setLink(state.link === "image" ? "coordinates" : "image"),
+  showView,
+  markEnd,
+  clearPath,
+  togglePath,
+};
 
 // The nearest test image is the one nearest on the plane below the pointer; the others show
 // where their encoders put the same image.
 function moveTo(panel, place) {
-  state.place = place;
+  panel.place = place;
+  follow(panel);
+}
+
+function movePoint(panel, point) {
+  panel.point = point;
+  follow(panel);
+}
+
+// Moves the pointers of the other runs to the same image or to the same coordinates.
+function follow(panel) {
   state.panel = panel;
+  state.nearest = panel.plane.nearest(panel.place);
+  for (const other of panels) {
+    if (other === panel) continue;
+    if (state.link === "coordinates") other.place = panel.place;
+    else if (state.nearest >= 0) other.point = other.run.posterior(state.nearest).mean.slice();
+  }
   update();
 }
 
-let scheduled = false;
-
-function update() {
-  if (scheduled) return;
-  scheduled = true;
-  requestAnimationFrame(() => {
-    scheduled = false;
-    state.nearest = state.panel.plane.nearest(state.place);
-    panels.forEach(showPlace);
-    drawMarks();
-  });
+// By keys: the view follows, and the place is announced.
+function stepTo(panel, place) {
+  moveTo(panel, place);
+  if (panel.plane.view.follow(place)) showView(panel);
+  const where = describePlace(panel.run, panel.place);
+  announce(state.nearest < 0 ? where : `${where}; nearest test image ${nameOf(state.nearest)}`);
 }
 
-function showPlace(panel) {
-  const { run, part, note, times } = panel;
-  const before = performance.now();
-  const image = run.decode(run.lift(state.place));
-  times.push(performance.now() - before);
-  if (times.length > 20) times.shift();
-  paint(part("decoded"), image, run.shape);
-  const where = describePlace(run, state.place);
-  part("decoded").setAttribute("aria-label", `Decoded at ${where}`);
-  const usual = [...times].sort((a, b) => a - b)[times.length >> 1];
-  part("place").textContent = where;
-  part("note").textContent = `${note} ${usual.toFixed(1)} ms an image.`;
-  if (panel.nearest === state.nearest) return;
-  panel.nearest = state.nearest;
-  const shown = state.nearest >= 0;
-  part("original").style.visibility = part("rebuilt").style.visibility = shown ? "" : "hidden";
-  part("name").textContent = shown ? nameOf(state.nearest) : "no class is shown";
-  if (!shown) return;
-  sheet.show(part("original"), state.nearest);
-  part("original").setAttribute("aria-label", `Nearest test image, ${nameOf(state.nearest)}`);
-  paint(part("rebuilt"), run.decode(run.point(state.nearest)), run.shape);
-  if (run.atlas) {
-    part("rebuilt").setAttribute("aria-label", "Its place on the plane, decoded");
-    part("rebuilt").nextElementSibling.textContent = "its place";
+// Looks at a test image, and goes where each run puts it.
+function choose(index) {
+  state.chosen = index;
+  for (const panel of panels) {
+    panel.point = panel.run.posterior(index).mean.slice();
+    if (panel.plane.view.follow(panel.place)) panel.isStale = true;
+  }
+  state.nearest = state.panel.plane.nearest(state.panel.place);
+  setSubject("chosen");
+}
+
+// To the next or the one before of the images that are shown.
+function stepImage(step) {
+  const count = labels.length;
+  let index = state.subject === "chosen" ? state.chosen : state.nearest;
+  for (let tries = 0; tries < count; tries++) {
+    index = (index + step + count) % count;
+    if (!legend.hidden.has(labels[index])) return choose(index);
   }
 }
 
-function drawMarks() {
-  for (const { run, plane, drawing } of panels) {
-    plane.draw({
-      pointer: state.place,
-      nearest: run.places[state.nearest],
-      path: path.ends.map(({ place }) => place),
-      moving: path.placeNow,
-      drawing,
-    });
+function toggleChosen() {
+  if (state.subject === "chosen") setSubject("pointer");
+  else if (state.nearest >= 0) choose(state.nearest);
+}
+
+function setSubject(subject) {
+  state.subject = subject;
+  const looked = subjectOf();
+  if (looked) announce(`Looking at ${looked.title}`);
+  update();
+}
+
+// The image that is looked at; null where there is none.
+function subjectOf() {
+  if (state.subject === "drawn") {
+    const { drawing } = state;
+    return drawing && { key: `drawing ${drawing.number}`, title: "drawing", image: drawing.image };
   }
+  const index = state.subject === "chosen" ? state.chosen : state.nearest;
+  return index < 0 ? null : { key: index, index, title: nameOf(index) };
 }
 
 function nameOf(index) {
-  return contents.classes.length ? `original: ${contents.classes[labels[index]].name}` : "original";
+  const name = contents.classes[labels[index]]?.name;
+  return `${(index + 1).toLocaleString("en")}${name === undefined ? "" : `: ${name}`}`;
 }
 
-function describePlace(run, place) {
-  return place.map((value, i) => `${run.coordinates[i]}\u00a0${format(value)}`).join(", ");
+function sampleAgain() {
+  state.noise = drawNormals(state.noise.length);
+  update();
+  requestAnimationFrame(() => announce(panels.map(describeSample).filter(Boolean).join("; ")));
 }
 
-function announce() {
-  const nearest = state.panel.plane.nearest(state.place);
-  const where = describePlace(state.panel.run, state.place);
-  element("announcement").textContent =
-    nearest < 0 ? where : `${where}; nearest test image, ${nameOf(nearest)}`;
+function describeSample({ run, result }) {
+  if (!result) return "";
+  const loss = result.loss ? `, loss ${format(result.loss.total)}` : "";
+  return `${run.title}: z again, ${describePlace(run, run.project(result.z))}${loss}`;
 }
 
-function makeLegend() {
-  contents.classes.forEach(({ name, light, dark }, label) => {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.textContent = name;
-    button.style.setProperty("--light", light);
-    button.style.setProperty("--dark", dark);
-    button.setAttribute("aria-pressed", "true");
-    button.addEventListener("click", () => {
-      if (!hidden.delete(label)) hidden.add(label);
-      button.setAttribute("aria-pressed", String(!hidden.has(label)));
-      panels.forEach(({ plane }) => plane.redraw());
-      update();
-    });
-    element("legend").append(button);
+// The same z of N(0, I) in all runs that have this prior.
+function samplePrior() {
+  const z = drawNormals(state.noise.length);
+  for (const panel of panels.filter(({ run }) => run.hasPrior)) {
+    panel.point = z.slice(0, panel.run.size);
+    if (panel.plane.view.follow(panel.place)) panel.isStale = true;
+  }
+  state.nearest = state.panel.plane.nearest(state.panel.place);
+  announce(`Sample from the prior: ${describePlace(state.panel.run, state.panel.place)}`);
+  update();
+}
+
+function setLayer(name, isOn) {
+  state.layers[name] = isOn;
+  redraw();
+}
+
+function setLink(link) {
+  state.link = link;
+  announce(`Runs are linked by ${link}`);
+  if (link === "coordinates") showView(state.panel);
+  follow(state.panel);
+}
+
+// After a change of a view, which runs share when they share coordinates.
+function showView(panel) {
+  const { center, half } = panel.plane.view;
+  panel.isStale = true;
+  for (const other of state.link === "coordinates" ? panels : []) {
+    other.plane.view.show(center, half);
+    other.isStale = true;
+  }
+  update();
+}
+
+function redraw() {
+  if (!panels) return;
+  for (const panel of panels) panel.isStale = true;
+  state.nearest = state.panel.plane.nearest(state.panel.place);
+  update();
+}
+
+let isScheduled = false;
+
+function update() {
+  if (isScheduled) return;
+  isScheduled = true;
+  requestAnimationFrame(() => {
+    isScheduled = false;
+    const subject = subjectOf();
+    if (subject?.index !== undefined) subject.image = sheet.read(subject.index);
+    for (const panel of panels) {
+      panel.showPoint();
+      panel.showImage(subject, subject?.index === undefined ? panel.drawing : panel.run.posterior(subject.index), state.noise);
+      if (state.layers.manifold) panel.updateManifold();
+      if (panel.isStale) panel.plane.redraw();
+      panel.isStale = false;
+    }
+    showControls();
+    showMarks();
   });
+}
+
+function showMarks() {
+  panels.forEach((panel, i) => panel.showMarks(state.subject === "drawn", path.marks(i)));
 }
 
 function makePath() {
-  const rows = panels.map(({ run }) => {
-    const row = Object.assign(document.createElement("div"), { className: "path-row", hidden: true });
-    const [moving, strip] = [
-      makeFigure("moving", `Moving along the path in ${run.title}`),
-      makeFigure("strip", `Images along the path in ${run.title}`),
-    ];
+  const rows = panels.map(({ run, section }) => {
+    const strip = makeFigure("strip", `Images along the path in ${run.title}`);
     if (panels.length > 1) strip.caption.textContent = run.title;
-    row.append(moving.figure, strip.figure);
-    element("path-rows").append(row);
-    return { run, moving: moving.canvas, strip: strip.canvas, row };
+    strip.figure.hidden = true;
+    element("path-rows").append(strip.figure);
+    return { run, strip: strip.canvas, figure: strip.figure, moving: section.querySelector(".moving") };
   });
-  path = new Path(rows, drawMarks);
-  element("path-play").addEventListener("click", () => {
-    path.playing ? path.pause() : path.play();
-    showPathButtons();
-  });
-  element("path-save").addEventListener("click", () => path.save());
+  path = new Path(rows, showMarks);
+  element("path-play").addEventListener("click", togglePath);
+  element("path-save").addEventListener("click", () => path.save(describePlace));
   element("path-clear").addEventListener("click", clearPath);
 }
 
-function addToPath(place) {
-  path.add(place);
+function markEnd() {
+  path.add(panels.map(({ point }) => point.slice()));
   if (path.complete && !matchMedia("(prefers-reduced-motion: reduce)").matches) path.play();
-  const number = path.ends.length === 1 ? "Start" : "End";
-  element("announcement").textContent = `${number} of the path: ${describePlace(panels[0].run, place)}`;
-  showPathButtons();
-  drawMarks();
+  const end = path.ends.length === 1 ? "Start" : "End";
+  announce(`${end} of the path: ${describePlace(state.panel.run, state.panel.place)}`);
+  showPath();
 }
 
 function clearPath() {
   path.clear();
-  showPathButtons();
-  drawMarks();
+  showPath();
 }
 
-function showPathButtons() {
-  path.rows.forEach(({ row }) => (row.hidden = !path.complete));
+function togglePath() {
+  if (!path.complete) return;
+  path.playing ? path.pause() : path.play();
+  showPath();
+}
+
+function showPath() {
+  for (const { figure, moving } of path.rows) {
+    figure.hidden = moving.closest("figure").hidden = !path.complete;
+  }
+  element("path-hint").hidden = path.complete;
   element("path-play").disabled = element("path-save").disabled = !path.complete;
   element("path-clear").disabled = !path.ends.length;
   element("path-play").textContent = path.playing ? "Pause" : "Play";
+  showMarks();
 }
 
-function makeDrawing() {
-  const figures = panels.filter(({ run }) => run.encode).map((panel) => {
-    const { run } = panel;
-    const made = makeFigure("drawing-rebuilt", `The drawing as ${run.title} rebuilds it`);
-    element("drawing-results").append(made.figure);
-    return { panel, run, ...made };
+function measureTime() {
+  const times = panels.map(({ run, point }) => {
+    const image = new Float32Array(run.shape.reduce((a, b) => a * b));
+    const median = (compute) => {
+      const each = Array.from({ length: 20 }, () => {
+        const before = performance.now();
+        compute();
+        return performance.now() - before;
+      });
+      return `${each.sort((a, b) => a - b)[10].toFixed(1)} ms`;
+    };
+    const encoding = run.encode ? `, encoding ${median(() => run.encode(image))}` : "";
+    return `${run.title}: decoding ${median(() => run.decode(point))}${encoding}`;
   });
-  element("drawing").closest("section").hidden = !figures.length;
-  const black = new Float32Array(contents.imageShape.reduce((a, b) => a * b));
-  let waiting = false;
-  const show = () => {
-    waiting = false;
-    const { strokes } = drawing;
-    const image = strokes.length ? drawingToImage(strokes, contents.imageShape, contents.drawing) : null;
-    element("drawing-clear").disabled = !image;
-    paint(element("drawing-seen"), image ?? black, contents.imageShape);
-    for (const { panel, run, canvas, caption } of figures) {
-      const point = image && run.encode(image).slice();
-      panel.drawing = point && run.project(point);
-      paint(canvas, point ? run.decode(point) : black, run.shape);
-      const title = figures.length > 1 ? run.title : "rebuilt";
-      caption.textContent = point ? `${title}\n${describePlace(run, panel.drawing)}` : title;
-    }
-    drawMarks();
-  };
-  const drawing = new Drawing(element("drawing"), () => {
-    if (!waiting) requestAnimationFrame(show);
-    waiting = true;
-  });
-  element("drawing-clear").addEventListener("click", () => drawing.clear());
+  element("times").textContent = `${times.join("; ")} an image, median of 20.`;
 }
 
-// A canvas with a caption to be filled.
-function makeFigure(className, label) {
-  const [figure, canvas, caption] = ["figure", "canvas", "figcaption"].map((tag) => document.createElement(tag));
-  canvas.className = className;
-  canvas.setAttribute("role", "img");
-  canvas.setAttribute("aria-label", label);
-  figure.append(canvas, caption);
-  return { figure, canvas, caption };
-}
-
-function format(value) {
-  return value.toFixed(2).replace("-", "−");
-}
-
-function subscript(number) {
-  return [...String(number)].map((digit) => "₀₁₂₃₄₅₆₇₈₉"[digit]).join("");
+function announce(text) {
+  element("announcement").textContent = text;
 }

@@ -26,6 +26,13 @@ function paint(canvas, values, [height, width, channels]) {
   canvas.getContext("2d").putImageData(pixels, 0, 0);
 }
 
+// Where two images differ: the absolute difference, as bright as it can be, and its largest value.
+function differenceOf(image, other) {
+  const difference = image.map((value, i) => Math.abs(value - other[i]));
+  const largest = difference.reduce((most, value) => Math.max(most, value), 0);
+  return { largest, image: difference.map((value) => (largest ? value / largest : 0)) };
+}
+
 // What a canvas shows, as an image; the mean of its colors where there is one channel.
 function readCanvas(canvas, channels) {
   const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);

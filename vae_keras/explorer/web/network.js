@@ -8,6 +8,17 @@ function makeNetwork(layers) {
   return (input) => steps.reduce((values, step) => step(values), input);
 }
 
+// A function from an image to the outputs of an encoder, by name.
+function makeEncoder({ trunk, heads }) {
+  const run = makeNetwork(trunk);
+  const ends = Object.entries(heads).map(([name, layers]) => [name, makeNetwork(layers)]);
+  return (image) => {
+    const features = run(image);
+    // A layer may work in place: every head gets features of its own.
+    return Object.fromEntries(ends.map(([name, end]) => [name, end(features.slice()).slice()]));
+  };
+}
+
 const LAYERS = {
   dense({ inputs, outputs, kernel, bias }) {
     const weights = decodeArray(kernel);

@@ -4,6 +4,7 @@
 const FRAMES = 25;
 const STRIP_IMAGES = 9; // every third frame
 const SECONDS = 2;
+const LABEL_HEIGHT = 28; // pixels above each strip of the file
 
 class Path {
   // `rows` has for each run its `run`, and canvases for the moving image and the strip.
@@ -15,14 +16,9 @@ class Path {
     return this.ends.length === 2;
   }
 
-  get placeNow() {
-    return this.complete ? this.places[this.frame] : null;
-  }
-
-  // Adds an end, with the latent point that it is in each run now; after two, a new path begins.
-  add(place) {
-    const end = { place, points: this.rows.map(({ run }) => run.lift(place)) };
-    this.ends = this.complete ? [end] : [...this.ends, end];
+  // Adds an end, a latent point of each run; after two, a new path begins.
+  add(points) {
+    this.ends = this.complete ? [points] : [...this.ends, points];
     this.playing = false;
     if (this.complete) this.decode();
   }
@@ -32,15 +28,22 @@ class Path {
     this.playing = false;
   }
 
+  // The places of a run's ends on its plane, and where its moving image is.
+  marks(row) {
+    const { run, points } = this.rows[row];
+    return {
+      path: this.ends.map((end) => run.project(end[row])),
+      moving: this.complete ? run.project(points[this.frame]) : null,
+    };
+  }
+
   decode() {
-    const [start, end] = this.ends;
-    const between = (from, to, frame) =>
-      from.map((value, i) => value + (frame / (FRAMES - 1)) * (to[i] - value));
-    const frames = [...Array(FRAMES).keys()];
-    this.places = frames.map((frame) => between(start.place, end.place, frame));
     this.rows.forEach((row, i) => {
-      const points = frames.map((frame) => between(start.points[i], end.points[i], frame));
-      row.frames = points.map((point) => row.run.decode(point).slice());
+      const [start, end] = this.ends.map((points) => points[i]);
+      row.points = Array.from({ length: FRAMES }, (_, frame) =>
+        start.map((value, axis) => value + (frame / (FRAMES - 1)) * (end[axis] - value)),
+      );
+      row.frames = row.points.map((point) => row.run.decode(point).slice());
       drawStrip(row);
     });
     this.show(0);
@@ -69,20 +72,33 @@ class Path {
     this.playing = false;
   }
 
-  // The strips of all runs below each other, enlarged, as a PNG file.
-  save() {
+  // The strips of all runs below each other, enlarged and with labels, as a PNG file.
+  save(describe) {
     const [height, width] = this.rows[0].run.shape;
     const factor = Math.max(1, Math.round(112 / height));
-    const sheet = makeCanvas(width * STRIP_IMAGES * factor, height * this.rows.length * factor);
+    const [wide, high] = [width * STRIP_IMAGES * factor, height * factor];
+    const sheet = makeCanvas(wide, (high + LABEL_HEIGHT) * this.rows.length);
     const context = sheet.getContext("2d");
     context.imageSmoothingEnabled = false;
-    this.rows.forEach(({ strip }, row) => {
-      context.drawImage(strip, 0, row * height * factor, sheet.width, height * factor);
+    context.fillStyle = "#fff";
+    context.fillRect(0, 0, sheet.width, sheet.height);
+    this.rows.forEach(({ run, strip }, row) => {
+      const top = row * (high + LABEL_HEIGHT);
+      const [start, end] = this.ends.map((points) => describe(run, run.project(points[row])));
+      context.fillStyle = "#000";
+      context.textBaseline = "middle";
+      const write = (text, x, align, weight) => {
+        context.font = `${weight} 15px system-ui, sans-serif`;
+        context.textAlign = align;
+        context.fillText(text, x, top + LABEL_HEIGHT / 2, wide / 3);
+      };
+      write(start, 4, "left", "");
+      write(run.title, wide / 2, "center", "bold");
+      write(end, wide - 4, "right", "");
+      context.drawImage(strip, 0, top + LABEL_HEIGHT, wide, high);
     });
     sheet.toBlob((blob) => {
-      const link = document.createElement("a");
-      link.href = URL.createObjectURL(blob);
-      link.download = "latent-path.png";
+      const link = make("a", { href: URL.createObjectURL(blob), download: "latent-path.png" });
       link.click();
       URL.revokeObjectURL(link.href);
     });

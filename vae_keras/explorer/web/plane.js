@@ -1,29 +1,30 @@
 "use strict";
-// The latent plane on a canvas: test images as points, and marks on top of them.
+// The latent plane on a canvas: what stays while the pointer moves, and marks on top of it.
+
+const LONGEST_NAME = 14; // letters
+const MOST_NAMES = 20;
 
 class Plane {
   // `places` are pairs of coordinates. `labels` are the indices of their `classes`, which have a
-  // name and colors. `isShown(index)` tells whether a point is visible.
-  constructor(canvas, { limits, axes, places, labels, classes, isShown }) {
-    Object.assign(this, { canvas, limits, axes, places, labels, classes, isShown });
+  // name and colors. `isShown(index)` tells whether a point is visible, `layers` what else is to
+  // be drawn: `images`, `prior` and `manifold`, a `Manifold`.
+  constructor(canvas, { view, axes, places, labels, classes, isShown, layers, hasPrior, manifold }) {
+    Object.assign(this, { canvas, view, axes, places, labels, classes, isShown, layers, hasPrior, manifold });
     this.background = makeCanvas(1, 1);
     this.marks = {};
+    this.nameBoxes = [];
     new ResizeObserver(() => this.redraw()).observe(canvas);
   }
 
   // The place below a pointer.
-  placeOf(event) {
+  placeOf({ clientX, clientY }) {
     const { left, top, width, height } = this.canvas.getBoundingClientRect();
-    const { x, y } = this.limits;
-    return this.clamp([
-      x[0] + ((event.clientX - left) / width) * (x[1] - x[0]),
-      y[1] - ((event.clientY - top) / height) * (y[1] - y[0]),
-    ]);
+    return this.view.fromScreen([(clientX - left) / width, (clientY - top) / height]);
   }
 
-  clamp([x, y]) {
-    const { x: across, y: up } = this.limits;
-    return [Math.min(Math.max(x, across[0]), across[1]), Math.min(Math.max(y, up[0]), up[1])];
+  // Where a place is on the canvas, in its pixels.
+  pixel(place) {
+    return this.view.toScreen(place).map((part) => part * this.background.width);
   }
 
   // The shown test image that is nearest to a place; -1 if none is shown.
@@ -36,101 +37,95 @@ class Plane {
     return found;
   }
 
-  // Draws everything anew: after a change of size, colors or classes.
+  // Draws everything anew: after a change of size, view, colors or classes.
   redraw() {
     const side = Math.round(this.canvas.clientWidth * devicePixelRatio);
     if (!side) return;
-    for (const canvas of [this.canvas, this.background]) canvas.width = canvas.height = side;
-    const context = this.background.getContext("2d");
+    for (const canvas of [this.canvas, this.background]) {
+      if (canvas.width !== side) canvas.width = canvas.height = side;
+    }
     const style = getComputedStyle(document.documentElement);
-    const color = (name) => style.getPropertyValue(name);
-    this.colors = { text: color("--text"), card: color("--card"), accent: color("--accent") };
-    const tone = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+    const names = ["text", "card", "accent", "grid", "faint"];
+    const colors = Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--${name}`)]));
+    const tone = isDark() ? "dark" : "light";
     this.classColors = this.classes.map((one) => one[tone]);
-    context.fillStyle = color("--card");
+    const context = this.background.getContext("2d");
+    const brush = new Brush(context, colors);
+    context.fillStyle = colors.card;
     context.fillRect(0, 0, side, side);
-    this.drawGrid(context, color("--grid"), color("--faint"));
-    this.drawPoints(context);
-    this.drawNames(context);
-    this.drawAxisNames(context, color("--faint"));
+    this.drawGridLines(brush);
+    if (this.layers.manifold) this.manifold.draw(context, this);
+    if (this.layers.prior && this.hasPrior) this.drawPrior(brush);
+    if (this.layers.images) this.drawPoints(brush);
+    this.drawGridNumbers(brush);
+    this.nameBoxes = this.layers.images ? this.drawNames(brush) : [];
+    this.brush = new Brush(this.canvas.getContext("2d"), colors);
     this.draw(this.marks);
   }
 
-  // Draws marks over the points: `pointer`, `nearest`, `drawing` and `moving` are places or missing,
-  // `path` is a list of places.
+  // Draws marks over it, as marks.js has them.
   draw(marks) {
     this.marks = marks;
-    if (!this.colors) return; // it has no size yet
-    const context = this.canvas.getContext("2d");
-    context.drawImage(this.background, 0, 0);
-    this.drawPath(context, marks.path ?? []);
-    if (marks.moving) this.drawDot(context, marks.moving, 5);
-    if (marks.nearest) this.drawRing(context, marks.nearest);
-    if (marks.drawing) this.drawDiamond(context, this.clamp(marks.drawing));
-    if (marks.pointer) this.drawCross(context, marks.pointer);
+    if (!this.brush) return; // it has no size yet
+    this.brush.context.drawImage(this.background, 0, 0);
+    drawMarks(this, this.brush, marks);
   }
 
-  pixel([x, y]) {
-    const { x: across, y: up } = this.limits;
+  drawGridLines({ context, colors, ratio }) {
     const side = this.background.width;
-    return [((x - across[0]) / (across[1] - across[0])) * side, ((up[1] - y) / (up[1] - up[0])) * side];
+    const width = (value) => (value === 0 ? 2 : 1) * ratio;
+    context.fillStyle = colors.grid;
+    for (const value of gridValues(this.view.x)) {
+      context.fillRect(this.pixel([value, 0])[0] - width(value) / 2, 0, width(value), side);
+    }
+    for (const value of gridValues(this.view.y)) {
+      context.fillRect(0, this.pixel([0, value])[1] - width(value) / 2, side, width(value));
+    }
   }
 
-  font(size, weight = "") {
-    return `${weight} ${size * devicePixelRatio}px system-ui, sans-serif`;
-  }
-
-  drawGrid(context, gridColor, textColor) {
+  drawGridNumbers(brush) {
     const side = this.background.width;
-    const [across, up] = [gridValues(this.limits.x), gridValues(this.limits.y)];
-    const column = (value) => this.pixel([value, 0])[0];
-    const row = (value) => this.pixel([0, value])[1];
-    const width = (value) => (value === 0 ? 2 : 1) * devicePixelRatio;
-    context.fillStyle = gridColor;
-    for (const value of across) context.fillRect(column(value) - width(value) / 2, 0, width(value), side);
-    for (const value of up) context.fillRect(0, row(value) - width(value) / 2, side, width(value));
+    const gap = 4 * brush.ratio;
     const text = (value) => String(Number(value.toPrecision(6))).replace("-", "−");
-    // No number where those of the other axis or the name of an axis stand.
+    // No number where those of the other axis, the name of an axis or a button stand.
     const hasRoom = (pixel) => pixel > 0.07 * side && pixel < 0.93 * side;
-    const gap = 4 * devicePixelRatio;
-    context.font = this.font(11);
-    context.fillStyle = textColor;
-    context.textAlign = "center";
-    context.textBaseline = "bottom";
-    for (const value of across) {
-      if (hasRoom(column(value))) context.fillText(text(value), column(value), side - gap);
+    const color = brush.colors.faint;
+    brush.setFont(11);
+    for (const value of gridValues(this.view.x)) {
+      const [x] = this.pixel([value, 0]);
+      if (hasRoom(x)) brush.write(text(value), [x, side - gap], { baseline: "bottom", color });
     }
-    context.textAlign = "left";
-    context.textBaseline = "middle";
-    for (const value of up) {
-      if (hasRoom(row(value))) context.fillText(text(value), gap, row(value));
+    for (const value of gridValues(this.view.y)) {
+      const [, y] = this.pixel([0, value]);
+      if (hasRoom(y)) brush.write(text(value), [gap, y], { align: "left", color });
+    }
+    const corner = [side - gap, side - 19 * brush.ratio];
+    brush.write(this.axes[0], corner, { align: "right", baseline: "bottom", color });
+    brush.write(this.axes[1], [gap, gap], { align: "left", baseline: "top", color });
+  }
+
+  // N(0, I) on the plane: circles at one, two and three standard deviations.
+  drawPrior(brush) {
+    const [x, y] = this.pixel([0, 0]);
+    const unit = this.pixel([1, 0])[0] - x;
+    brush.setFont(11);
+    for (const radius of [1, 2, 3]) {
+      brush.context.setLineDash([5 * brush.ratio, 4 * brush.ratio]);
+      brush.outline(1.2, () => brush.context.arc(x, y, radius * unit, 0, 2 * Math.PI), brush.colors.faint);
+      brush.context.setLineDash([]);
+      const diagonal = radius * unit * Math.SQRT1_2;
+      brush.write(`${radius}σ`, [x + diagonal, y + diagonal], { color: brush.colors.faint });
     }
   }
 
-  drawAxisNames(context, color) {
-    const side = this.background.width;
-    const gap = 5 * devicePixelRatio;
-    context.font = this.font(11);
-    context.lineWidth = 3 * devicePixelRatio;
-    context.strokeStyle = this.colors.card;
-    context.fillStyle = color;
-    const write = (text, x, y, align, baseline) => {
-      context.textAlign = align;
-      context.textBaseline = baseline;
-      context.strokeText(text, x, y);
-      context.fillText(text, x, y);
-    };
-    write(this.axes[0], side - gap, side - 19 * devicePixelRatio, "right", "bottom");
-    write(this.axes[1], gap, gap, "left", "top");
-  }
-
-  drawPoints(context) {
-    const radius = Math.min(Math.max(110 / Math.sqrt(this.places.length), 1.6), 4) * devicePixelRatio;
+  drawPoints({ context, colors, ratio }) {
+    const size = Math.min(Math.max(110 / Math.sqrt(this.places.length), 1.6), 4);
+    const radius = Math.min(size * Math.max(this.view.zoom, 1) ** 0.3, 6) * ratio;
     context.globalAlpha = 0.75;
     this.places.forEach((place, index) => {
       if (!this.isShown(index)) return;
       const [x, y] = this.pixel(place);
-      context.fillStyle = this.classColors[this.labels[index]] ?? this.colors.accent;
+      context.fillStyle = this.classColors[this.labels[index]] ?? colors.accent;
       context.beginPath();
       context.arc(x, y, radius, 0, 2 * Math.PI);
       context.fill();
@@ -138,86 +133,52 @@ class Plane {
     context.globalAlpha = 1;
   }
 
-  // A short name fits where its class is, and needs no color to be read.
-  drawNames(context) {
-    this.classes.forEach(({ name }, label) => {
-      const places = this.places.filter((_, index) => this.labels[index] === label && this.isShown(index));
-      if (!places.length || name.length > 2) return;
-      const median = (axis) => places.map((place) => place[axis]).sort((a, b) => a - b)[places.length >> 1];
-      this.drawText(context, name, this.pixel([median(0), median(1)]), 16);
+  // Names need no color to be read. One that is not where its class is has a line that leads there.
+  // Returns their boxes, as `placeNames` does.
+  drawNames(brush) {
+    const { context, ratio, colors } = brush;
+    const side = this.background.width;
+    brush.setFont(this.classes.every(({ name }) => name.length < 3) ? 16 : 12, "bold");
+    const names = this.findNames(side).map((name) => ({
+      ...name,
+      width: context.measureText(name.text).width + 6 * ratio,
+      height: 20 * ratio,
+    }));
+    const buttons = { x: side, y: 0, width: 90 * ratio, height: 320 * ratio }; // in the corner
+    const boxes = placeNames(names, side, [buttons]);
+    boxes.forEach((box, i) => {
+      if (!box || distance([box.x, box.y], names[i].anchor) < box.height / 2) return;
+      brush.outline(1.2, () => {
+        context.moveTo(...names[i].anchor);
+        context.lineTo(box.x, box.y);
+      });
+      brush.disc(names[i].anchor, 2.5, colors.text);
+    });
+    boxes.forEach((box, i) => box && brush.write(names[i].text, [box.x, box.y]));
+    return boxes;
+  }
+
+  // The classes in view, and the medians of their points there.
+  findNames(side) {
+    if (!this.classes.length || this.classes.length > MOST_NAMES) return [];
+    const seen = this.classes.map(() => []);
+    this.places.forEach((place, index) => {
+      const at = this.isShown(index) && this.pixel(place);
+      if (at && at.every((value) => value >= 0 && value < side)) seen[this.labels[index]].push(at);
+    });
+    const median = (values) => values.sort((a, b) => a - b)[values.length >> 1];
+    return this.classes.flatMap(({ name }, label) => {
+      const points = seen[label];
+      if (!points.length) return [];
+      const anchor = [0, 1].map((axis) => median(points.map((at) => at[axis])));
+      const text = name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME - 1)}…` : name;
+      return [{ text, anchor }];
     });
   }
+}
 
-  drawText(context, text, [x, y], size) {
-    context.font = this.font(size, "bold");
-    context.textAlign = "center";
-    context.textBaseline = "middle";
-    context.lineJoin = "round";
-    context.lineWidth = 4 * devicePixelRatio;
-    context.strokeStyle = this.colors.card;
-    context.strokeText(text, x, y);
-    context.fillStyle = this.colors.text;
-    context.fillText(text, x, y);
-  }
-
-  // Strokes a shape twice, so that it is seen on points of any color.
-  outline(context, width, shape) {
-    for (const [color, extra] of [[this.colors.card, 2.5], [this.colors.text, 0]]) {
-      context.strokeStyle = color;
-      context.lineWidth = (width + extra) * devicePixelRatio;
-      context.beginPath();
-      shape();
-      context.stroke();
-    }
-  }
-
-  drawCross(context, place) {
-    const [x, y] = this.pixel(place);
-    const [inner, outer] = [4, 13].map((length) => length * devicePixelRatio);
-    this.outline(context, 2, () => {
-      for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
-        context.moveTo(x + inner * dx, y + inner * dy);
-        context.lineTo(x + outer * dx, y + outer * dy);
-      }
-    });
-  }
-
-  drawRing(context, place) {
-    const [x, y] = this.pixel(place);
-    this.outline(context, 2, () => context.arc(x, y, 6 * devicePixelRatio, 0, 2 * Math.PI));
-  }
-
-  drawDot(context, place, radius) {
-    const [x, y] = this.pixel(place);
-    context.beginPath();
-    context.arc(x, y, radius * devicePixelRatio, 0, 2 * Math.PI);
-    context.fillStyle = this.colors.accent;
-    context.fill();
-    context.lineWidth = 2 * devicePixelRatio;
-    context.strokeStyle = this.colors.card;
-    context.stroke();
-  }
-
-  drawPath(context, path) {
-    this.outline(context, 2, () => path.forEach((place) => context.lineTo(...this.pixel(place))));
-    path.forEach((place) => this.drawDot(context, place, 7));
-  }
-
-  drawDiamond(context, place) {
-    const [x, y] = this.pixel(place);
-    const reach = 8 * devicePixelRatio;
-    context.beginPath();
-    for (const [dx, dy] of [[0, -reach], [reach, 0], [0, reach], [-reach, 0]]) context.lineTo(x + dx, y + dy);
-    context.closePath();
-    context.fillStyle = this.colors.text;
-    context.fill();
-    context.lineWidth = 2 * devicePixelRatio;
-    context.strokeStyle = this.colors.card;
-    context.stroke();
-    const edge = 34 * devicePixelRatio;
-    const inside = Math.min(Math.max(x, edge), this.background.width - edge);
-    this.drawText(context, "drawing", [inside, y + (y > edge ? -1 : 1) * 19 * devicePixelRatio], 13);
-  }
+function isDark() {
+  return matchMedia("(prefers-color-scheme: dark)").matches;
 }
 
 // At most eleven round numbers from the least to the largest value of an axis.

@@ -2,36 +2,76 @@
 // A trained model: from places on the plane to latent points to images, and back.
 
 class TrainedRun {
-  constructor(description, points, sheet, contents) {
+  constructor(description, encoded, sheet, contents) {
     Object.assign(this, description);
     this.shape = contents.imageShape;
-    this.dimensions = this.directions[0].length;
-    this.points = decodeArray(points);
-    const count = this.points.length / this.dimensions;
-    this.places = Array.from({ length: count }, (_, index) => this.project(this.point(index)));
-    this.offsets = new Float32Array(this.dimensions); // what the sliders add
+    this.size = this.directions[0].length; // of a latent point
+    this.arrays = Object.fromEntries(Object.entries(encoded).map(([name, array]) => [name, decodeArray(array)]));
+    const count = this.arrays.mean.length / this.size;
+    this.places = Array.from({ length: count }, (_, index) => this.project(this.row("mean", index)));
     this.decode = this.decoder
       ? makeNetwork(this.decoder)
       : interpolate(sheet, this.atlas.side, contents.limits);
-    this.encode = this.encoder && makeNetwork(this.encoder);
+    this.encode = this.encoder && makeEncoder(this.encoder);
+    this.hasPrior = this.loss.klWeight !== null;
   }
 
-  static async load(description, points, contents) {
+  static async load(description, encoded, contents) {
     const sheet = description.atlas && (await Sheet.load(description.atlas.sheet, contents.imageShape));
-    return new TrainedRun(description, points, sheet, contents);
+    return new TrainedRun(description, encoded, sheet, contents);
   }
 
-  // Where the encoder put a test image.
-  point(index) {
-    return this.points.subarray(index * this.dimensions, (index + 1) * this.dimensions);
+  // What an array says of a test image.
+  row(name, index) {
+    const array = this.arrays[name];
+    const size = array.length / (this.arrays.mean.length / this.size);
+    return array.subarray(index * size, (index + 1) * size);
+  }
+
+  // The Gaussian to which a test image was encoded.
+  posterior(index) {
+    const { logVar, covariance, kl } = this.arrays;
+    if (covariance) {
+      return { mean: this.row("mean", index), covariance: [...this.row("covariance", index)], kl: kl[index] };
+    }
+    return this.gaussian({ mean: this.row("mean", index), logVar: logVar && this.row("logVar", index) });
+  }
+
+  // The Gaussian to which the page's encoder encodes an image; null without encoder.
+  encodeImage(image) {
+    return this.encode && this.gaussian(this.encode(image));
+  }
+
+  // `mean`, `logVar`, the `covariance` on the plane and the `kl` divergence from the prior, in all
+  // and in its `parts`, one for each dimension. All but `mean` are missing where they are unknown.
+  gaussian({ mean, logVar }) {
+    if (!logVar) return { mean, kl: null };
+    const parts = klPerDimension(mean, logVar);
+    const covariance = projectVariances(this.directions, logVar);
+    return { mean, logVar, covariance, parts, kl: parts.reduce((sum, part) => sum + part, 0) };
+  }
+
+  // z = μ + σ·ε; the mean itself where no variance is known.
+  sample({ mean, logVar, covariance }, noise) {
+    if (logVar) return mean.map((value, i) => value + Math.exp(logVar[i] / 2) * noise[i]);
+    if (!covariance) return mean.slice();
+    const [x, y] = correlate(covariance, noise);
+    return Float32Array.of(mean[0] + x, mean[1] + y);
   }
 
   project(point) {
     return this.directions.map((direction) => direction.reduce((sum, value, i) => sum + value * point[i], 0));
   }
 
-  lift([x, y]) {
-    return this.offsets.map((offset, i) => offset + x * this.directions[0][i] + y * this.directions[1][i]);
+  // A point moved along the plane to a place.
+  withPlace(point, place) {
+    const [first, second] = this.project(point).map((value, axis) => place[axis] - value);
+    return point.map((value, i) => value + first * this.directions[0][i] + second * this.directions[1][i]);
+  }
+
+  // The point at a place of the plane itself.
+  lift(place) {
+    return this.withPlace(new Float32Array(this.size), place);
   }
 }
 

@@ -1,0 +1,38 @@
+"""Colors of classes on a light and on a dark page."""
+
+from typing import Any
+
+from matplotlib.colors import to_hex, to_rgb
+
+from vae_keras.plots.colors import class_colors
+
+# Near the colors of the figures, but any two of them are further apart, also for readers without
+# one of the three kinds of cones. Among the figures' colors, those of 3 and 8 are both gray.
+LIGHT = (
+    *("#0667d2", "#ffab00", "#8a0000", "#8498ff", "#5f00a0"),
+    *("#a04d86", "#e90001", "#a19480", "#000051", "#92dadd"),
+)
+DARK = (
+    *("#5195ff", "#f9a500", "#a9501f", "#7fcd8e", "#973fd3"),
+    *("#ad939f", "#fd5a43", "#ffe6ab", "#2d7986", "#68ffff"),
+)
+
+
+def page_colors(count: int) -> list[dict[str, str]]:
+    """Colors for this many classes; color-blind readers can tell up to ten apart.
+
+    Args:
+        count: Number of classes. More than ten take the continuous scale of the figures.
+
+    Returns:
+        List of dictionaries with `light` and `dark`, colors as HTML writes them.
+    """
+    if count <= len(LIGHT):
+        return [{"light": light, "dark": dark} for light, dark in zip(LIGHT[:count], DARK)]
+    return [{"light": to_hex(color), "dark": _paler(color)} for color in class_colors(count)]
+
+
+def _paler(color: Any) -> str:
+    """A color nearer to white, which can be seen on a dark page."""
+    red, green, blue = (0.72 * part + 0.28 for part in to_rgb(color))
+    return to_hex((red, green, blue))

@@ -1,0 +1,44 @@
+"use strict";
+// The section in which people draw: the drawing as the encoder sees it, and as each run rebuilds it.
+
+// `onDrawing` is called with the image of a new drawing, null where there is none.
+function makeSketch(onDrawing) {
+  const figures = panels.filter(({ run }) => run.encode).map((panel) => {
+    const { run } = panel;
+    const made = makeFigure("drawing-rebuilt", `The drawing as ${run.title} rebuilds it`);
+    element("drawing-results").append(made.figure);
+    return { panel, run, ...made };
+  });
+  element("drawing").closest("section").hidden = !figures.length;
+  const black = new Float32Array(contents.imageShape.reduce((a, b) => a * b));
+  let waiting = false;
+  const show = () => {
+    waiting = false;
+    const { strokes } = drawing;
+    const image = strokes.length ? drawingToImage(strokes, contents.imageShape, contents.drawing) : null;
+    for (const name of ["clear", "undo"]) element(`drawing-${name}`).disabled = !image;
+    element("drawing-label").hidden = Boolean(image);
+    paint(element("drawing-seen"), image ?? black, contents.imageShape);
+    for (const { panel, run, canvas, caption } of figures) {
+      panel.drawing = image && run.encodeImage(image);
+      paint(canvas, image ? run.decode(panel.drawing.mean) : black, run.shape);
+      const title = figures.length > 1 ? run.title : "rebuilt";
+      caption.textContent = image ? `${title}\n${describePlace(run, run.project(panel.drawing.mean))}` : title;
+    }
+    onDrawing(image);
+  };
+  const drawing = new Drawing(element("drawing"), () => {
+    if (!waiting) requestAnimationFrame(show);
+    waiting = true;
+  });
+  // Buttons that become disabled lose the focus: it goes to the one that stays.
+  const act = (name, change) => {
+    element(`drawing-${name}`).addEventListener("click", () => {
+      change();
+      if (!drawing.strokes.length) element("drawing-example").focus();
+    });
+  };
+  act("clear", () => drawing.clear());
+  act("undo", () => drawing.undo());
+  act("example", () => drawing.set(EXAMPLE));
+}

@@ -16,7 +16,7 @@ from vae_keras import VAE, build_model, evaluation, make_config, plots, train
 from vae_keras.data.images import ImageData
 from vae_keras.data.sources import load_data
 from vae_keras.evaluate import SECTIONS, describe
-from vae_keras.evaluation import judge, likelihood
+from vae_keras.evaluation import judge, likelihood, quadrature
 from vae_keras.evaluation.seeds import means_of_seeds
 from vae_keras.latent import inference
 from vae_keras.latent.inference import decode_points, encode_images
@@ -78,7 +78,7 @@ def test_the_bound_rises_with_the_samples_and_meets_the_likelihood(linear):
             [
                 evaluation.importance_weighted_bounds(
                     model, images, encoded, samples=samples, seed=seed
-                )
+                )["bound"]
                 for seed in range(repeats)
             ]
         )
@@ -92,9 +92,10 @@ def test_with_one_sample_the_bound_is_the_elbo(linear):
     model, images, _ = linear
     encoded = encode_images(model, images)
     bounds = [
-        evaluation.importance_weighted_bounds(model, images, encoded, samples=1, seed=seed).mean()
+        evaluation.importance_weighted_bounds(model, images, encoded, samples=1, seed=seed)["bound"]
         for seed in range(200)
     ]
+    bounds = np.mean(bounds, axis=1)
     draws = evaluation.losses_over_draws(model, images, encoded, draws=200)
     constant = 0.5 * PIXELS * math.log(2 * math.pi * PIXELS / (2 * WEIGHT))
     elbo = -draws["loss"]["mean"] - constant
@@ -109,13 +110,192 @@ def test_bounds_at_several_variances_are_those_of_as_many_models(linear):
     variances = (model.variance, 0.08, 0.2)
     bounds = evaluation.importance_weighted_bounds(
         model, images, encoded, samples=2000, variances=variances
-    )
+    )["bound"]
+    for variance, found in zip(variances, bounds, strict=True):
+        assert found.mean() == pytest.approx(truths(model, images, variance).mean(), abs=0.02)
+
+
+def truths(model, images, variance):
+    """log p(x) of the linear model, in closed form (probabilistic PCA)."""
     decoder = model.decoder.get_layer("pixels")
     factors, offset = (np.float64(weight) for weight in decoder.get_weights())
-    for variance, found in zip(variances, bounds, strict=True):
-        true = multivariate_normal(offset, factors.T @ factors + variance * np.eye(PIXELS))
-        truth = true.logpdf(images.reshape(-1, PIXELS) / 255).mean()
-        assert found.mean() == pytest.approx(truth, abs=0.02)
+    true = multivariate_normal(offset, factors.T @ factors + variance * np.eye(PIXELS))
+    return true.logpdf(images.reshape(-1, PIXELS) / 255)
+
+
+def test_the_integral_is_the_likelihood_in_closed_form(linear):
+    model, images, truth = linear
+    found = evaluation.integrate_likelihood(model, images, encode_images(model, images))
+    np.testing.assert_allclose(found.values[0], truth, atol=1e-5)
+    assert found.values.shape == found.halving.shape == found.enlarging.shape == (1, len(images))
+    assert found.points == pytest.approx(math.pi * (found.radius / found.step) ** 2, rel=0.01)
+    # What is shown as the error is no smaller than the error.
+    error = np.abs(found.values[0] - truth)
+    assert (error <= found.halving[0] + 1e-5).all() and found.halving.max() < 0.05
+    assert np.abs(found.enlarging).max() < 1e-4
+
+
+def test_the_step_is_halved_until_narrow_posteriors_are_resolved(linear):
+    model, images, _ = linear
+    encoded = encode_images(model, images)
+    variances = (0.05, 0.0004)  # posteriors are 0.05 wide at the second
+    found = evaluation.integrate_likelihood(model, images, encoded, variances)
+    for variance, values in zip(variances, found.values, strict=True):
+        np.testing.assert_allclose(values, truths(model, images, variance), atol=0.01)
+    coarse = evaluation.integrate_likelihood(model, images, encoded, variances[:1])
+    assert coarse.step == 1 / 8 and found.step <= 1 / 16
+    assert found.points > 3 * coarse.points
+
+
+def test_an_integral_that_stays_inexact_is_a_warning(linear, monkeypatch, caplog):
+    model, images, _ = linear
+    monkeypatch.setattr(quadrature, "MOST_POINTS", 10_000)
+    found = evaluation.integrate_likelihood(model, images, encode_images(model, images), (1e-5,))
+    assert found.points <= 10_000
+    assert found.halving.mean() > 0.05
+    assert "the log-likelihood is not exact: halving the step to 1/" in caplog.text
+
+
+def test_the_disc_holds_what_the_encoder_uses_and_a_huge_one_gets_a_coarse_grid(
+    linear, monkeypatch
+):
+    model, images, truth = linear
+    encoded = encode_images(model, images)
+    wide = {**encoded, "mean": encoded["mean"].copy()}
+    wide["mean"][0] = 9.5
+    found = evaluation.integrate_likelihood(model, images, wide)
+    assert found.radius > 10.5
+    np.testing.assert_allclose(found.values[0], truth, atol=1e-5)
+    wide["mean"][0] = 900
+    monkeypatch.setattr(quadrature, "MOST_POINTS", 20_000)
+    assert evaluation.integrate_likelihood(model, images, wide).points < 20_000
+
+
+def test_the_integral_does_not_depend_on_how_the_work_is_cut(linear, monkeypatch):
+    model, images, _ = linear
+    encoded = encode_images(model, images)
+    whole = evaluation.integrate_likelihood(model, images, encoded)
+    pairs = []
+    errors = quadrature.pairwise_errors
+
+    def watched(*arguments):
+        found = errors(*arguments)
+        pairs.append(found.size)
+        return found
+
+    monkeypatch.setattr(quadrature, "pairwise_errors", watched)
+    monkeypatch.setattr(quadrature, "PAIRS_AT_ONCE", 700)
+    monkeypatch.setattr(quadrature, "POINTS_IN_TASK", 90)
+    cut = evaluation.integrate_likelihood(model, images, encoded)
+    np.testing.assert_allclose(cut.values, whole.values, rtol=1e-9)
+    np.testing.assert_allclose(cut.enlarging, whole.enlarging, atol=1e-9)
+    assert max(pairs) <= 700 and sum(pairs) == whole.points * len(images)
+
+
+@pytest.mark.slow
+def test_processes_integrate_the_same(linear, monkeypatch):
+    model, images, _ = linear
+    encoded = encode_images(model, images)
+    alone = evaluation.integrate_likelihood(model, images, encoded)
+    monkeypatch.setattr(quadrature, "POINTS_IN_PROCESS", 1000)
+    shared = evaluation.integrate_likelihood(model, images, encoded, processes=2)
+    np.testing.assert_allclose(shared.values, alone.values, atol=1e-5)
+
+
+def test_the_integral_lies_above_the_bound(linear):
+    model, images, _ = linear
+    encoded = encode_images(model, images)
+    exact = evaluation.integrate_likelihood(model, images, encoded).values[0]
+    bound = evaluation.importance_weighted_bounds(model, images, encoded, samples=20)["bound"]
+    assert 0 < np.mean(exact - bound) < 0.2
+
+
+def test_there_is_no_grid_over_three_dimensions(tiny_config):
+    model = build_model(tiny_config.replace(latent_dim=3), (8, 8, 1))
+    images = np.zeros((2, 8, 8, 1), np.uint8)
+    with pytest.raises(ValueError, match="over 3 latent dimensions"):
+        evaluation.integrate_likelihood(model, images, encode_images(model, images))
+
+
+@pytest.mark.parametrize("reconstruction", ["mse", "bce"])
+def test_errors_of_all_pairs_are_those_of_each(tiny_config, reconstruction):
+    model = build_model(tiny_config.replace(reconstruction=reconstruction), (8, 8, 1))
+    random = np.random.default_rng(0)
+    made, images = random.random((2, 5, 8, 8, 1), np.float32)
+    made[0, 0, 0], images[0, 0, 0] = (0, 1)
+    found = quadrature.pairwise_errors(model, made.reshape(5, -1), images.reshape(5, -1))
+    for row, reconstructed in zip(found, made):
+        each = model.reconstruction_error(images, np.stack([reconstructed] * 5))
+        np.testing.assert_allclose(row, each, rtol=1e-5)
+
+
+@pytest.fixture
+def exact_posterior():
+    """A linear VAE with one latent dimension whose encoder is the true posterior; its images."""
+    random = np.random.default_rng(3)
+    factor, variance = random.normal(0, 0.2, PIXELS), PIXELS / (2 * WEIGHT)
+    precision = 1 + factor @ factor / variance
+    inputs = keras.Input(IMAGE_SHAPE)
+    flat = keras.layers.Flatten()(inputs)
+    mean, log_var = keras.layers.Dense(1), keras.layers.Dense(1)
+    encoder = keras.Model(inputs, {"mean": mean(flat), "log_var": log_var(flat)})
+    to_mean = factor[:, None] / variance / precision
+    mean.set_weights([to_mean, -0.5 * to_mean.sum(axis=0)])
+    log_var.set_weights([np.zeros((PIXELS, 1)), np.array([-np.log(precision)])])
+    z, pixels = keras.Input((1,)), keras.layers.Dense(PIXELS)
+    decoder = keras.Model(z, keras.layers.Reshape(IMAGE_SHAPE)(pixels(z)))
+    pixels.set_weights([factor[None], np.full(PIXELS, 0.5)])
+    images = random.integers(50, 200, (12, *IMAGE_SHAPE)).astype(np.uint8)
+    true = multivariate_normal(
+        np.full(PIXELS, 0.5), np.outer(factor, factor) + variance * np.eye(PIXELS)
+    )
+    truth = true.logpdf(images.reshape(-1, PIXELS) / 255)
+    return VAE(encoder, decoder, reconstruction_weight=WEIGHT), images, truth
+
+
+def test_with_the_true_posterior_all_samples_count_and_the_bound_is_tight(exact_posterior):
+    model, images, truth = exact_posterior
+    encoded = encode_images(model, images)
+    found = evaluation.importance_weighted_bounds(model, images, encoded, samples=7)
+    np.testing.assert_allclose(found["effective_samples"], 7, rtol=1e-5)
+    np.testing.assert_allclose(found["bound"], truth, atol=1e-5)
+    integral = evaluation.integrate_likelihood(model, images, encoded)
+    np.testing.assert_allclose(integral.values[0], truth, atol=1e-5)
+    # A wrong encoder wastes samples.
+    wrong = {**encoded, "log_var": encoded["log_var"] + 4}
+    found = evaluation.importance_weighted_bounds(model, images, wrong, samples=200)
+    assert (found["effective_samples"] < 100).all() and (found["effective_samples"] >= 1).all()
+    assert (found["bound"] < truth + 1).all()
+
+
+def test_few_dimensions_are_integrated_and_many_get_a_bound(linear, tiny_config, tmp_path):
+    model, images, truth = linear
+    data = ImageData("mine", images, images)
+    run = Run(tmp_path)
+    run.write_config(make_config(), data)
+    results, _ = evaluation.evaluate(model, data)
+    assert results["likelihood"]["log_likelihood"] == pytest.approx(truth.mean(), abs=1e-5)
+    assert results["likelihood"]["log_likelihood_standard_error"] == pytest.approx(
+        truth.std(ddof=1) / math.sqrt(len(truth)), abs=1e-5
+    )
+    best = results["calibrated"]
+    calibrated = truths(model, images, best["variance"]).mean()
+    assert best["log_likelihood"] == pytest.approx(calibrated, abs=1e-4)
+    assert best["elbo"] < best["log_likelihood"] + 0.1
+    assert 0 <= best["halving_mean"] <= best["halving_max"] < 0.05
+    assert "bound" not in best and "importance_samples" not in results["settings"]
+    table = describe([run], [results], 80)
+    assert "log-likelihood, integrated" in table and "importance-weighted" not in table
+    both, _ = evaluation.evaluate(model, data, importance_samples=500)
+    assert both["likelihood"]["bound"] == pytest.approx(truth.mean(), abs=0.05)
+    assert 1 <= both["likelihood"]["effective_samples_5th_percentile"] <= 500
+    many = build_model(tiny_config.replace(latent_dim=3), (8, 8, 1))
+    noise = np.random.default_rng(0).integers(0, 256, (12, 8, 8, 1), dtype=np.uint8)
+    results, _ = evaluation.evaluate(many, ImageData("mine", noise, noise))
+    assert results["settings"]["importance_samples"] == 500
+    assert "log_likelihood" not in results["likelihood"]
+    median = results["likelihood"]["effective_samples_median"]
+    assert f"{median:.0f} / " in describe([run], [results], 80)
 
 
 def test_the_best_variance_has_the_highest_elbo(linear):
@@ -148,7 +328,8 @@ def test_no_more_draws_are_held_at_once_however_many_samples(linear, monkeypatch
     monkeypatch.setattr(likelihood, "_score", watched)
     encoded = encode_images(model, images)
     for samples in (7, 1000):
-        bounds = evaluation.importance_weighted_bounds(model, images, encoded, samples=samples)
+        found = evaluation.importance_weighted_bounds(model, images, encoded, samples=samples)
+        bounds = found["bound"]
         np.testing.assert_allclose(bounds, truth, atol=2.0 if samples == 7 else 0.15)
     assert max(sizes) <= 300 // 8
     assert sum(sizes) == 40 * 1007
@@ -171,7 +352,7 @@ def test_bounds_do_not_depend_on_how_the_work_is_cut(runs, monkeypatch):
     def bounds(processes):
         return evaluation.importance_weighted_bounds(
             model, images, encoded, samples=40, processes=processes
-        )
+        )["bound"]
 
     alone = bounds(processes=2)  # not worth a second process
     monkeypatch.setattr(likelihood, "DECODED_IN_PROCESS", 100)
@@ -608,7 +789,11 @@ def test_the_command_prints_one_table_for_all_runs(runs, cache):
     lines = [(line[:48].rstrip(), line[48:].split()) for line in result.stdout.splitlines()]
     table = dict(lines)
     wanted = {f"  {name}" for rows in SECTIONS.values() for name, _ in rows}
-    assert wanted - set(table) == {"  learned from 100 images", "  learned from 1,000 images"}
+    integrated = ("log-likelihood, integrated", "points of the integral")
+    moved = ("  moved by half the step (mean / most)", "  moved by a larger disc (mean / most)")
+    few = ("learned from 100 images", "learned from 1,000 images")
+    # The latent space has three dimensions.
+    assert wanted - set(table) == {f"  {name}" for name in (*integrated, *moved, *few)}
     bits = [cells[0] for name, cells in lines if name == "    in bits per dimension"]
     found = json.loads(runs[0].evaluation_file.read_text())
     assert bits == [

@@ -165,19 +165,34 @@ def test_evaluations_join_the_report(whole, study_file, tmp_path, monkeypatch):
     rows = list(csv.DictReader((directory / "evaluations.csv").read_text().splitlines()))
     assert [(row["variant"], row["seed"]) for row in rows] == [("leaky_relu", "0"), ("gelu", "0")]
     found = json.loads((directory / "gelu" / "seed-0" / "evaluation.json").read_text())
-    assert float(rows[1]["bound"]) == found["likelihood"]["bound"]
+    assert float(rows[1]["log_likelihood"]) == found["likelihood"]["log_likelihood"]
+    assert float(rows[1]["calibrated_elbo"]) == found["calibrated"]["elbo"]
     assert float(rows[1]["label_accuracy"]) == found["labels"][-1]["nearest_neighbours"]
     report = (directory / "report.md").read_text()
-    assert "## Evaluation" in report and f"{found['likelihood']['bound']:.2f}".lstrip("-") in report
+    number = f"{found['likelihood']['log_likelihood']:.2f}".lstrip("-")
+    assert "## Evaluation" in report and number in report and "bound on it" not in report
 
     # A fuller evaluation is kept; its bound, which is a higher one, is not compared.
-    fuller = {**found, "settings": {**found["settings"], "importance_samples": 500}}
+    fuller = {
+        **found,
+        "settings": {**found["settings"], "importance_samples": 500},
+        "likelihood": {**found["likelihood"], "bound": -1.0},
+    }
     file = directory / "gelu" / "seed-0" / "evaluation.json"
     file.write_text(json.dumps(fuller))
     main(command(study_file, directory, "--report-only", "--evaluate")[3:])
     assert json.loads(file.read_text()) == fuller
     again = list(csv.DictReader((directory / "evaluations.csv").read_text().splitlines()))
-    assert again == [rows[0], {**rows[1], "bound": ""}]
+    assert again == rows
+
+    # An evaluation without the integral is collected, and replaced where the weights exist.
+    del fuller["settings"]["quadrature"], fuller["likelihood"]["log_likelihood"]
+    file.write_text(json.dumps(fuller))
+    main(command(study_file, directory, "--report-only")[3:])
+    again = list(csv.DictReader((directory / "evaluations.csv").read_text().splitlines()))
+    assert again == [rows[0], {**rows[1], "log_likelihood": ""}]
+    main(command(study_file, directory, "--report-only", "--evaluate")[3:])
+    assert json.loads(file.read_text()) == found
 
 
 def test_finished_runs_without_weights_are_kept_as_they_are(whole, study_file, tmp_path):

@@ -1,15 +1,17 @@
 """Tables, verdicts and figures from tables of runs that are made up."""
 
 import csv
+import dataclasses
 import os
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from vae_keras.study.claims import judge
-from vae_keras.study.definition import find_study, write_study
+from vae_keras.study.definition import Claim, Rule, find_study, write_study
 from vae_keras.study.evaluations import write_evaluations
 from vae_keras.study.report import loss_table, write_report
 from vae_keras.study.table import RunTable, read_table, write_table
@@ -132,39 +134,39 @@ def test_where_no_run_has_come_to_the_end_all_count_at_the_last_epoch_that_they_
 
 
 def test_claims_are_confirmed_and_refuted_by_clear_differences():
-    # Encoder before decoder before LeakyReLU, batch normalisation worse before than after,
-    # layer normalisation best: as published, where the study contradicts itself.
-    assert decisions(make_table(epochs=200)) == ["confirmed"] * 5 + ["refuted"] * 2
+    # Encoder before decoder before LeakyReLU, batch normalization worse before than after,
+    # layer normalization best: as published, where the study contradicts itself.
+    assert decisions(make_table(epochs=200)) == [
+        *["confirmed"] * 6,
+        *["refuted"] * 4,
+        "confirmed",
+        "refuted",
+    ]
 
 
 def test_claims_are_refuted_by_the_opposite():
     losses = {**LOSSES, "gelu_encoder": 47.0, "gelu": 48.0, "gelu_dropout": 45.0}
-    assert decisions(make_table(losses))[:5] == [
-        "refuted",
-        "refuted",
-        "refuted",
-        "refuted",
-        "confirmed",
-    ]
+    assert decisions(make_table(losses))[:6] == ["refuted"] * 4 + ["confirmed"] * 2
 
 
 def test_the_best_must_beat_every_other_variant():
     best = {**LOSSES, "gelu_batchnorm_before": 43.0}
-    assert decisions(make_table(best, epochs=200))[5:] == ["confirmed", "confirmed"]
-    tie = make_table({**best, "gelu_layernorm_before": 43.0}, scatter=0.01)
-    assert decisions(tie)[6] == "not decided"
+    assert decisions(make_table(best, epochs=200))[6:8] == ["confirmed", "confirmed"]
+    tie = make_table({**best, "gelu_layernorm_before": 43.0}, scatter=0.01, epochs=120)
+    assert decisions(tie)[7] == "not decided"
 
 
-def test_one_training_difference_can_decide_a_claim():
+def test_a_claim_about_training_is_decided_by_training():
     worse = make_table(training={"gelu_batchnorm_after": 1.0})
-    assert decisions(worse)[4] == "refuted"
+    assert decisions(worse)[4:6] == ["refuted", "confirmed"]
 
 
-def test_what_comes_after_epoch_100_is_not_decided_by_20_epochs():
-    verdict = judge(make_table(), GELU.claims)[5]
+def test_what_is_judged_at_epoch_120_is_not_decided_by_20_epochs():
+    verdict = judge(make_table(), GELU.claims)[6]
     assert verdict.decision == "not decided"
-    assert "after epoch 100, and these runs have 20" in verdict.reason
-    assert judge(make_table(epochs=101), GELU.claims)[5].decision == "refuted"
+    assert verdict.reason == "it is judged at epoch 120, and these runs have 20"
+    assert verdict.evidence[0].mean == pytest.approx(0.7, abs=0.01) and verdict.p is None
+    assert judge(make_table(epochs=120), GELU.claims)[6].decision == "refuted"
 
 
 def test_scatter_as_large_as_the_differences_decides_nothing():
@@ -186,30 +188,143 @@ def test_claims_about_other_activations(relu, verdicts):
     ] == verdicts
 
 
-def test_p_is_corrected_for_the_number_of_comparisons():
-    evidence = {
-        item.below: item
-        for verdict in judge(make_table(scatter=0.1), GELU.claims)
-        for item in verdict.evidence
+def table_of(differences, epochs=5):
+    """Runs whose variants lie by these differences, a list for each, above one at 40."""
+    runs = {
+        "base": {seed: curve(40.0, epochs) for seed in range(len(next(iter(differences.values()))))}
     }
-    assert len(evidence) == 18
-    # The first is a difference within one run, which does not scatter here.
-    first, second, *_ = sorted(evidence.values(), key=lambda item: item.comparison.p)
-    assert first.p < 1e-9 < second.comparison.p
-    assert second.p == pytest.approx(17 * second.comparison.p)
+    for variant, values in differences.items():
+        runs[variant] = {seed: curve(40 + value, epochs) for seed, value in enumerate(values)}
+    return RunTable("mine", "digits", "base", runs)
 
 
-@pytest.mark.parametrize("seeds, epochs", [(1, 1), (2, 3), (6, 20)])
+def curve(loss, epochs):
+    return [{"epoch": epoch + 1, "loss": loss, "val_loss": loss} for epoch in range(epochs)]
+
+
+def below(*variants, **settings):
+    pairs = tuple(((variant, "val_loss"), ("base", "val_loss")) for variant in variants)
+    return Claim("", pairs, **settings)
+
+
+FIRST, SECOND = [-0.5, -0.7, -0.4, -0.6], [-0.2, -0.3, -0.1, -0.4]
+P_FIRST, P_SECOND = (stats.ttest_1samp(values, 0).pvalue for values in (FIRST, SECOND))
+
+
+def test_a_claim_is_as_certain_as_its_least_certain_difference():
+    table = table_of({"a": FIRST, "b": SECOND})
+    (verdict,) = judge(table, [below("a", "b")])
+    assert verdict.p == pytest.approx(max(P_FIRST, P_SECOND))
+    assert (verdict.decision, verdict.reason) == ("confirmed", "fragile")
+
+
+def test_one_difference_of_several_refutes_a_claim_at_a_price():
+    table = table_of({"a": FIRST, "b": [-value for value in FIRST]})
+    (verdict,) = judge(table, [below("a", "b")])
+    assert verdict.p == pytest.approx(2 * P_FIRST)
+    assert verdict.decision == "refuted"
+
+
+def test_p_is_corrected_for_the_claims_that_can_be_decided_and_for_the_looks():
+    table = table_of({"a": FIRST, "b": SECOND})
+    claims = [below("a"), below("b"), below("a", epoch=6)]
+    first, second, later = judge(table, claims)
+    assert (first.p, second.p) == pytest.approx((2 * P_FIRST, P_SECOND))
+    assert later.p is None
+    first, second, _ = judge(table, claims, Rule((3, 4, 8)))
+    assert (first.p, second.p) == pytest.approx((3 * 2 * P_FIRST, 3 * P_SECOND))
+
+
+def test_a_claim_without_its_runs_still_counts_in_the_correction():
+    table = table_of({"a": FIRST})
+    table.runs["b"] = {0: curve(39.0, 5)}
+    first, second = judge(table, [below("a"), below("b")])
+    assert first.p == pytest.approx(2 * P_FIRST)
+    assert second.p is None and second.reason == "it takes two seeds of every variant that it names"
+
+
+def test_claims_are_judged_at_their_epoch_however_long_the_runs_are():
+    table = table_of({"a": FIRST}, epochs=10)
+    for rows in table.runs["a"].values():
+        for row in rows[5:]:
+            row["val_loss"] = 50.0
+    early, late = judge(table, [below("a", epoch=5), below("a", epoch=10)])
+    assert early.evidence[0].mean == pytest.approx(np.mean(FIRST)) and early.decision == "confirmed"
+    assert late.evidence[0].mean == pytest.approx(10) and late.decision == "refuted"
+
+
+def test_seeds_between_two_looks_wait_for_the_next():
+    rule = Rule((3, 4, 8))
+    for seeds, used in ((3, 3), (4, 4), (7, 4), (8, 8), (9, 8)):
+        values = list(np.linspace(-0.5, -0.4, seeds))
+        table = dataclasses.replace(table_of({"a": values}), looks=rule.looks)
+        (verdict,) = judge(table, [below("a")], rule)
+        assert verdict.evidence[0].differences == pytest.approx(values[:used])
+        assert verdict.p == pytest.approx(3 * stats.ttest_1samp(values[:used], 0).pvalue)
+    table = dataclasses.replace(table_of({"a": [-0.5, -0.4]}), looks=rule.looks)
+    (verdict,) = judge(table, [below("a")], rule)
+    assert verdict.decision == "not decided"
+    assert verdict.reason == "it takes 3 seeds of every variant that it names"
+
+
+def test_differences_within_the_margin_are_practically_equal():
+    near = [0.02, -0.01, 0.01, -0.02]
+    table = table_of(
+        {"a": near, "b": [0.05, 0.06, 0.05, 0.06], "c": [3 * value for value in FIRST]}
+    )
+    rule = Rule((4,), margin=0.3)
+    claims = [below("a"), below("b"), below("c"), below("a", "c")]
+    equal, above, far, both = judge(table, claims, rule)
+    tost = max(
+        stats.ttest_1samp(near, -0.3, alternative="greater").pvalue,
+        stats.ttest_1samp(near, 0.3, alternative="less").pvalue,
+    )
+    assert equal.decision == "practically equal"
+    assert equal.reason == "no difference larger than 0.3"
+    assert equal.p_equal == pytest.approx(3 * tost)  # the second smallest of four
+    assert (above.decision, above.reason) == ("refuted", "by less than 0.3")
+    assert far.decision == "confirmed" and both.decision == "not decided"
+    assert judge(table, claims[:1])[0].decision == "not decided"
+
+
+def test_a_report_says_which_analysis_it_is(tmp_path, without_figures):
+    for seeds, text in (
+        (4, "**This analysis is interim**: the final one is at 8 seeds."),
+        (6, "interim**: the final one is at 8 seeds. Since the runs are analyzed at 3, 4 and 8"),
+        (8, "**This analysis is final**: the final one is at 8 seeds."),
+    ):
+        write_report(make_table(seeds=seeds), tmp_path)
+        report = (tmp_path / "report.md").read_text()
+        assert text in report and "every corrected p is multiplied by 3 (Bonferroni)" in report
+        assert ("It leaves out 2 seeds of leaky_relu, 2 seeds of" in report) == (seeds == 6)
+        assert "The rule was fixed after four seeds had been analyzed" in report
+        assert "| gelu | 4 | 20 |" in report if seeds < 8 else "| gelu | 8 | 20 |" in report
+
+
+def test_verdicts_name_their_epoch_effect_interval_and_margin(tmp_path, without_figures):
+    write_report(make_table(seeds=4), tmp_path)
+    text = (tmp_path / "report.md").read_text()
+    assert "| 4 | Dropout 0.25 after each GELU" in text and "**confirmed** at epoch 20 |" in text
+    assert (
+        "| claim | difference | seeds | epoch | effect | 95% interval | p | p (within 0.3) |"
+        in text
+    )
+    assert "| 6, exchanged | gelu_batchnorm_after − gelu_batchnorm_before | 4 | 20 | −0.7" in text
+    assert "for the 8 claims that runs of 20 epochs can decide and multiplied by 3" in text
+    assert "strictest corrected level, α = 0.0021" in text  # 0.05 / (8 · 3)
+
+
+@pytest.mark.parametrize("seeds, epochs", [(1, 1), (3, 3), (8, 20)])
 def test_a_report_is_whole_and_says_what_it_cannot(tmp_path, seeds, epochs):
     table = make_table(seeds=seeds, epochs=epochs)
     printed = write_report(table, tmp_path)
     text = (tmp_path / "report.md").read_text()
     assert "nan" not in text.lower() and "None" not in text and "leaky_relu" in printed
-    assert ("n/a" in text.split("##", 1)[1]) == (seeds == 1)
-    assert ("Wilcoxon p" in text) == (seeds >= 6)
+    assert ("n/a" in text.split("## Differences")[1].split("## Claims")[0]) == (seeds == 1)
     assert "Incomplete" not in text
     assert {path.stem for path in (tmp_path / "figures").iterdir()} == {
         "differences",
+        *(["claims"] if epochs >= 20 else []),  # what can be decided
         "curves_activation",
         "curves_dropout",
         "curves_batchnorm",
@@ -233,7 +348,7 @@ def test_an_incomplete_study_is_reported_as_such(tmp_path):
     write_report(table, tmp_path)
     text = (tmp_path / "report.md").read_text()
     assert "**Incomplete**: no runs of leaky_relu; gelu with seed 2 has 5 epochs." in text
-    assert "| 1 | GELU in the encoder alone" in text and "takes two seeds of every variant" in text
+    assert "| 1 | GELU in the encoder alone" in text and "it takes 3 seeds of every variant" in text
     assert not (tmp_path / "figures" / "differences.png").exists()
 
 
@@ -301,8 +416,10 @@ text = "Deep is better, a|b"
 below = [["deep", "wide"], ["deep:val_kl_loss", "deep:loss"]]
 [[claims]]
 text = "Wide has less divergence in the long run"
+label = "A"
+source = "a review"
 below = [["wide:kl_loss", "deep:kl_loss"]]
-after_epoch = 50
+epoch = 50
 """
 
 
@@ -327,11 +444,14 @@ def test_a_study_of_ones_own_has_its_comparisons_published_losses_and_claims(min
     assert "Further from them than 0.5: deep (−1.00)." in text
     assert "| deep | published | 41.50 | 38.00 and 41.00 |" in text
     assert "|  | claim of a rumor | verdict |" in text
-    assert "| 1 | Deep is better, a\\|b | **confirmed** | deep − wide: −1.00 (p < 0.001); " in text
-    assert "deep (test KL (nats)) − " not in text and "deep, test KL (nats) − training: −34" in text
-    assert "| 2 | Wide has less divergence in the long run | **not decided**: it speaks of" in text
-    assert "wide − deep (training KL (nats)): " in text
+    assert "| 1 | Deep is better, a\\|b | **confirmed** at epoch 20 | < 0.001 |" in text
+    assert "| 1 | deep − wide | 3 | 20 | −1.00 |" in text
+    assert "| 1 | deep, test KL (nats) − training | 3 | 20 | −34" in text
+    assert "| A | Wide has less divergence in the long run (a review) | **not decided**: it" in text
+    assert "| A | wide − deep (training KL (nats)) | 3 | 20 | " in text
+    assert "This analysis is" not in text and "within" not in text.split("## Claims")[1]
     assert {path.stem for path in (directory / "figures").iterdir()} == {
+        "claims",
         "differences",
         "curves_pair",
         "curves_everything",
@@ -390,7 +510,8 @@ def test_evaluations_are_summed_up_where_there_are_any(tmp_path, without_figures
     write_report(table, tmp_path)
     report = (tmp_path / "report.md").read_text()
     # The t-interval of −395, −396 and −397.
-    assert "| gelu | 3 | −396.00 ± 2.48 | n/a | 0.750 ± 0.000 | n/a | n/a |" in report
+    assert "| gelu | 3 | −396.00 ± 2.48 | 0.750 ± 0.000 |" in report
+    assert "Bounds are of 50 importance samples" in report
     (tmp_path / "evaluations.csv").write_text("variant,seed,bound\ngelu,0,much\n")
     with pytest.raises(InputError, match="evaluations.csv is damaged"):
         write_report(table, tmp_path)

@@ -3,12 +3,12 @@ import pytest
 from scipy import stats
 
 from vae_keras.study.statistics import (
-    compare,
+    Comparison,
     detectable_difference,
+    equivalence_test,
     holm,
     mean_interval,
     paired_t_test,
-    wilcoxon_test,
 )
 
 RANDOM = np.random.default_rng(0)
@@ -43,13 +43,29 @@ def test_paired_t_test_is_scipys_of_two_samples():
 def test_differences_without_scatter_are_certain_or_none():
     assert paired_t_test([0.0, 0.0, 0.0]) == 1
     assert paired_t_test([0.5, 0.5, 0.5]) == 0
-    assert wilcoxon_test(np.zeros(6)) == 1
+    assert equivalence_test([0.5, 0.5, 0.5], 0.6) == 0
+    assert equivalence_test([0.5, 0.5, 0.5], 0.4) == 1
 
 
-def test_wilcoxon_begins_where_it_can_reach_five_percent():
-    assert wilcoxon_test(-np.arange(1.0, 6.0)) is None
-    assert wilcoxon_test(-np.arange(1.0, 7.0)) == pytest.approx(2 / 2**6)
-    assert wilcoxon_test(DIFFERENCES) == stats.wilcoxon(DIFFERENCES).pvalue
+def test_equivalence_by_hand():
+    # Mean 0.2, standard error 0.1/√3, so t = 0.3·√3/0.1 at the nearer margin, with two degrees of
+    # freedom, where P(T > t) = 1/2 − t / (2·√(2 + t²)).
+    t = 3 * np.sqrt(3)
+    p = 0.5 - t / (2 * np.sqrt(2 + t**2))
+    assert equivalence_test([0.1, 0.2, 0.3], 0.5) == pytest.approx(p)
+    assert equivalence_test([-0.1, -0.2, -0.3], 0.5) == pytest.approx(p)
+
+
+@pytest.mark.parametrize("margin", [0.2, 0.5, 0.7, 2.0])
+def test_equivalence_means_that_the_90_percent_interval_lies_inside_the_margin(margin):
+    low, high = stats.ttest_1samp(DIFFERENCES, 0).confidence_interval(0.9)
+    assert (equivalence_test(DIFFERENCES, margin) < 0.05) == (-margin < low and high < margin)
+
+
+def test_at_the_margin_equivalence_is_claimed_in_one_of_twenty_cases():
+    samples = RANDOM.normal(0.3, 0.1, (2000, 5))
+    found = [equivalence_test(sample, 0.3) < 0.05 for sample in samples]
+    assert np.mean(found) == pytest.approx(0.05, abs=0.017)
 
 
 def test_holm_by_hand():
@@ -60,12 +76,13 @@ def test_holm_by_hand():
     assert holm([]) == []
 
 
+@pytest.mark.parametrize("alpha", [0.05, 0.05 / 24])
 @pytest.mark.parametrize("seeds", [2, 3, 5, 10])
-def test_the_detectable_difference_is_found_with_the_power_asked_for(seeds):
-    detectable = detectable_difference(np.arange(float(seeds)))
+def test_the_detectable_difference_is_found_with_the_power_asked_for(seeds, alpha):
+    detectable = detectable_difference(np.arange(float(seeds)), alpha=alpha)
     sd = np.std(np.arange(seeds), ddof=1)
     samples = RANDOM.normal(detectable, sd, (20_000, seeds))
-    found = stats.ttest_1samp(samples, 0, axis=1).pvalue < 0.05
+    found = stats.ttest_1samp(samples, 0, axis=1).pvalue < alpha
     assert found.mean() == pytest.approx(0.8, abs=0.015)
 
 
@@ -73,6 +90,7 @@ def test_of_one_seed_or_none_little_is_said():
     assert mean_interval([3.0]) == (3, None)
     assert mean_interval([]) == (None, None)
     for differences in ([], [1.0]):
-        comparison = compare(differences)
+        comparison = Comparison(tuple(differences))
         assert comparison.seeds == len(differences)
-        assert (comparison.half_width, comparison.p, comparison.detectable) == (None, None, None)
+        assert comparison.half_width is comparison.p is None
+        assert comparison.detectable() is comparison.equivalence(1.0) is None

@@ -27,6 +27,13 @@ def test_a_study_is_read_as_it_was_written(tmp_path, name):
     assert read_study(tmp_path / "study.json") == study
 
 
+NORMALIZED = ("5a", "5b", "6", "7")
+OTHER = {
+    f"gelu_batchnorm_{first}": f"gelu_batchnorm_{second}"
+    for first, second in (("after", "before"), ("before", "after"))
+}
+
+
 def test_the_shipped_studies_are_those_of_the_published_one():
     assert set(SHIPPED) == {"activations", "gelu", "weight"}
     for name in ("activations", "gelu"):
@@ -34,12 +41,24 @@ def test_the_shipped_studies_are_those_of_the_published_one():
         assert study.reference == "leaky_relu" == next(iter(study.variants))
         assert study.source == "the vae-gelu study"
     gelu = find_study("gelu")
-    assert set(gelu.published.losses) == set(gelu.variants)
+    assert set(gelu.published.losses) <= set(gelu.variants)
     assert gelu.published.losses["gelu_batchnorm_before"][20] == (44.773,)
     assert gelu.published.losses["gelu"][20] == (44.35, 44.26)
     assert gelu.comparisons["all"].members == tuple(gelu.variants)
     assert gelu.comparisons["dropout"].members == ("gelu", "gelu_dropout")
-    assert len(gelu.claims) == 7 and gelu.claims[5].after_epoch == 100
+    claims = {claim.label: claim for claim in gelu.claims}
+    readings = [f"{label}{reading}" for reading in ("", ", exchanged") for label in NORMALIZED]
+    assert list(claims) == ["1", "2", "3", "4", *readings]
+    assert {label: claim.epoch for label, claim in claims.items() if claim.epoch != 20} == {
+        label: 120 for label in readings if label[0] in "67"
+    }
+    for label in NORMALIZED:
+        exchanged = claims[f"{label}, exchanged"]
+        assert exchanged.below == tuple(
+            tuple((OTHER.get(variant, variant), column) for variant, column in pair)
+            for pair in claims[label].below
+        )
+    assert (gelu.rule.looks, gelu.rule.margin) == ((3, 4, 8), 0.3)
     assert gelu.claims[3].below[1] == (("gelu_dropout", "val_loss"), ("gelu_dropout", "loss"))
 
 
@@ -122,9 +141,22 @@ VARIANTS = '"variants": {"a": {}, "b": {"latent_dim": 3}}'
             "claim 1: unknown variant 'c'",
         ),
         (
-            f'{{{VARIANTS}, "claims": [{{"text": "x", "below": [["a", "b"]], '
-            '"after_epoch": -1}]}',
-            "after_epoch must be at least 0",
+            f'{{{VARIANTS}, "claims": [{{"text": "x", "below": [["a", "b"]], "epoch": -1}}]}}',
+            "claim 1: epoch must be at least 0, received -1",
+        ),
+        *(
+            (f'{{{VARIANTS}, "rule": {{{entries}}}}}', f"rule: .*{message}")
+            for entries, message in [
+                ('"margin": 0.3', "'looks' is missing"),
+                ('"looks": 3', "looks must be a list"),
+                ('"looks": []', "looks must be rising numbers of seeds, from 2 on"),
+                ('"looks": [1, 4]', "looks must be rising"),
+                ('"looks": [4, 3]', "looks must be rising"),
+                ('"looks": [4, 4]', "looks must be rising"),
+                ('"looks": ["3"]', "looks must be a whole number"),
+                ('"looks": [3], "margin": -1', "margin must be at least 0, received -1"),
+                ('"look": [3]', "did you mean 'looks'"),
+            ]
         ),
         *(
             (f'{{{VARIANTS}, "published": {{"dataset": "digits", {entries}}}}}', message)

@@ -32,9 +32,9 @@ def build_parser() -> cli.Parser:
     parser.add_argument(
         "--importance-samples",
         type=int,
-        default=500,
         metavar="K",
-        help="draws for each image in the bound on its likelihood",
+        help="draws for each image in the bound on its likelihood (500; without it, models of one "
+        "or two latent dimensions have the likelihood itself and no bound)",
     )
     parser.add_argument(
         "--images",
@@ -64,8 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def evaluate_all(
     directories: Sequence[str],
-    importance_samples: int,
     seed: int,
+    importance_samples: int | None = None,
     images: int | None = None,
     jobs: int | None = None,
     data_dir: str | None = None,
@@ -85,9 +85,10 @@ def evaluate_all(
         run.check_finished()
         run.check_unlocked()
         cli.check_range("images", images, 2, run.read_data_summary()["test_images"])
-        if not overwrite:
-            _check_replaceable(run, images, importance_samples)
-    evaluate_run = load("vae_keras.evaluation").evaluate_run
+    evaluation = load("vae_keras.evaluation")
+    for run in runs if not overwrite else ():
+        samples = evaluation.samples_of(importance_samples, run.read_config().latent_dim)
+        _check_replaceable(run, images, samples)
     import joblib
 
     processes = jobs or joblib.cpu_count()
@@ -95,7 +96,9 @@ def evaluate_all(
     for run in runs:
         report(f"Evaluating {run.directory} …")
         results.append(
-            evaluate_run(run, importance_samples, images, seed, data_dir, processes, dataset)
+            evaluation.evaluate_run(
+                run, importance_samples, images, seed, data_dir, processes, dataset
+            )
         )
         report(f"written: {run.evaluation_file} and {run.evaluation_figure}")
     report(describe(runs, results, terminal.width()))
@@ -107,7 +110,8 @@ def _check_replaceable(run: Run, images: int | None, importance_samples: int) ->
         return
     settings = run.read_evaluation().get("settings", {})
     had_images, had_samples = settings.get("images", 0), settings.get("importance_samples", 0)
-    if (images is not None and images < had_images) or importance_samples < had_samples:
+    fewer = 0 < importance_samples < had_samples  # without any, the integral says more
+    if (images is not None and images < had_images) or fewer:
         raise InputError(
             f"{run.evaluation_file} is of {had_images:,} images and {had_samples} importance "
             "samples: ask for as many, or replace it by ⟨overwrite⟩"
@@ -225,13 +229,34 @@ def _rarest_class(result: Results) -> str:
     return f"{name}: {share:.1%}"
 
 
+def _moved(section: str, change: str) -> Cell:
+    """How much the integral moved, on average and at most."""
+
+    def cell(result: Results) -> str:
+        mean, most = (result[section][f"{change}_{kind}"] for kind in ("mean", "max"))
+        return f"{mean:.4f} / {most:.4f}"
+
+    return cell
+
+
+def _effective(result: Results, section: str) -> str:
+    found = result[section]
+    median, low = (found[f"effective_samples_{name}"] for name in ("median", "5th_percentile"))
+    return f"{median:.0f} / {low:.0f}"
+
+
 def _likelihood_rows(section: str) -> list[Row]:
     return [
         ("variance of the decoder", _value(section, "variance", "{:.4g}")),
         ("ELBO", _value(section, "elbo", "{:.2f}")),
         ("  in bits per dimension", _value(section, "elbo_bits_per_dimension", "{:.4f}")),
+        ("log-likelihood, integrated", _value(section, "log_likelihood", "{:.2f}")),
+        ("  in bits per dimension", _value(section, "log_likelihood_bits_per_dimension", "{:.4f}")),
+        ("  moved by half the step (mean / most)", _moved(section, "halving")),
+        ("  moved by a larger disc (mean / most)", _moved(section, "enlarging")),
         ("importance-weighted bound", _value(section, "bound", "{:.2f}")),
         ("  in bits per dimension", _value(section, "bound_bits_per_dimension", "{:.4f}")),
+        ("  effective samples (median / 5%)", lambda result: _effective(result, section)),
     ]
 
 
@@ -240,7 +265,11 @@ SECTIONS: dict[str, list[Row]] = {
     "Log-likelihood (nats per image)": [
         ("decoder", _value("likelihood", "decoder", "{}")),
         *_likelihood_rows("likelihood"),
-        ("  samples K", _value("settings", "importance_samples", "{:,}")),
+        ("samples K of the bound", _value("settings", "importance_samples", "{:,}")),
+        (
+            "points of the integral",
+            lambda result: f"{result['settings']['quadrature']['points']:,}",
+        ),
     ],
     "At the best variance for the training images": _likelihood_rows("calibrated"),
     "Information in z (nats)": [
@@ -290,14 +319,15 @@ SECTIONS: dict[str, list[Row]] = {
 }
 FOOTNOTE = (
     "± is a standard error over images: how far other test images would move the figure. In a mean "
-    "of seeds it includes the scatter between seeds. Bits per dimension count 8-bit pixel values "
-    "under a Gaussian decoder, where a uniform density has 7.99. A Bernoulli decoder's "
-    "log-likelihood is a pseudo-likelihood of gray pixels; do not compare it with a Gaussian's. "
-    "The mutual information cannot exceed log(images). Far from all images means further than the "
-    "99th percentile of the distances between nearest images, for a VAE between one z drawn for "
-    "each. Ten neighbors classify a point, five if there are 100 images. The Fréchet distance is "
-    "between features of a small classifier for this data set; do not compare it with FID, which "
-    "uses Inception, or between data sets or numbers of images."
+    "of seeds it includes the scatter between seeds. A bound with few effective samples is loose. "
+    "Bits per dimension count 8-bit pixel values under a Gaussian decoder, where a uniform density "
+    "has 7.99. A Bernoulli decoder's log-likelihood is a pseudo-likelihood of gray pixels; do not "
+    "compare it with a Gaussian's. The mutual information cannot exceed log(images); with fewer "
+    "images the KL of all z together is larger. Far from all images means further than the 99th "
+    "percentile of the distances between nearest images, for a VAE between one z drawn for each. "
+    "Ten neighbors classify a point, five if there are 100 images. The Fréchet distance is between "
+    "features of a small classifier for this data set; do not compare it with FID, which uses "
+    "Inception, or between data sets or numbers of images."
 )
 
 

@@ -1,6 +1,6 @@
 """What a trained model is worth, in numbers: `evaluate` on arrays, `evaluate_run` on a run."""
 
-from vae_keras.evaluation.evaluation import evaluate, evaluate_run
+from vae_keras.evaluation.evaluation import evaluate, evaluate_run, samples_of
 from vae_keras.evaluation.judge import Judge, frechet_distance, judge_samples
 from vae_keras.evaluation.latent import (
     active_units,
@@ -19,9 +19,11 @@ from vae_keras.evaluation.likelihood import (
     losses_over_draws,
     losses_through_the_mean,
 )
+from vae_keras.evaluation.quadrature import Quadrature, integrate_likelihood
 
 __all__ = [
     "Judge",
+    "Quadrature",
     "active_units",
     "bits_per_dimension",
     "box_draws",
@@ -31,6 +33,7 @@ __all__ = [
     "frechet_distance",
     "geometry",
     "importance_weighted_bounds",
+    "integrate_likelihood",
     "judge_samples",
     "kl_per_dimension",
     "label_accuracy",
@@ -38,5 +41,6 @@ __all__ = [
     "losses_over_draws",
     "losses_through_the_mean",
     "neighbour_agreement",
+    "samples_of",
     "split_kl",
 ]

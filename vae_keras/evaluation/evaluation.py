@@ -12,6 +12,7 @@ from vae_keras import plots
 from vae_keras.data.images import ImageData
 from vae_keras.evaluation import latent, likelihood
 from vae_keras.evaluation.judge import Judge, frechet_distance, judge_samples
+from vae_keras.evaluation.quadrature import MOST_DIMENSIONS, integrate_likelihood
 from vae_keras.export.loading import load_model
 from vae_keras.latent.inference import decode_points, encode_images, latent_points
 from vae_keras.likelihood import log_likelihood
@@ -22,12 +23,13 @@ from vae_keras.support.reporting import working
 from vae_keras.support.seeds import derive_seed
 from vae_keras.training.run import Run
 
+IMPORTANCE_SAMPLES = 500
 SAMPLES = 10_000  # drawn for the gaps of the latent space and for the judge
 
 
 def evaluate_run(
     run: Run,
-    importance_samples: int = 500,
+    importance_samples: int | None = None,
     images: int | None = None,
     seed: int = 0,
     data_dir: str | PathLike | None = None,
@@ -39,11 +41,11 @@ def evaluate_run(
 
     Args:
         run: `Run`.
-        importance_samples: Draws of z for each image in the bound on its likelihood.
+        importance_samples: As for `evaluate`.
         images: Number of test images to evaluate on, chosen at random; None for all.
         seed: Integer that decides every draw.
         data_dir: Where tensorflow-datasets keeps its data; None for where it was in training.
-        processes: How many may share the work of the bound.
+        processes: How many may share the work of the likelihood.
         dataset: Where the images are now; None for where they were in training.
         data: What was passed to `train`; None to load it.
 
@@ -74,7 +76,7 @@ def evaluate_run(
 def evaluate(
     model: Autoencoder,
     data: ImageData,
-    importance_samples: int = 500,
+    importance_samples: int | None = None,
     images: int | None = None,
     seed: int = 0,
     judge: Judge | None = None,
@@ -85,11 +87,13 @@ def evaluate(
     Args:
         model: `VAE` or `Autoencoder`.
         data: `ImageData`, whose test images are evaluated.
-        importance_samples: Draws of z for each image in the bound on its likelihood.
+        importance_samples: Draws of z for each image in the bound on its likelihood. None for
+            500, or for no bound where the likelihood itself is integrated, with one or two latent
+            dimensions.
         images: Number of test images to evaluate on, chosen at random; None for all.
         seed: Integer that decides every draw.
         judge: `Judge` of samples; None for one of this data, where it has labels.
-        processes: How many may share the work of the bound.
+        processes: How many may share the work of the likelihood.
 
     Returns:
         Tuple of a dictionary for JSON and a `Figure`. The dictionary has `settings`;
@@ -105,7 +109,7 @@ def evaluate(
             f"⟨images⟩ must be between 2 and the {len(data.test_images)} test images, "
             f"received {count}"
         )
-    if importance_samples < 1:
+    if importance_samples is not None and importance_samples < 1:
         raise InputError(f"⟨importance_samples⟩ must be at least 1, received {importance_samples}")
     chosen = np.sort(_random(seed, "images").permutation(len(data.test_images))[:count])
     test_images = data.test_images[chosen]
@@ -120,7 +124,6 @@ def evaluate(
     drawn_from = "prior" if model.has_prior else "box"
     cloud = points = encoded[model.encoder_outputs[0]]
     if model.has_prior:
-        results["settings"]["importance_samples"] = importance_samples
         losses = likelihood.image_losses_over_draws(
             model, test_images, encoded, seed=derive_seed(seed, "draws")
         )
@@ -133,18 +136,42 @@ def evaluate(
                 variances["calibrated"] = likelihood.best_variance(
                     model, data.train_images, seed=derive_seed(seed, "variance")
                 )
-        with working("Bounding the likelihood"):
-            bounds = likelihood.importance_weighted_bounds(
-                model,
-                test_images,
-                encoded,
-                importance_samples,
-                seed=derive_seed(seed, "bound"),
-                processes=processes,
-                variances=tuple(variances.values()),
-            )
-        for (name, variance), bound in zip(variances.items(), bounds):
-            results[name] = _summarize_likelihood(model, losses, variance, bound)
+        for name, variance in variances.items():
+            results[name] = _summarize_elbo(model, losses, variance)
+        read_as = tuple(variances.values())
+        if model.latent_dim <= MOST_DIMENSIONS:
+            with working("Integrating the likelihood"):
+                found = integrate_likelihood(model, test_images, encoded, read_as, processes)
+            results["settings"]["quadrature"] = {
+                "step": found.step,
+                "radius": found.radius,
+                "points": found.points,
+            }
+            for name, values, *moved in zip(
+                variances, found.values, found.halving, found.enlarging
+            ):
+                results[name] |= _summarize(model, "log_likelihood", values, variances[name])
+                for change, by in zip(("halving", "enlarging"), moved):
+                    results[name][f"{change}_mean"] = float(np.abs(by).mean())
+                    results[name][f"{change}_max"] = float(np.abs(by).max())
+        draws = samples_of(importance_samples, model.latent_dim)
+        if draws:
+            results["settings"]["importance_samples"] = draws
+            with working("Bounding the likelihood"):
+                bounds = likelihood.importance_weighted_bounds(
+                    model,
+                    test_images,
+                    encoded,
+                    draws,
+                    seed=derive_seed(seed, "bound"),
+                    processes=processes,
+                    variances=read_as,
+                )
+            for name, values, effective in zip(variances, *bounds.values()):
+                results[name] |= _summarize(model, "bound", values, variances[name])
+                median, low = np.percentile(effective, (50, 5))
+                results[name]["effective_samples_median"] = float(median)
+                results[name]["effective_samples_5th_percentile"] = float(low)
         log_var = encoded["log_var"]
         with working("Measuring the information in z"):
             results["information"] = _summarize_information(points, log_var, seed)
@@ -197,24 +224,23 @@ def _summarize_information(mean: np.ndarray, log_var: np.ndarray, seed: int) -> 
     }
 
 
-def _summarize_likelihood(
-    model: Autoencoder,
-    losses: Mapping[str, np.ndarray],
-    variance: float | None,
-    bounds: np.ndarray,
-) -> dict[str, Any]:
-    """ELBO and importance-weighted bound in nats per image and bits per dimension.
+def samples_of(importance_samples: int | None, latent_dim: int) -> int:
+    """How many draws the bound has, 0 for no bound: what is asked for, or what `evaluate` takes."""
+    if importance_samples is None:
+        return 0 if latent_dim <= MOST_DIMENSIONS else IMPORTANCE_SAMPLES
+    return importance_samples
 
-    They are those of a Gaussian decoder with the given variance, or without one of a Bernoulli
-    decoder.
-    """
+
+def _summarize_elbo(
+    model: Autoencoder, losses: Mapping[str, np.ndarray], variance: float | None
+) -> dict[str, Any]:
+    """The ELBO of a Gaussian decoder with a variance, or without one of a Bernoulli decoder."""
     errors = losses["reconstruction_error"]
     elbo = log_likelihood(errors, model.pixels, variance) - losses["kl_loss"]
     return {
         "decoder": "Bernoulli (pseudo)" if variance is None else "Gaussian",
         "variance": variance,
         **_summarize(model, "elbo", elbo, variance),
-        **_summarize(model, "bound", bounds, variance),
     }
 
 

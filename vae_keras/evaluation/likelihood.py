@@ -108,12 +108,13 @@ def importance_weighted_bounds(
     seed: int = 0,
     processes: int = 1,
     variances: Sequence[float | None] | None = None,
-) -> np.ndarray:
+) -> dict[str, np.ndarray]:
     """Lower bound on the log-likelihood of each image, in nats.
 
-    log 1/K Σₖ p(x|zₖ)·p(zₖ) / q(zₖ|x) with zₖ drawn from q(z|x). Its expectation is the
-    ELBO for K = 1, rises with K, and tends to log p(x). Weights are summed as logarithms,
-    a batch at a time, so that memory does not grow with K.
+    log 1/K Σₖ wₖ with wₖ = p(x|zₖ)·p(zₖ) / q(zₖ|x) and zₖ drawn from q(z|x). Its expectation is
+    the ELBO for K = 1, rises with K, and tends to log p(x). How near it is, the effective number
+    of samples (Σ wₖ)² / Σ wₖ² tells: where it is small, few draws decide the bound, and it is
+    loose. Weights are summed as logarithms, a batch at a time, so that memory does not grow with K.
 
     Args:
         model: `VAE`.
@@ -128,10 +129,12 @@ def importance_weighted_bounds(
             the model's own alone. All share the same draws.
 
     Returns:
-        float64 array `(count,)`, or `(variances, count)` if variances are given.
+        Dictionary of `bound` and `effective_samples`, float64 arrays `(count,)`, or
+        `(variances, count)` if variances are given.
 
     Reference:
-        Burda, Grosse & Salakhutdinov 2016, https://arxiv.org/abs/1509.00519.
+        Burda, Grosse & Salakhutdinov 2016, https://arxiv.org/abs/1509.00519; Kish 1965, Survey
+        Sampling, for the effective number.
     """
     mean, log_var = encoded["mean"], encoded["log_var"]
     at_once = max(1, DECODED_IN_TASK // samples)
@@ -148,9 +151,9 @@ def importance_weighted_bounds(
     ) as bar:
         for found in map_with_model(_bounds, model, tasks, processes):
             bounds.append(found)
-            bar.update(found.shape[1] * samples)
-    joined = np.concatenate(bounds, axis=1)
-    return joined[0] if variances is None else joined
+            bar.update(found.shape[2] * samples)
+    joined = dict(zip(("bound", "effective_samples"), np.concatenate(bounds, axis=2)))
+    return joined if variances is not None else {name: rows[0] for name, rows in joined.items()}
 
 
 def best_variance(model: Autoencoder, images: np.ndarray, seed: int = 0) -> float:
@@ -215,17 +218,22 @@ def _bounds(
     first: int,
     variances: Sequence[float | None],
 ) -> np.ndarray:
-    """The bounds of some images, the first of which has the given number: `(variances, images)`."""
+    """Bounds and effective samples of some images, the first of which has the given number.
+
+    Returns:
+        float64 array `(2, variances, images)`.
+    """
     size = max(8, batch_size(model) // 8)  # larger batches leave the cache of a core
     scorer = _scorer(model, size)
     at_once = min(samples, size)
     images_at_once = size // at_once
-    bounds = np.empty((len(variances), len(images)))
+    results = np.empty((2, len(variances), len(images)))
     for start in range(0, len(images), images_at_once):
         part = slice(start, start + images_at_once)
         count = len(images[part])
         random = [np.random.default_rng((seed, first + start + i)) for i in range(count)]
-        total = np.full((len(variances), count), -np.inf)
+        total = np.full((len(variances), count), -np.inf)  # log Σ w
+        squares = total.copy()  # log Σ w²
         for done in range(0, samples, at_once):
             shape = (min(at_once, samples - done), mean.shape[1])
             noise = np.stack([each.standard_normal(shape, np.float32) for each in random], axis=1)
@@ -233,8 +241,9 @@ def _bounds(
             for i, variance in enumerate(variances):
                 weights = log_likelihood(errors, model.pixels, variance) + log_ratio
                 total[i] = np.logaddexp(total[i], np.logaddexp.reduce(weights))
-        bounds[:, part] = total - math.log(samples)
-    return bounds
+                squares[i] = np.logaddexp(squares[i], np.logaddexp.reduce(2 * weights))
+        results[:, :, part] = total - math.log(samples), np.exp(2 * total - squares)
+    return results
 
 
 def _score(

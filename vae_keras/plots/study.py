@@ -104,6 +104,7 @@ def plot_differences(
     labels: Sequence[str],
     title: str,
     seeds: Mapping[str, int] | None = None,
+    margin: float = 0.0,
 ) -> Figure:
     """A forest plot: differences with their intervals, one row for each variant.
 
@@ -114,12 +115,14 @@ def plot_differences(
         title: What the horizontal axis shows.
         seeds: Dictionary from variant to how many seeds its differences are of; None to write
             nothing about it.
+        margin: Differences up to this count as practically equal, and have a band; 0 for none.
 
     Returns:
         Figure.
     """
     counts = {} if seeds is None else {name: seeds[name] for name in rows}
-    figure = new_figure(7.2, 1.3 + 0.42 * len(rows))
+    names = list(map(variant_title, rows))
+    figure = new_figure(max(7.2, 4 + 0.075 * max(map(len, names))), 1.3 + 0.42 * len(rows))
     axes = figure.subplots()
     places = np.arange(len(rows))
     offsets = np.linspace(-0.16, 0.16, len(labels)) if len(labels) > 1 else [0]
@@ -139,7 +142,10 @@ def plot_differences(
             elinewidth=1.4,
         )
     axes.axvline(0, color="0.4", linewidth=1)
-    names = list(map(variant_title, rows))
+    if margin:
+        axes.axvspan(
+            -margin, margin, color="0.9", zorder=0, label=f"practically equal, ±{margin:g}"
+        )
     if len(set(counts.values())) == 1:
         title += f", n = {next(iter(counts.values()))}"
     elif counts:
@@ -150,7 +156,7 @@ def plot_differences(
     axes.grid(True, axis="x")
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
-    figure.legend(loc="outside upper center", ncols=len(labels))
+    figure.legend(loc="outside upper center", ncols=len(labels) + bool(margin))
     return figure
 
 

@@ -3,92 +3,166 @@
 import dataclasses
 from collections.abc import Sequence
 
-from vae_keras.study.definition import Claim
+from vae_keras.study.definition import Claim, Rule
 from vae_keras.study.statistics import ALPHA, Comparison, holm
 from vae_keras.study.table import LAST_EPOCHS, RunTable
 
-
-@dataclasses.dataclass(frozen=True)
-class Evidence:
-    """One comparison that a claim rests on.
-
-    Attributes:
-        below: The pair that the claim orders, as in `Claim`.
-        comparison: `Comparison` of the first minus the second: negative if the claim is right.
-        p: Its p, corrected for all comparisons of all claims; None without a test.
-    """
-
-    below: tuple[tuple[str, str], tuple[str, str]]
-    comparison: Comparison
-    p: float | None
-
-    @property
-    def significant(self) -> bool:
-        return self.p is not None and self.p < ALPHA
-
-    @property
-    def supports(self) -> bool:
-        return self.significant and (self.comparison.mean or 0) < 0
-
-    @property
-    def contradicts(self) -> bool:
-        return self.significant and (self.comparison.mean or 0) > 0
+CONFIRMED, REFUTED, EQUAL = "confirmed", "refuted", "practically equal"
+NOT_DECIDED = "not decided"
+FRAGILE = 0.01  # a verdict whose p is larger may turn with another seed
 
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """A claim with its judgement.
+    """A claim with its judgment.
 
     Attributes:
         claim: `Claim`.
-        decision: `"confirmed"`, `"refuted"` or `"not decided"`.
-        reason: Why it is not decided, or an empty text.
-        evidence: One `Evidence` for each pair of the claim.
+        decision: `CONFIRMED`, `REFUTED`, `EQUAL` or `NOT_DECIDED`.
+        reason: Why it is not decided, or what limits the decision; may be empty.
+        evidence: One `Comparison` for each pair of the claim, the first minus the second: negative
+            if the claim is right.
+        p: That of the claim, corrected; None without a test.
+        p_equal: Likewise of its differences being within the margin; None without a test.
     """
 
     claim: Claim
     decision: str
     reason: str
-    evidence: tuple[Evidence, ...]
+    evidence: tuple[Comparison, ...]
+    p: float | None
+    p_equal: float | None
 
 
-def judge(table: RunTable, claims: Sequence[Claim]) -> list[Verdict]:
-    """Verdicts on claims, from the paired differences of the mean over the last five epochs.
+def judge(table: RunTable, claims: Sequence[Claim], rule: Rule | None = None) -> list[Verdict]:
+    """Verdicts on claims, from the paired differences of the mean over five epochs.
 
-    A claim is confirmed if every difference that it names is significant in its direction,
-    refuted if one is significant in the other, and else not decided. Significant means
-    p < 0.05 in a paired t-test, two-sided, after Holm's correction over the distinct
-    comparisons of all claims.
+    Each claim has one p, two-sided. It is confirmed by all of its k differences together
+    (intersection–union: the largest p of them) and refuted by one of them (union–intersection: k
+    times the smallest). It is practically equal if all differences lie within the rule's margin,
+    by two one-sided tests. Holm's correction is for all claims that runs of this length can
+    decide, for difference and for equality each, and every p is multiplied by the number of looks.
+
+    Args:
+        table: The runs, with the looks of the rule.
+        claims: List of `Claim`.
+        rule: `Rule`, or None.
+
+    Returns:
+        List of `Verdict`, one for each claim.
+
+    Reference:
+        Berger 1982, Multiparameter hypothesis testing and acceptance sampling, Technometrics 24;
+        Holm 1979 and Schuirmann 1987, as in `vae_keras.study.statistics`.
     """
-    pairs = list(dict.fromkeys(pair for claim in claims for pair in claim.below))
-    comparisons = [table.compare(*pair, window=LAST_EPOCHS) for pair in pairs]
-    corrected = holm([comparison.p for comparison in comparisons])
-    evidence = {
-        pair: Evidence(pair, comparison, p)
-        for pair, comparison, p in zip(pairs, comparisons, corrected)
-    }
-    return [
-        _judge(claim, tuple(evidence[pair] for pair in claim.below), table.last_epoch)
+    evidence = [
+        tuple(table.compare(*pair, LAST_EPOCHS, claim.epoch or None) for pair in claim.below)
         for claim in claims
+    ]
+    lacking = [
+        _what_is_lacking(claim, found, table.last_epoch, rule)
+        for claim, found in zip(claims, evidence)
+    ]
+    margin = rule.margin if rule else 0.0
+    p_values: list[float | None] = []
+    equalities: list[float | None] = []
+    for claim, found, lacks in zip(claims, evidence, lacking):
+        # A claim of the family that has no test yet counts as one that shows nothing.
+        untested = 1.0 if _in_family(claim, table) else None
+        p_values.append(untested if lacks else min(directional_p(found)))
+        equalities.append(untested if lacks or not margin else equality_p(found, margin))
+    corrected, equal = correct(p_values, rule), correct(equalities, rule)
+    return [
+        Verdict(claim, NOT_DECIDED, lacks, found, None, None)
+        if lacks
+        else _decide(claim, found, p, p_equal if margin else None, margin)
+        for claim, found, lacks, p, p_equal in zip(claims, evidence, lacking, corrected, equal)
     ]
 
 
-def _judge(claim: Claim, evidence: tuple[Evidence, ...], last_epoch: int) -> Verdict:
-    epochs = [item.comparison.epoch for item in evidence if item.comparison.epoch]
-    decision, reason = "not decided", ""
-    if claim.after_epoch and max(epochs, default=0) <= claim.after_epoch:
-        have = f"these runs have {max(epochs)}" if epochs else "there are no runs"
-        reason = f"it speaks of what comes after epoch {claim.after_epoch}, and {have}"
-    elif any(epoch < last_epoch for epoch in epochs):
-        reason = f"not all of its runs have come to epoch {last_epoch}"
-    elif any(item.contradicts for item in evidence):
-        decision = "refuted"
-    elif all(item.supports for item in evidence):
-        decision = "confirmed"
-    elif any(item.p is None for item in evidence):
-        reason = "it takes two seeds of every variant that it names"
+def directional_p(evidence: Sequence[Comparison]) -> tuple[float, float]:
+    """Two-sided p of all differences being below zero, and of one of them being above it."""
+    below = [_one_sided_p(each) for each in evidence]
+    above = min(1 - p for p in below)
+    return min(1.0, 2 * max(below)), min(1.0, 2 * len(below) * above)
+
+
+def equality_p(evidence: Sequence[Comparison], margin: float) -> float:
+    """p of all differences lying within ±margin, the largest of theirs."""
+    p_values = [each.equivalence(margin) for each in evidence]
+    return max(1.0 if p is None else p for p in p_values)
+
+
+def _one_sided_p(comparison: Comparison) -> float:
+    """p of the difference being below zero, from that of the two-sided test."""
+    mean, p = comparison.mean, comparison.p
+    if mean is None or p is None:
+        return 1.0
+    return p / 2 if mean < 0 else 1 - p / 2
+
+
+def correct(p_values: Sequence[float | None], rule: Rule | None) -> list[float | None]:
+    """p-values after Holm's correction for their number, times the number of looks."""
+    looks = looks_of(rule)
+    return [None if p is None else min(1.0, looks * p) for p in holm(p_values)]
+
+
+def looks_of(rule: Rule | None) -> int:
+    """The number of planned analyses, among which α is shared evenly (Bonferroni)."""
+    return len(rule.looks) if rule else 1
+
+
+def is_planned(comparison: Comparison, rule: Rule | None) -> bool:
+    """Whether a comparison may be tested: it has two seeds, or a number that the rule names."""
+    return comparison.seeds in rule.looks if rule else comparison.seeds >= 2
+
+
+def strictest_level(tests: int, rule: Rule | None) -> float:
+    """The level at which one of several tests is significant, whatever the others show."""
+    return ALPHA / (max(1, tests) * looks_of(rule))
+
+
+def family_size(table: RunTable, claims: Sequence[Claim]) -> int:
+    """How many claims runs of this length can decide, which Holm's correction is for."""
+    return sum(_in_family(claim, table) for claim in claims)
+
+
+def _in_family(claim: Claim, table: RunTable) -> bool:
+    return claim.epoch <= table.last_epoch
+
+
+def _what_is_lacking(
+    claim: Claim, evidence: Sequence[Comparison], last_epoch: int, rule: Rule | None
+) -> str:
+    """Why a claim cannot be tested; empty if it can."""
+    epochs = [each.epoch for each in evidence if each.epoch is not None]
+    if claim.epoch > last_epoch:
+        return f"it is judged at epoch {claim.epoch}, and these runs have {last_epoch}"
+    if any(epoch < (claim.epoch or last_epoch) for epoch in epochs):
+        return f"not all of its runs have come to epoch {claim.epoch or last_epoch}"
+    if not all(is_planned(each, rule) for each in evidence):
+        needed = f"{rule.looks[0]} seeds" if rule else "two seeds"
+        return f"it takes {needed} of every variant that it names"
+    return ""
+
+
+def _decide(
+    claim: Claim,
+    evidence: tuple[Comparison, ...],
+    p: float | None,
+    p_equal: float | None,
+    margin: float,
+) -> Verdict:
+    confirmed, refuted = directional_p(evidence)
+    differs = p is not None and p < ALPHA
+    is_equal = p_equal is not None and p_equal < ALPHA
+    if differs:
+        decision, deciding = CONFIRMED if confirmed < refuted else REFUTED, p
+        reasons = [f"by less than {margin:g}"] if is_equal else []
+    elif is_equal:
+        decision, deciding, reasons = EQUAL, p_equal, [f"no difference larger than {margin:g}"]
     else:
-        count = sum(not item.significant for item in evidence)
-        few = f"{count} of {len(evidence)} differences" if len(evidence) > 1 else "its difference"
-        reason = f"{few} not significant"
-    return Verdict(claim, decision, reason, evidence)
+        return Verdict(claim, NOT_DECIDED, "", evidence, p, p_equal)
+    if deciding is not None and deciding > FRAGILE:
+        reasons.append("fragile")
+    return Verdict(claim, decision, ", ".join(reasons), evidence, p, p_equal)

@@ -85,12 +85,32 @@ class Claim:
         text: The statement.
         below: Pairs of (variant, column): the claim is that the first lies below the second. The
             claim holds if all pairs do.
-        after_epoch: Epochs that must have passed before the claim can be judged.
+        epoch: The epoch at which the claim is judged; 0 for the last of the runs.
+        label: What the claim is called; its number by default.
+        source: Who made it, if not the study's source.
     """
 
     text: str
     below: tuple[tuple[tuple[str, str], tuple[str, str]], ...]
-    after_epoch: int = 0
+    epoch: int = 0
+    label: str = ""
+    source: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Rule:
+    """How the runs are analyzed, to be fixed before they are trained.
+
+    Attributes:
+        looks: Numbers of seeds at which they are analyzed, rising. The last is the final analysis;
+            every p is multiplied by how many there are (Bonferroni).
+        margin: Differences up to this count as practically equal; 0 to leave equality out.
+        remark: When the rule was fixed, in a sentence.
+    """
+
+    looks: tuple[int, ...]
+    margin: float = 0.0
+    remark: str = ""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -108,6 +128,7 @@ class Study:
         rate_distortion: The rate–distortion curve, or None. With it the variants may have losses
             of different weights, which are not compared.
         claims: Claims to judge.
+        rule: The `Rule` of the analysis; None to judge however many seeds there are.
     """
 
     name: str
@@ -119,6 +140,7 @@ class Study:
     published: Published | None = None
     rate_distortion: RateDistortion | None = None
     claims: tuple[Claim, ...] = ()
+    rule: Rule | None = None
 
     def configs(self, dataset: str, seed: int, **settings: Any) -> dict[str, FitConfig]:
         """The settings of every variant's run with one seed.
@@ -172,7 +194,12 @@ def find_study(name: str) -> Study:
         [[claims]]                      # the first of each pair lies below the second
         text = "Ten dimensions beat two"
         below = [["ten", "two"], ["ten:loss", "two:loss"]]  # test loss, or VARIANT:COLUMN
-        after_epoch = 10
+        epoch = 50                      # judged there; at the last epoch, if left out
+        label = "A"                     # its number, if left out
+        source = "a review"             # the study's, if left out
+        [rule]                          # fixed before the runs
+        looks = [3, 8]                  # numbers of seeds that are analyzed, the last finally
+        margin = 0.3                    # smaller differences count as practically equal
 
     Raises:
         InputError: If the name is unknown, or the file cannot be read or used.
@@ -252,6 +279,7 @@ def _make_study(values: dict[str, Any]) -> Study:
         ),
         "published": _make_published(values.get("published"), variants),
         "rate_distortion": _make_rate_distortion(values.get("rate_distortion"), variants),
+        "rule": _make_rule(values.get("rule")),
     }
     study = Study(**{**values, **made})
     configs = study.configs(study.settings.get("dataset", "digits"), seed=0)
@@ -278,9 +306,9 @@ def _make_claim(number: int, content: Any, variants: Collection[str]) -> Claim:
         below = tuple(_make_pair(pair, variants) for pair in values["below"])
         if not below:
             raise InputError("below must hold at least one pair")
-        if values.get("after_epoch", 0) < 0:
-            raise InputError(f"after_epoch must be at least 0, received {values['after_epoch']}")
-    return Claim(**{**values, "below": below})
+        if values.get("epoch", 0) < 0:
+            raise InputError(f"epoch must be at least 0, received {values['epoch']}")
+    return Claim(**{"label": str(number), **values, "below": below})
 
 
 def _make_pair(content: Any, variants: Collection[str]) -> tuple[tuple[str, str], ...]:
@@ -290,6 +318,21 @@ def _make_pair(content: Any, variants: Collection[str]) -> tuple[tuple[str, str]
     return tuple(
         (check_name("variant", variant, variants), column or TEST) for variant, _, column in sides
     )
+
+
+def _make_rule(content: Any) -> Rule | None:
+    if content is None:
+        return None
+    with within("rule"):
+        values = _entries(Rule, content)
+        looks = values["looks"]
+        for look in looks:
+            _check_type("looks", look, int)
+        if not looks or looks[0] < 2 or sorted(set(looks)) != looks:
+            raise InputError(f"looks must be rising numbers of seeds, from 2 on, received {looks}")
+        if values.get("margin", 0) < 0:
+            raise InputError(f"margin must be at least 0, received {values['margin']}")
+    return Rule(**{**values, "looks": tuple(looks)})
 
 
 def _make_published(content: Any, variants: Collection[str]) -> Published | None:

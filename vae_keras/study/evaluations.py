@@ -10,31 +10,46 @@ from vae_keras.support.errors import InputError
 from vae_keras.support.files import write_csv
 from vae_keras.support.reporting import progress_bar, report
 
-IMPORTANCE_SAMPLES = 50  # a study compares many models, which needs no tight bound
+IMPORTANCE_SAMPLES = 50  # where there are too many dimensions to integrate
+SAMPLES_SETTING = ("settings", "importance_samples")
 # Column: its title, the number of its decimals, and where evaluation.json has it.
 FIGURES: dict[str, tuple[str, int, tuple[str | int, ...]]] = {
-    "bound": ("bound on log-likelihood (nats)", 2, ("likelihood", "bound")),
-    "mutual_information": ("mutual information (nats)", 2, ("information", "mutual_information")),
-    "label_accuracy": ("labels from 10 neighbours", 3, ("labels", -1, "nearest_neighbours")),
+    "elbo": ("ELBO", 2, ("likelihood", "elbo")),
+    "log_likelihood": ("log-likelihood", 2, ("likelihood", "log_likelihood")),
+    "bound": ("bound on it", 2, ("likelihood", "bound")),
+    "calibrated_variance": ("best variance", 4, ("calibrated", "variance")),
+    "calibrated_elbo": ("ELBO there", 2, ("calibrated", "elbo")),
+    "calibrated_log_likelihood": ("log-likelihood there", 2, ("calibrated", "log_likelihood")),
+    "calibrated_bound": ("bound on it there", 2, ("calibrated", "bound")),
+    "mutual_information": ("mutual information", 2, ("information", "mutual_information")),
+    "label_accuracy": ("labels from 10 neighbors", 3, ("labels", -1, "nearest_neighbours")),
     "class_entropy": ("entropy of sampled classes (bits)", 3, ("samples", "class_entropy")),
     "frechet_distance": ("Fréchet distance", 1, ("samples", "frechet_distance")),
 }
+BOUNDS = ("bound", "calibrated_bound")
 
 
 def evaluate_runs(planned: Sequence[PlannedRun]) -> None:
     """Evaluate every finished run that has its weights and was not evaluated as fully yet."""
     import joblib
 
-    from vae_keras.evaluation import evaluate_run
+    from vae_keras.evaluation import evaluate_run, samples_of
 
+    # None where the likelihood itself is integrated.
+    samples = {
+        item.name: IMPORTANCE_SAMPLES if samples_of(None, item.config.latent_dim) else None
+        for item in planned
+    }
     todo = [
         item
         for item in planned
-        if item.finished and item.run.model_file.exists() and not _is_evaluated(item)
+        if item.finished
+        and item.run.model_file.exists()
+        and not _is_evaluated(item, integrated=samples[item.name] is None)
     ]
     for number, item in enumerate(progress_bar(todo, desc="evaluated", unit="run"), 1):
         report(f"Evaluating {item.name} ({number} of {len(todo)}) …")
-        evaluate_run(item.run, IMPORTANCE_SAMPLES, processes=joblib.cpu_count())
+        evaluate_run(item.run, samples[item.name], processes=joblib.cpu_count())
 
 
 def collect_evaluations(planned: Sequence[PlannedRun]) -> list[dict[str, Any]]:
@@ -50,8 +65,8 @@ def collect_evaluations(planned: Sequence[PlannedRun]) -> list[dict[str, Any]]:
         if _is_evaluated(item):
             found = item.run.read_evaluation()
             figures = {name: _find(found, path) for name, (_, _, path) in FIGURES.items()}
-            if _find(found, ("settings", "importance_samples")) != IMPORTANCE_SAMPLES:
-                figures["bound"] = None
+            if _find(found, SAMPLES_SETTING) != IMPORTANCE_SAMPLES:
+                figures |= dict.fromkeys(BOUNDS)
             rows.append({"variant": item.variant, "seed": item.seed, **figures})
     return rows
 
@@ -79,23 +94,29 @@ def read_evaluations(path: Path) -> dict[str, dict[str, list[float]]]:
             for row in csv.DictReader(file):
                 columns = values.setdefault(row["variant"], {name: [] for name in FIGURES})
                 for name in FIGURES:
-                    if row[name]:
+                    if row.get(name):  # tables of earlier versions have fewer columns
                         columns[name].append(float(row[name]))
     except (KeyError, TypeError, ValueError):  # also of text that is not UTF-8
         raise InputError(f"{path} is damaged: remove it, or evaluate again") from None
     return values
 
 
-def _is_evaluated(item: PlannedRun) -> bool:
-    """Whether a run was evaluated as a study does, or more fully."""
+def _is_evaluated(item: PlannedRun, integrated: bool = False) -> bool:
+    """Whether a run was evaluated as a study does, or more fully.
+
+    Args:
+        item: `PlannedRun`.
+        integrated: Whether only an integrated likelihood will do, where the model has one.
+    """
     if not item.run.evaluation_file.exists():
         return False
-    found = item.run.read_evaluation().get("settings", {})
-    return (
-        found.get("seed") == 0
-        and found.get("images") == item.run.read_data_summary().get("test_images")
-        and found.get("importance_samples", IMPORTANCE_SAMPLES) >= IMPORTANCE_SAMPLES
-    )
+    settings = item.run.read_evaluation().get("settings", {})
+    test_images = item.run.read_data_summary().get("test_images")
+    if settings.get("seed") != 0 or settings.get("images") != test_images:
+        return False
+    if item.config.model != "vae" or "quadrature" in settings:
+        return True
+    return not integrated and settings.get("importance_samples", 0) >= IMPORTANCE_SAMPLES
 
 
 def _find(values: Any, path: Sequence[str | int]) -> Any:

@@ -2,31 +2,41 @@
 
 import dataclasses
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from vae_keras import plots
 from vae_keras.plots.names import variant_title
-from vae_keras.study.claims import judge
+from vae_keras.study.claims import (
+    FRAGILE,
+    NOT_DECIDED,
+    correct,
+    family_size,
+    is_planned,
+    judge,
+    looks_of,
+    strictest_level,
+)
 from vae_keras.study.definition import (
     SHIPPED,
     STUDY_FILE,
     TEST,
     TRAIN,
     CurveGroup,
+    Rule,
     Study,
     read_study,
 )
-from vae_keras.study.evaluations import FIGURES, IMPORTANCE_SAMPLES, read_evaluations
+from vae_keras.study.evaluations import BOUNDS, FIGURES, IMPORTANCE_SAMPLES, read_evaluations
 from vae_keras.study.rate_distortion import (
     Place,
     places,
     rate_distortion_section,
     rate_distortion_table,
 )
-from vae_keras.study.statistics import WILCOXON_SEEDS, Comparison, holm, mean_interval
+from vae_keras.study.statistics import ALPHA, Comparison, mean_interval
 from vae_keras.study.table import LAST_EPOCHS, RunTable
 from vae_keras.support.files import replacing, write_csv
 from vae_keras.support.terms import loss_columns, title
@@ -51,7 +61,17 @@ MEANINGS = {
     "reconstruction_loss": "the weighted reconstruction error",
     "kl_loss": "the KL divergence in nats",
 }
-Differences = dict[tuple[str, int], dict[str, tuple[Comparison, float | None, float | None]]]
+DIFFERENCE_HEADER = [
+    "variant",
+    "seeds",
+    "epoch",
+    "difference",
+    "95% interval",
+    "p",
+    "corrected",
+    "detectable",
+]
+Differences = dict[tuple[str, int], dict[str, tuple[Comparison, float | None]]]
 
 
 def write_report(table: RunTable, directory: Path, width: int = 80) -> str:
@@ -66,6 +86,8 @@ def write_report(table: RunTable, directory: Path, width: int = 80) -> str:
         Text for a terminal: the main table, and where everything is.
     """
     study = study_of(table, directory)
+    if study.rule:
+        table = dataclasses.replace(table, looks=study.rule.looks)
     differences = all_differences(study, table)
     curve = places(study, table)
     with replacing(directory / "figures") as folder:
@@ -83,7 +105,7 @@ def write_report(table: RunTable, directory: Path, width: int = 80) -> str:
         _introduction(study, table),
         rate_distortion_section(curve) if curve else _loss_section(study, table),
         _published_section(study, table),
-        None if curve else _difference_section(table, differences),
+        None if curve else _difference_section(study, table, differences),
         _claim_section(study, table),
         _evaluation_section(evaluations, study.variants),
         None if curve else _figure_section(study, table, differences),
@@ -128,7 +150,7 @@ def all_differences(study: Study, table: RunTable) -> Differences:
 
     Returns:
         Dictionary from (column, window) to dictionary from variant to tuples of its
-        `Comparison`, and p and Wilcoxon's p after Holm's correction over the variants.
+        `Comparison`, and p after Holm's correction over the variants and that for the looks.
     """
     others = [name for name in _variants(study, table) if name != table.reference]
     differences: Differences = {}
@@ -136,9 +158,9 @@ def all_differences(study: Study, table: RunTable) -> Differences:
         comparisons = [
             table.compare((name, column), (table.reference, column), window) for name in others
         ]
-        p = holm([comparison.p for comparison in comparisons])
-        wilcoxon = holm([comparison.wilcoxon for comparison in comparisons])
-        differences[column, window] = dict(zip(others, zip(comparisons, p, wilcoxon)))
+        tested = [found.p if is_planned(found, study.rule) else None for found in comparisons]
+        corrected = correct(tested, study.rule)
+        differences[column, window] = dict(zip(others, zip(comparisons, corrected)))
     return differences
 
 
@@ -165,7 +187,7 @@ def draw(study: Study, table: RunTable, differences: Differences) -> dict[str, F
             figures[f"curves_{key}"] = plots.plot_curves(curves, colors, points)
     rows = {
         name: [_mean_and_width(differences[TEST, window][name][0]) for window in WINDOWS]
-        for name, (found, _, _) in differences.get((TEST, 1), {}).items()
+        for name, (found, _) in differences.get((TEST, 1), {}).items()
         if found.seeds
     }
     if rows:
@@ -174,6 +196,14 @@ def draw(study: Study, table: RunTable, differences: Differences) -> dict[str, F
             ("last epoch", f"mean of the last {LAST_EPOCHS} epochs"),
             f"test loss − that of {variant_title(table.reference)}, same seed (lower is better)",
             seeds={name: differences[TEST, 1][name][0].seeds for name in rows},
+        )
+    if evidence := _claim_rows(study, table):
+        figures["claims"] = plots.plot_differences(
+            {name: [_mean_and_width(found)] for name, found in evidence.items()},
+            (f"mean of {LAST_EPOCHS} epochs",),
+            "difference in loss, same seed",
+            seeds={name: found.seeds for name, found in evidence.items()},
+            margin=study.rule.margin if study.rule else 0.0,
         )
     return figures
 
@@ -208,9 +238,7 @@ def _write_summary(study: Study, table: RunTable, differences: Differences, path
         "difference",
         "difference_half_width",
         "p",
-        "p_holm",
-        "p_wilcoxon",
-        "p_wilcoxon_holm",
+        "p_corrected",
         "detectable_difference",
     ]
     rows = []
@@ -219,9 +247,10 @@ def _write_summary(study: Study, table: RunTable, differences: Differences, path
         row = [variant, column, window, *table.summarize(variant, column, window)]
         row.insert(names.index("seeds"), seeds)
         if variant in differences[column, window]:
-            found, p, wilcoxon = differences[column, window][variant]
+            found, p = differences[column, window][variant]
+            level = strictest_level(len(differences[column, window]), study.rule)
             row += [found.epoch, found.seeds, found.mean, found.half_width, found.p, p]
-            row += [found.wilcoxon, wilcoxon, found.detectable]
+            row.append(found.detectable(level))
         rows.append(dict(zip(names, row)))
     write_csv(path, rows, names)
 
@@ -249,7 +278,31 @@ def _introduction(study: Study, table: RunTable) -> str:
             f"\n\n**Incomplete**: {'; '.join(unfinished)}. A run that has not come to the last "
             "epoch counts only where none of its variant has, at the last epoch that they all have."
         )
+    if study.rule:
+        text += "\n\n" + _rule_text(study.rule, table, variants)
     return text
+
+
+def _rule_text(rule: Rule, table: RunTable, variants: Iterable[str]) -> str:
+    """How many of the planned seeds there are, and what that means for p."""
+    counted = [len(table.counted(name)[0]) for name in variants]
+    *before, last = map(str, rule.looks)
+    looks = f"{', '.join(before)} and {last}" if before else last
+    have = "final" if min(counted) >= rule.looks[-1] else "interim"
+    text = f"**This analysis is {have}**: the final one is at {rule.looks[-1]} seeds."
+    if len(rule.looks) > 1:
+        text += (
+            f" Since the runs are analyzed at {looks} seeds, every corrected p is multiplied by "
+            f"{len(rule.looks)} (Bonferroni)."
+        )
+    waiting = [
+        f"{count(extra, 'seed')} of {name}"
+        for name in variants
+        if (extra := len(table.whole(name)) - len(table.counted(name)[0])) > 0
+    ]
+    if waiting:
+        text += f" It leaves out {', '.join(waiting)}."
+    return f"{text} {escape(rule.remark)}".strip()
 
 
 def loss_table(study: Study, table: RunTable) -> list[list[str]]:
@@ -337,63 +390,102 @@ def _join(losses: Iterable[float]) -> str:
     return " and ".join(f"{loss:.2f}" for loss in losses)
 
 
-def _difference_section(table: RunTable, differences: Differences) -> str | None:
+def _difference_section(study: Study, table: RunTable, differences: Differences) -> str | None:
     if not differences.get((TEST, 1)):
         return None
-    seeds = max(found.seeds for found, _, _ in differences[TEST, 1].values())
-    with_wilcoxon = seeds >= WILCOXON_SEEDS
+    tests = len(differences[TEST, 1])
+    level = strictest_level(tests, study.rule)
+    looks = " and for the number of analyses" if looks_of(study.rule) > 1 else ""
     sections = [
-        f"## Differences from {table.reference}\n\n"
+        f"## Differences from {escape(table.reference)}\n\n"
         "The same seed gives every variant the same order of images, the same noise and, where "
-        "shapes agree, the same initial weights, so differences are paired. p is that of the "
-        "paired t-test, two-sided, and p (Holm) the same after Holm's correction over the variants"
-        + (", likewise Wilcoxon's signed-rank test. " if with_wilcoxon else ". ")
-        + "Detectable is the smallest true difference that a single such test (α = 0.05) would "
-        "have found with 80% probability, given the scatter between these seeds."
-        + ("" if with_wilcoxon else f" Wilcoxon's test takes {WILCOXON_SEEDS} seeds.")
+        "shapes agree, the same initial weights, so differences are paired. Intervals and p are "
+        "those of the paired t-test, two-sided; corrected is p after Holm's correction for "
+        f"{count(tests, 'variant')}{looks}. Detectable is the smallest true difference that such "
+        f"a test would have found with 80% probability at the strictest corrected level, α = "
+        f"{level:.4f}, given the scatter between these seeds."
     ]
     for column, heading in ((TEST, "Test loss"), (TRAIN, "Training loss")):
         for window in WINDOWS:
-            header = ["variant", "seeds", "epoch", "difference", "95% interval", "p", "p (Holm)"]
-            if with_wilcoxon:
-                header += ["Wilcoxon p", "Wilcoxon p (Holm)"]
-            rows = [[*header, "detectable"]]
-            for name, (found, p, wilcoxon) in differences[column, window].items():
-                row = [
-                    name,
-                    str(found.seeds),
-                    str(found.epoch or NOT_AVAILABLE),
-                    signed(found.mean),
-                ]
-                row += [interval(found.mean, found.half_width), p_value(found.p), p_value(p)]
-                if with_wilcoxon:
-                    row += [p_value(found.wilcoxon), p_value(wilcoxon)]
-                rows.append([*row, number(found.detectable)])
+            rows = [DIFFERENCE_HEADER]
+            for name, (found, p) in differences[column, window].items():
+                rows.append([name, *_difference_cells(found), p_value(p)])
+                rows[-1].append(number(found.detectable(level)))
             when = "last epoch" if window == 1 else f"mean of the last {window} epochs"
             sections.append(f"### {heading}, {when}\n\n" + markdown(rows))
     return "\n\n".join(sections)
 
 
+def _difference_cells(found: Comparison) -> list[str]:
+    """Seeds, epoch, difference, interval and p."""
+    return [
+        str(found.seeds),
+        str(found.epoch or NOT_AVAILABLE),
+        signed(found.mean),
+        interval(found.mean, found.half_width),
+        p_value(found.p),
+    ]
+
+
 def _claim_section(study: Study, table: RunTable) -> str | None:
     if not study.claims:
         return None
-    claim = f"claim of {study.source}" if study.source else "claim"
-    rows = [["", claim, "verdict", "differences, with p (Holm)"]]
-    for row, verdict in enumerate(judge(table, study.claims), 1):
-        decision = f"**{verdict.decision}**" + (f": {verdict.reason}" if verdict.reason else "")
-        evidence = [
-            f"{_pair(item.below)}: {signed(item.comparison.mean)} ({p_value(item.p, 'p ')})"
-            for item in verdict.evidence
-        ]
-        rows.append([str(row), verdict.claim.text, decision, "; ".join(evidence)])
-    return (
+    verdicts = judge(table, study.claims, study.rule)
+    tests, margin = family_size(table, study.claims), study.rule.margin if study.rule else 0.0
+    level = strictest_level(tests, study.rule)
+    rows = [["", f"claim of {study.source}" if study.source else "claim", "verdict", "p"]]
+    evidence = [["claim", *DIFFERENCE_HEADER]]
+    evidence[0].remove("corrected")
+    evidence[0][1] = "difference"
+    evidence[0][4] = "effect"
+    if margin:
+        rows[0].append("p (equal)")
+        evidence[0].insert(-1, f"p (within {margin:g})")
+    for verdict in verdicts:
+        decision = f"**{verdict.decision}**"
+        if verdict.decision != NOT_DECIDED:
+            decision += f" at epoch {verdict.evidence[0].epoch}"
+        decision += f": {verdict.reason}" if verdict.reason else ""
+        claim = verdict.claim.text
+        claim += f" ({verdict.claim.source})" if verdict.claim.source else ""
+        row = [verdict.claim.label, claim, decision, p_value(verdict.p)]
+        rows.append([*row, p_value(verdict.p_equal)] if margin else row)
+        for pair, found in zip(verdict.claim.below, verdict.evidence):
+            cells = [verdict.claim.label, _pair(pair), *_difference_cells(found)]
+            if margin:
+                cells.append(p_value(found.equivalence(margin)))
+            evidence.append([*cells, number(found.detectable(level))])
+    text = (
         "## Claims\n\n"
-        "A claim is confirmed if every difference that it names is significant in its direction, "
-        "refuted if one is significant in the other, and else not decided by these runs. "
-        f"Differences are paired, of the mean over the last {LAST_EPOCHS} epochs; significant is "
-        "p < 0.05 in the paired t-test, two-sided, after Holm's correction over the distinct "
-        "differences of all claims.\n\n" + markdown(rows)
+        "A claim says that some losses lie below others. It is confirmed if all its differences "
+        "are below zero, by one p for all of them (intersection–union), and refuted if one is "
+        "above zero (union–intersection). "
     )
+    if margin:
+        text += f"It is practically equal if all lie within ±{margin:g}, by two one-sided tests. "
+    looks = f" and multiplied by {looks_of(study.rule)}" if looks_of(study.rule) > 1 else ""
+    text += (
+        f"p is corrected by Holm's method for the {count(tests, 'claim')} that runs of "
+        f"{count(table.last_epoch, 'epoch')} can decide{looks}; significant is p < {ALPHA}. A "
+        f"verdict whose p is above {FRAGILE} is fragile: another seed may turn it. Differences are "
+        f"paired, of the mean of the {LAST_EPOCHS} epochs up to that of the claim.\n\n"
+    )
+    return (
+        f"{text}{markdown(rows)}\n\n### What the verdicts rest on\n\n"
+        "Effects, intervals and p of single differences, not corrected. Detectable is the "
+        "smallest true difference that a test of one would have found with 80% probability at the "
+        f"strictest corrected level, α = {level:.4f}.\n\n{markdown(evidence)}"
+    )
+
+
+def _claim_rows(study: Study, table: RunTable) -> dict[str, Comparison]:
+    """The differences of the claims that can be decided, by what a figure calls them."""
+    return {
+        f"{verdict.claim.label}: {_pair(pair, variant_title)}": found
+        for verdict in judge(table, study.claims, study.rule)
+        for pair, found in zip(verdict.claim.below, verdict.evidence)
+        if found.seeds and verdict.claim.epoch <= table.last_epoch
+    }
 
 
 def _evaluation_section(
@@ -401,26 +493,38 @@ def _evaluation_section(
 ) -> str | None:
     if not evaluations:
         return None
-    rows = [["variant", "seeds", *(heading for heading, _, _ in FIGURES.values())]]
+    shown = {
+        name: figure
+        for name, figure in FIGURES.items()
+        if any(columns[name] for columns in evaluations.values())
+    }
+    rows = [["variant", "seeds", *(heading for heading, _, _ in shown.values())]]
     for name in variants:
         if name in evaluations:
             columns = evaluations[name]
             cells = [
                 plus_minus(*mean_interval(columns[figure]), digits)
-                for figure, (_, digits, _) in FIGURES.items()
+                for figure, (_, digits, _) in shown.items()
             ]
             rows.append([name, str(max(map(len, columns.values()))), *cells])
+    bounds = (
+        f" Bounds are of {IMPORTANCE_SAMPLES} importance samples; runs that were evaluated with "
+        "more have none here."
+        if any(name in shown for name in BOUNDS)
+        else ""
+    )
     return (
         "## Evaluation\n\n"
-        "Of the runs whose weights were at hand, on the test images; ± as above. Bounds are of "
-        f"{IMPORTANCE_SAMPLES} importance samples; runs that were evaluated with more have none "
-        "here. The columns are explained by `python -m vae_keras.evaluate`, which prints them for "
-        "one run.\n\n" + markdown(rows)
+        "Of the runs whose weights were at hand, on the test images, in nats per image where "
+        "nothing else is said; ± as above. The best variance of the decoder is the squared error "
+        f"on training images.{bounds} The columns are explained by `python -m vae_keras.evaluate`, "
+        "which prints them for one run.\n\n" + markdown(rows)
     )
 
 
-def _pair(below: tuple[tuple[str, str], tuple[str, str]]) -> str:
+def _pair(below: tuple[tuple[str, str], tuple[str, str]], named: Callable[[str], str] = str) -> str:
     (first, first_column), (second, second_column) = below
+    first, second = named(first), named(second)
     first_title, second_title = _column_title(first_column), _column_title(second_column)
     if first == second:
         return f"{first}, {first_title} − {second_title}"
@@ -438,15 +542,23 @@ def _column_title(column: str) -> str:
 def _figure_section(study: Study, table: RunTable, differences: Differences) -> str:
     diamonds = " Diamonds are the published test losses." if _published_curves(study, table) else ""
     lines = ["## Figures"]
-    if any(found.seeds for found, _, _ in differences.get((TEST, 1), {}).values()):
+    if any(found.seeds for found, _ in differences.get((TEST, 1), {}).values()):
         lines.append(
             f"![Paired differences from {table.reference}](figures/differences.png)\n\n"
             "*Mean and 95% interval over seeds; left of zero is better than the reference.*"
         )
+    if _claim_rows(study, table):
+        band = "; the band is the margin of equality" if study.rule and study.rule.margin else ""
+        lines.append(
+            "![Differences of the claims that can be decided](figures/claims.png)\n\n"
+            "*Differences of the claims that can be decided, with 95% intervals; left of zero "
+            f"supports the claim{band}.*"
+        )
     for key, group in study.comparisons.items():
         if any(name in table.runs for name in group.members):
+            heading = escape(group.title)
             lines.append(
-                f"![{group.title}](figures/curves_{key}.png)\n\n*{group.title}: mean over seeds, "
+                f"![{heading}](figures/curves_{key}.png)\n\n*{heading}: mean over seeds, "
                 "and a band from the least to the greatest. The first tenth of the epochs may "
                 f"leave a panel.{diamonds}*"
             )

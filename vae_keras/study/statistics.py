@@ -13,7 +13,6 @@ from scipy import optimize, stats
 CONFIDENCE = 0.95
 ALPHA = 0.05
 POWER = 0.8
-WILCOXON_SEEDS = 6  # with five, its smallest two-sided p is 2/2⁵ = 0.0625
 
 
 def mean_interval(
@@ -59,24 +58,31 @@ def paired_t_test(differences: ArrayLike) -> float | None:
     return float(stats.ttest_1samp(differences, 0).pvalue)
 
 
-def wilcoxon_test(differences: ArrayLike) -> float | None:
-    """p of Wilcoxon's signed-rank test, which assumes symmetry but no normal distribution.
+def equivalence_test(differences: ArrayLike, margin: float) -> float | None:
+    """p of two one-sided t-tests (TOST): whether the mean lies within ±margin.
+
+    The larger p of the tests of mean ≤ −margin and of mean ≥ +margin. It is below α exactly if the
+    1 − 2α interval of the mean lies inside the margin.
 
     Args:
         differences: Array-like of shape `(n,)`, one difference for each seed.
+        margin: The largest difference that still counts as practically equal, above 0.
 
     Returns:
-        p, or None for fewer than `WILCOXON_SEEDS`, which could not reach 0.05.
+        p, or None for fewer than two seeds.
 
     Reference:
-        Wilcoxon 1945, Individual comparisons by ranking methods, Biometrics Bulletin 1.
+        Schuirmann 1987, A comparison of the two one-sided tests procedure and the power approach,
+        Journal of Pharmacokinetics and Biopharmaceutics 15.
     """
     differences = np.asarray(differences, float)
-    if len(differences) < WILCOXON_SEEDS:
+    if len(differences) < 2:
         return None
-    if not differences.any():
-        return 1.0
-    return float(stats.wilcoxon(differences).pvalue)
+    if np.ptp(differences) == 0:
+        return 0.0 if abs(differences[0]) < margin else 1.0
+    above = stats.ttest_1samp(differences, -margin, alternative="greater").pvalue
+    below = stats.ttest_1samp(differences, margin, alternative="less").pvalue
+    return float(max(above, below))
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
@@ -112,13 +118,13 @@ def detectable_difference(
 
     Solves P(|T| > t(1 − α/2, n − 1)) = power for δ, where T follows the noncentral t
     distribution with n − 1 degrees of freedom and noncentrality δ / (s / √n), and s is
-    the standard deviation of the differences that were seen. For a single test, not
-    corrected for others beside it.
+    the standard deviation of the differences that were seen.
 
     Args:
         differences: Array-like of shape `(n,)`, one difference for each seed.
         power: Probability that the test is significant.
-        alpha: Its level.
+        alpha: Its level. Of m tests with Holm's correction, α/m is the strictest: what one test
+            finds at that level, it finds whatever the others say.
 
     Returns:
         δ > 0 in the unit of the differences, or None for fewer than two seeds.
@@ -149,36 +155,40 @@ def _noncentrality(freedom: int, power: float, alpha: float) -> float:
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """Paired differences between two conditions, summed up.
+    """Paired differences between two conditions, one for each seed.
 
     Attributes:
-        seeds: How many pairs there are.
-        epoch: The last epoch that all of them have; None without pairs.
-        mean: Mean difference; None without pairs.
-        half_width: Half the width of its 95% interval; None below two seeds.
-        p: Of the paired t-test; None below two seeds.
-        wilcoxon: p of Wilcoxon's test; None below six seeds.
-        detectable: Smallest difference found with 80% power; None below two seeds.
+        differences: The differences, as many as there are pairs.
+        epoch: The epoch that they are of; None without pairs.
     """
 
-    seeds: int
-    epoch: int | None
-    mean: float | None
-    half_width: float | None
-    p: float | None
-    wilcoxon: float | None
-    detectable: float | None
+    differences: tuple[float, ...] = ()
+    epoch: int | None = None
 
+    @property
+    def seeds(self) -> int:
+        """How many pairs there are."""
+        return len(self.differences)
 
-def compare(differences: Sequence[float] | np.ndarray, epoch: int | None = None) -> Comparison:
-    """The `Comparison` of paired differences, an array-like of shape `(n,)`."""
-    mean, half_width = mean_interval(differences)
-    return Comparison(
-        seeds=len(differences),
-        epoch=epoch,
-        mean=mean,
-        half_width=half_width,
-        p=paired_t_test(differences),
-        wilcoxon=wilcoxon_test(differences),
-        detectable=detectable_difference(differences),
-    )
+    @property
+    def mean(self) -> float | None:
+        """Mean difference; None without pairs."""
+        return mean_interval(self.differences)[0]
+
+    @property
+    def half_width(self) -> float | None:
+        """Half the width of the mean's 95% interval; None below two seeds."""
+        return mean_interval(self.differences)[1]
+
+    @property
+    def p(self) -> float | None:
+        """p of the paired t-test; None below two seeds."""
+        return paired_t_test(self.differences)
+
+    def equivalence(self, margin: float) -> float | None:
+        """p of `equivalence_test`; None below two seeds."""
+        return equivalence_test(self.differences, margin)
+
+    def detectable(self, alpha: float = ALPHA) -> float | None:
+        """The `detectable_difference` at a level; None below two seeds."""
+        return detectable_difference(self.differences, alpha=alpha)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vae_keras.study.statistics import Comparison, compare, mean_interval
+from vae_keras.study.statistics import Comparison, mean_interval
 from vae_keras.support.errors import InputError
 from vae_keras.support.files import write_csv
 
@@ -27,12 +27,15 @@ class RunTable:
         reference: The variant that the others are compared with.
         runs: Dictionary from variant to dictionary from seed to the rows of the run's
             history, dictionaries with `epoch` (from 1, without gaps) and its columns.
+        looks: Numbers of seeds that are analyzed, rising; empty for any. Seeds beyond the largest
+            of these numbers that there is wait for the next one.
     """
 
     study: str
     dataset: str
     reference: str
     runs: dict[str, dict[int, list[dict[str, float]]]]
+    looks: tuple[int, ...] = ()
 
     @property
     def columns(self) -> list[str]:
@@ -56,17 +59,35 @@ class RunTable:
             row.get(column) is not None for rows in seeds.values() for row in rows
         )
 
-    def counted(self, *variants: str) -> tuple[list[int], int | None]:
-        """The runs that count: those that have come to the last epoch, if there are any, else all.
+    def whole(self, *variants: str, epoch: int | None = None) -> list[int]:
+        """The seeds whose runs of all the variants have come to an epoch, the last by default."""
+        runs = [self.runs[name] for name in variants]
+        wanted = epoch or self.last_epoch
+        return sorted(
+            seed
+            for seed in runs[0]
+            if all(seed in each and len(each[seed]) >= wanted for each in runs)
+        )
+
+    def counted(self, *variants: str, epoch: int | None = None) -> tuple[list[int], int | None]:
+        """The runs that count: those that have come to an epoch, if there are any, else all.
+
+        Args:
+            *variants: Names of variants.
+            epoch: The epoch; None for the last that any run has.
 
         Returns:
-            Tuple of the seeds that all the variants have, and the last epoch of their runs.
+            Tuple of the seeds that all the variants have, as many as `looks` allows, and the
+            epoch, or the last that all their runs have.
         """
         runs = [self.runs[name] for name in variants]
-        seeds = [seed for seed in runs[0] if all(seed in others for others in runs)]
-        epochs = {seed: min(len(each[seed]) for each in runs) for seed in seeds}
-        whole = [seed for seed in seeds if epochs[seed] == self.last_epoch]
-        return whole or seeds, min((epochs[seed] for seed in whole or seeds), default=None)
+        seeds, end = self.whole(*variants, epoch=epoch), epoch or self.last_epoch
+        if not seeds:
+            seeds = sorted(seed for seed in runs[0] if all(seed in others for others in runs))
+            lengths = [len(each[seed]) for each in runs for seed in seeds]
+            return seeds, min(lengths, default=None)
+        planned = max((look for look in self.looks if look <= len(seeds)), default=len(seeds))
+        return seeds[:planned], end
 
     def curves(self, variant: str, column: str) -> np.ndarray:
         """A column over the epochs that all runs of the variant have that count.
@@ -104,26 +125,28 @@ class RunTable:
         return epoch, *mean_interval(self.ends(variant, column, seeds, epoch, window))
 
     def compare(
-        self, first: tuple[str, str], second: tuple[str, str], window: int = 1
+        self,
+        first: tuple[str, str],
+        second: tuple[str, str],
+        window: int = 1,
+        epoch: int | None = None,
     ) -> Comparison:
         """Paired differences, the first minus the second, over the seeds that count for both.
 
         Args:
             first, second: Tuples of a variant and a column.
             window: Epochs at the end whose mean is compared.
+            epoch: The epoch to compare at; None for the last that any run has.
 
         Returns:
-            `Comparison` at the last epoch that all runs of both have.
+            `Comparison` at that epoch, or where no runs of both have come to it, at the last
+            that all of them have.
         """
         if not (self.has(*first) and self.has(*second)):
-            return compare([])
-        seeds, epoch = self.counted(first[0], second[0])
-        if not seeds:
-            return compare([])
-        return compare(
-            self.ends(*first, seeds, epoch, window) - self.ends(*second, seeds, epoch, window),
-            epoch,
-        )
+            return Comparison()
+        seeds, end = self.counted(first[0], second[0], epoch=epoch)
+        ends = [self.ends(*side, seeds, end, window) for side in (first, second)]
+        return Comparison(tuple((ends[0] - ends[1]).tolist()), end if seeds else None)
 
 
 def write_table(table: RunTable, path: Path) -> None:

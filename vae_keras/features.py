@@ -92,7 +92,7 @@ class LatentFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             InputError: If they are no images, or not of the model's shape.
         """
         model = None if self.model is None else _load(self.model)
-        sample_shape = np.shape(X)[1:]
+        sample_shape = _shape(X)[1:]
         rows = self._rows(X, reset=True)
         shape = self._find_shape(sample_shape, rows.shape[1], model)
         self.sample_shape_, self.image_shape_ = sample_shape, shape
@@ -147,7 +147,7 @@ class LatentFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     def _check(self, X: Any) -> np.ndarray:
         """Images for a fitted model, uint8 `(images, height, width, channels)`."""
         check_is_fitted(self)
-        shape = np.shape(X)
+        shape = _shape(X)
         rows = self._rows(X, reset=False)
         if shape[1:] not in (self.sample_shape_, rows.shape[1:]):
             raise InputError(f"X has images of {shape[1:]}, received {self.sample_shape_} in fit")
@@ -155,8 +155,9 @@ class LatentFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     def _rows(self, X: Any, reset: bool) -> np.ndarray:
         """X as numbers `(images, pixels)`, checked as scikit-learn does."""
-        if np.ndim(X) in (3, 4):
-            X = np.reshape(X, (len(X), -1))
+        if len(_shape(X)) in (3, 4):
+            X = np.asarray(X)
+            X = X.reshape(len(X), -1)
         rows = validate_data(self, X, reset=reset, ensure_min_samples=2 if reset else 1)
         check_non_negative(rows, type(self).__name__)
         return rows
@@ -204,6 +205,11 @@ class LatentFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         with tempfile.TemporaryDirectory() as folder:
             run = train(config, os.path.join(folder, "run"), data, verbose=self.verbose)
             return load_model(run.model_file)
+
+
+def _shape(X: Any) -> tuple[int, ...]:
+    """The shape of an array, a data frame, or nested lists."""
+    return tuple(X.shape) if hasattr(X, "shape") else np.asarray(X).shape
 
 
 def _load(model: Autoencoder | Run | str | os.PathLike) -> Autoencoder:

@@ -2,7 +2,6 @@
 
 import argparse
 import math
-import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from vae_keras.config import PRESETS, FitConfig, make_config
 from vae_keras.data.sources import check_dataset, check_options, find_source, resolve_dataset
 from vae_keras.support import cli, terminal
 from vae_keras.support.errors import InputError
+from vae_keras.support.files import absolute
 from vae_keras.support.reporting import report
 from vae_keras.support.settings import add_options, declarations
 from vae_keras.support.start import load
@@ -194,7 +194,7 @@ def _absolute(name: str, path: str) -> str:
     """A path as a run stores it, so that the run can be resumed from another folder."""
     if not path:
         raise InputError(f"⟨{name}⟩ is empty: name a path")
-    return os.path.abspath(path)
+    return absolute(path)
 
 
 def _devices(text: str) -> int | str:

@@ -122,7 +122,7 @@ def describe_page(runs: Sequence[TrainedRun], data: ImageData) -> dict[str, Any]
         Dictionary for JSON.
     """
     limits = plane_limits([trained.plane.project(trained.points) for trained in runs])
-    names = data.class_names if data.test_labels is not None else ()
+    names = data.class_names if data.has_test_classes else ()
     return {
         "data": os.path.basename(data.name) or data.name,  # not where a folder lies
         "imageShape": list(data.image_shape),
@@ -148,7 +148,9 @@ def describe_images(runs: Sequence[TrainedRun], data: ImageData, count: int) -> 
     """
     random = np.random.default_rng(derive_seed(0, "images"))
     chosen = np.sort(random.permutation(len(data.test_images))[:count])
-    labels = np.zeros(len(chosen)) if data.test_labels is None else data.test_labels[chosen]
+    labels = np.zeros(len(chosen))
+    if data.has_test_classes and data.test_labels is not None:
+        labels = data.test_labels[chosen]
     return {
         "sheet": picture(data.test_images[chosen]),
         "labels": encode_array(labels, "uint16"),

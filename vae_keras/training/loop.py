@@ -211,13 +211,20 @@ def _stay_finished(run: Run, config: FitConfig, data: ImageData | None) -> Run:
 
 def _split(config: FitConfig, data: ImageData) -> tuple[np.ndarray, np.ndarray]:
     """Indices of the images to train on, and of those held out for validation."""
-    return split_validation(len(data.train_images), config.held_out)
+    if data.validation_images is None:
+        return split_validation(len(data.train_images), config.held_out)
+    if config.validation_fraction is not None:
+        raise InputError(
+            f"{data.name} has validation images of its own: leave out ⟨validation_fraction⟩"
+        )
+    return split_validation(len(data.train_images), 0)
 
 
 def _first_lines(config: FitConfig, data: ImageData, model: Autoencoder, run: Run) -> str:
     """What is trained on what, and where it goes."""
     fitted, held_out = _split(config, data)
-    validation = f", {len(held_out):,} validation" if len(held_out) else ""
+    count = len(held_out) if data.validation_images is None else len(data.validation_images)
+    validation = f", {count:,} validation" if count else ""
     text = (
         f"{data.name}: {len(fitted):,} training{validation} and {len(data.test_images):,} test "
         f"images of {'×'.join(map(str, data.image_shape))}; {config.model} with "
@@ -304,8 +311,12 @@ def _fit(
     ]
     if config.kl_warmup:
         callbacks.append(KLWarmup(config))
-    if len(held_out):
+    batches = None
+    if data.validation_images is not None:
+        batches = ordered_batches(data.validation_images, test_batch_size)
+    elif len(held_out):
         batches = ordered_batches(data.train_images, test_batch_size, held_out)
+    if batches is not None:
         callbacks.append(Validation(batches, config.seed, guard))
     if model.has_prior:
         callbacks.append(SampleKeeper(run, config.seed, len(rows)))

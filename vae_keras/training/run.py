@@ -7,6 +7,8 @@ import json
 import math
 import os
 import platform
+import re
+import shlex
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -24,6 +26,7 @@ from vae_keras.data.source import Files
 from vae_keras.data.sources import find_source, load_configured
 from vae_keras.support.errors import InputError
 from vae_keras.support.files import (
+    absolute,
     read_file,
     read_json,
     read_text,
@@ -42,6 +45,9 @@ VERSIONED_PACKAGES = ("vae_keras", "tensorflow", "keras", "numpy")
 # Finished runs that come with the package: settings, metrics and the model.
 PRETRAINED_FOLDER = Path(__file__).parents[1] / "pretrained"
 PRETRAINED = tuple(sorted(path.parent.name for path in PRETRAINED_FOLDER.glob("*/config.json")))
+
+# TensorFlow takes them for a pattern in the path of a SavedModel.
+UNLOADABLE = re.compile(r"[\[\]*?]")
 
 FILE_NAME_ERRORS = "surrogateescape"  # file names can hold bytes that are not UTF-8
 
@@ -94,6 +100,12 @@ class Run:
 
     def check_startable(self, overwrite: bool = False) -> None:
         """Raise `InputError` unless a new run may be started here. Changes nothing."""
+        absolute(self.directory)  # refuses an unexpanded ~
+        if found := UNLOADABLE.search(str(self.directory)):
+            raise InputError(
+                f"{self.directory} has a {found[0]} in its name, and tf.saved_model.load would not "
+                "find the exported model: choose another ⟨directory⟩"
+            )
         if self.exists and not overwrite:
             raise InputError(
                 f"{self.directory} already holds a run: continue it with ⟨resume⟩, replace it with "
@@ -119,7 +131,7 @@ class Run:
         if not self.finished:
             raise InputError(
                 f"{self.directory} is not finished: resume with python -m vae_keras.fit --resume "
-                f"{self.directory}"
+                f"{shlex.quote(str(self.directory))}"
             )
         if not self.model_file.exists():
             raise InputError(
@@ -411,7 +423,7 @@ def run_name(config: FitConfig) -> str:
     """A name that tells apart what people compare: `mnist-gelu-batchnorm_before`."""
     encoder = config.encoder_activation or config.activation
     decoder = config.decoder_activation or config.activation
-    parts = [find_source(config.dataset).title]
+    parts = [UNLOADABLE.sub("_", find_source(config.dataset).title)]
     parts.append(encoder if encoder == decoder else f"{encoder}-{decoder}")
     if config.normalization != "none":
         parts.append(f"{config.normalization}norm_{config.normalization_position}")

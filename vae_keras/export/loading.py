@@ -5,6 +5,7 @@ import os
 import keras
 import numpy as np
 
+import vae_keras.backend.smooth  # noqa: F401  Keras finds registered classes only
 from vae_keras.model import Autoencoder
 from vae_keras.support.errors import InputError
 from vae_keras.training.run import PRETRAINED, find_run

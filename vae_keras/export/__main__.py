@@ -1,0 +1,86 @@
+"""Command line: `python -m vae_keras.export RUN_DIR --format FORMATS`."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from vae_keras.config import EXPORTS
+from vae_keras.export.formats import FORMATS, check_formats, check_output, export_run
+from vae_keras.support import cli
+from vae_keras.support.reporting import report
+from vae_keras.support.settings import parse_names
+from vae_keras.support.start import load
+from vae_keras.training.run import PRETRAINED, find_run
+
+if TYPE_CHECKING:
+    from vae_keras.export.check import Check
+
+
+def build_parser() -> cli.Parser:
+    """The options of the command line."""
+    parser = cli.Parser(
+        prog="python -m vae_keras.export",
+        description="Export a trained model for other runtimes: encoder, decoder and both in one.",
+        epilog="Example: python -m vae_keras.export saved_models/mnist-gelu --format onnx,litert",
+    )
+    parser.add_argument(
+        "directory",
+        metavar="RUN_DIR",
+        help=f"folder of a finished run, or a model of the package: {', '.join(PRETRAINED)}",
+    )
+    parser.add_argument(
+        "--format",
+        required=True,
+        dest="formats",
+        type=parse_names,
+        metavar="NAME,NAME,…",
+        help=f"formats, separated by commas: {', '.join(EXPORTS)}",
+    )
+    parser.add_argument("--output", metavar="DIR", help="new folder to write (that of the run)")
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="also run each export in its own runtime, compare it with the model and time it",
+    )
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Export the model that the arguments name."""
+    cli.run_command(lambda: _export(**vars(build_parser().parse_args(arguments))))
+
+
+def _export(
+    directory: str, formats: Sequence[str], output: str | None = None, check: bool = False
+) -> None:
+    run = find_run(directory)
+    check_formats(formats, is_to_run=check)  # all of this before TensorFlow is imported
+    run.check_finished()
+    check_output(run, output)
+    load("vae_keras.export.loading")  # TensorFlow, and what exports need of it
+    checks = export_run(run, formats, output, check)
+    for name in dict.fromkeys(formats):
+        report(f"written: {run.exports[name] if output is None else f'{output}/{EXPORTS[name]}'}")
+    if checks:
+        report(describe(checks))
+
+
+def describe(checks: Mapping[str, "Check"]) -> str:
+    """A table of how exports differ from the model."""
+    lines = [
+        "",
+        f"{'':<13}{'KiB':>8}{'encode':>10}{'decode':>10}{'reconstruct':>13}{'ms/image':>10}",
+    ]
+    for name, found in checks.items():
+        differences = found.differences
+        lines.append(
+            f"{FORMATS[name].title:<13}{found.bytes / 1024:>8,.0f}{differences['encode']:>10.1e}"
+            f"{differences['decode']:>10.1e}{differences['reconstruct']:>13.1e}"
+            f"{found.milliseconds:>10.2f}"
+        )
+    lines.append("Largest absolute differences from the model; median time of reconstruct.")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -78,7 +78,7 @@ def describe(checks: Mapping[str, "Check"]) -> str:
             f"{differences['decode']:>10.1e}{differences['reconstruct']:>13.1e}"
             f"{found.milliseconds:>10.2f}"
         )
-    lines.append("Largest absolute differences from the model; median time of reconstruct.")
+    lines.append("Largest absolute differences from the model; shortest time of reconstruct.")
     return "\n".join(lines)
 
 

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from vae_keras.config import EXPORTS
 from vae_keras.export.formats import FORMATS, check_formats, check_output, export_run
-from vae_keras.support import cli
+from vae_keras.support import cli, terminal
 from vae_keras.support.reporting import report
 from vae_keras.support.settings import parse_names
 from vae_keras.support.start import load
+from vae_keras.support.text import plain, wrap
 from vae_keras.training.run import PRETRAINED, find_run
 
 if TYPE_CHECKING:
@@ -67,19 +68,20 @@ def _export(
 
 def describe(checks: Mapping[str, "Check"]) -> str:
     """A table of how exports differ from the model."""
-    lines = [
-        "",
-        f"{'':<13}{'KiB':>8}{'encode':>10}{'decode':>10}{'reconstruct':>13}{'ms/image':>10}",
-    ]
+    functions = ("encode", "decode", "reconstruct")
+    rows = [["", "KiB", *functions, "ms/image"]]
     for name, found in checks.items():
-        differences = found.differences
-        lines.append(
-            f"{FORMATS[name].title:<13}{found.bytes / 1024:>8,.0f}{differences['encode']:>10.1e}"
-            f"{differences['decode']:>10.1e}{differences['reconstruct']:>13.1e}"
-            f"{found.milliseconds:>10.2f}"
+        rows.append(
+            [
+                FORMATS[name].title,
+                f"{found.bytes / 1024:,.0f}",
+                *(f"{found.differences[function]:.1e}" for function in functions),
+                f"{found.milliseconds:.2f}",
+            ]
         )
-    lines.append("Largest absolute differences from the model; shortest time of reconstruct.")
-    return "\n".join(lines)
+    text = "Largest absolute differences from the model; shortest time of reconstruct."
+    width = terminal.width()
+    return "\n".join(["", plain(rows, width), wrap(text, width)])
 
 
 if __name__ == "__main__":

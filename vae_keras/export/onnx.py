@@ -34,9 +34,7 @@ def export_onnx(model: Autoencoder, path: str | os.PathLike) -> None:
     for name, network in functional_networks(model).items():
         file = folder / f"{name}.onnx"
         with quiet_stderr():
-            network.export(
-                str(file), format="onnx", verbose=False, input_signature=[network.input]
-            )
+            network.export(str(file), format="onnx", verbose=False, input_signature=[network.input])
         try:
             onnx.checker.check_model(str(file))
         except onnx.checker.ValidationError as error:  # tf2onnx copies operations it does not know

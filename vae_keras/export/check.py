@@ -122,14 +122,15 @@ def _open_onnx(path: str | os.PathLike) -> dict[str, Function]:
 def _open_litert(path: str | os.PathLike) -> dict[str, Function]:
     from ai_edge_litert.interpreter import Interpreter
 
-    interpreter = Interpreter(os.fspath(path))
+    with quiet_stderr():  # it says which kernels it takes
+        interpreter = Interpreter(os.fspath(path))
+        interpreter.allocate_tensors()
 
     def function(name: str, argument: str) -> Function:
         run = interpreter.get_signature_runner(name)
         return lambda inputs: run(**{argument: inputs})
 
-    with quiet_stderr():  # it says which kernels it takes
-        return {name: function(name, argument) for name, argument in ARGUMENTS.items()}
+    return {name: function(name, argument) for name, argument in ARGUMENTS.items()}
 
 
 def _largest_difference(found: dict[str, np.ndarray], expected: dict[str, Any]) -> float:

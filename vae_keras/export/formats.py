@@ -126,7 +126,7 @@ def export_run(
 
     Raises:
         InputError: As `export_model`, or if the run is not finished, the folder cannot be written,
-            or an export computes something else than the model. Nothing is written then.
+            or an export computes something else than the model. That export is not written then.
     """
     from vae_keras.export.check import check_export
     from vae_keras.export.loading import load_model

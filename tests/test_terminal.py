@@ -559,7 +559,7 @@ def test_a_training_on_a_terminal(tmp_path):
     for part in (
         "Starting TensorFlow …",
         "training:",
-        "Exporting the model …",
+        "Exporting to SavedModel …",
         "Drawing the figures …",
     ):
         assert any(line.startswith(part) for line in screen.lines), screen.lines

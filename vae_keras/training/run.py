@@ -19,7 +19,7 @@ from typing import Any
 import filelock
 import numpy as np
 
-from vae_keras.config import PLACES, PRESETS, FitConfig
+from vae_keras.config import EXPORTS, PLACES, PRESETS, FitConfig
 from vae_keras.data.arrays import as_image_data
 from vae_keras.data.images import ImageData
 from vae_keras.data.source import Files
@@ -63,7 +63,8 @@ class Run:
         metrics_file: `metrics.json`: losses and ELBO at the end; written last, so
             that a run that has it is finished.
         model_file: `model.keras`, for `keras.saving.load_model`.
-        saved_model: `saved_model/`, for `tf.saved_model.load`.
+        exports: A path for each format in `EXPORTS`; those that were asked for are there.
+        saved_model: `saved_model/`, the export for `tf.saved_model.load`.
         figures: `figures/`.
         evaluation_file, evaluation_figure: `evaluation.json` and `figures/evaluation.png`,
             where the run was evaluated.
@@ -80,7 +81,8 @@ class Run:
         self.history_file = self.directory / "history.csv"
         self.metrics_file = self.directory / "metrics.json"
         self.model_file = self.directory / "model.keras"
-        self.saved_model = self.directory / "saved_model"
+        self.exports = {name: self.directory / file for name, file in EXPORTS.items()}
+        self.saved_model = self.exports["saved_model"]
         self.figures = self.directory / "figures"
         self.evaluation_file = self.directory / "evaluation.json"
         self.evaluation_figure = self.figures / "evaluation.png"
@@ -318,7 +320,7 @@ class Run:
             self.model_file,
             self.history_file,
             self.files_file,
-            self.saved_model,
+            *self.exports.values(),
             self.figures,
             self.attributes,
             self.samples_file,

@@ -141,3 +141,18 @@ def sum_of(page, run=0):
         row.locator("dt").inner_text(): numbers_in(row.locator("b").inner_text())[0]
         for row in rows.all()
     }
+
+
+def link_by(page, link):
+    page.locator(f"input[name=link][value={link}]").check()
+    settle(page)
+
+
+def point_of(page, panel=0):
+    """The latent point whose image a panel shows."""
+    return np.array(page.evaluate("(panel) => [...panels[panel].point]", panel))
+
+
+def view_of(page, panel=0):
+    """The part of a plane that is seen, `((left, right), (bottom, top))`."""
+    return np.array(page.evaluate("(i) => [panels[i].plane.view.x, panels[i].plane.view.y]", panel))

@@ -57,13 +57,11 @@ def images():
 def quick_training(monkeypatch):
     """Makes `train` leave out what takes longer than the steps of a tiny network.
 
-    That is tracing graphs, drawing figures and exporting a SavedModel.
+    That is tracing graphs, drawing figures and exporting.
     """
     monkeypatch.setattr("vae_keras.training.loop.build_model", build_eager_model)
     monkeypatch.setattr("vae_keras.training.loop.save_figures", lambda path, *_: path.mkdir())
-    monkeypatch.setattr(
-        "vae_keras.export.saved_model.export_saved_model", lambda model, path: path.mkdir()
-    )
+    monkeypatch.setattr("vae_keras.training.loop.export_model", lambda model, path, _: path.mkdir())
 
 
 @pytest.fixture(scope="session")

@@ -190,7 +190,7 @@ def test_the_command_applies_a_model_and_names_what_it_skips(runs, pictures, tmp
     assert done.stdout.splitlines() == ["3 images", "written: out"]
     errors = done.stderr.splitlines()
     assert "no share_worse, which needs the training images" in errors[0]
-    assert "damaged.png is not a PNG" in errors[1]
+    assert "damaged.png is not a picture" in errors[1]
     assert errors[2] == "warning: skipped 1 of 4 pictures"
     assert len(read(tmp_path / "out")) == 3
     for arguments, message in (

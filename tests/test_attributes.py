@@ -12,6 +12,7 @@ from PIL import Image
 
 from vae_keras.config import make_config
 from vae_keras.data.attribute_table import read_attributes, rows_of, split_by
+from vae_keras.data.matching import match
 from vae_keras.data.sources import load_data
 from vae_keras.latent.attribute_vectors import choose_pair, file_name, find_vector
 from vae_keras.latent.space import attribute_vector, vector_convergence
@@ -72,7 +73,7 @@ def test_pictures_without_a_row_are_counted(tmp_path, caplog):
         ("file,bright,bright\na.png,1,1\n", "needs a name of its own"),
         (HEADER + "a.png,1\n", "row 2: 2 attributes expected, received 1"),
         (HEADER + "a.png,1,2\na.png,1,2\n", "row 3: 'a.png' has a row already"),
-        (HEADER + "a.png,yes,2\n", "row 2, bright: 'yes' is not a number"),
+        (HEADER + "a.png,perhaps,2\n", "row 2, bright: 'perhaps' is not a number, yes, no, true"),
         (HEADER + "a.png,1,inf\n", "row 2, Größe: 'inf' is not a number"),
     ],
 )
@@ -88,7 +89,10 @@ def test_a_table_that_cannot_be_read_or_matches_nothing_is_one_line(tmp_path):
     with pytest.raises(InputError, match="is not a CSV file in UTF-8"):
         read_attributes(str(tmp_path / "list.csv"))
     table = read_attributes(write(tmp_path / "list.csv", HEADER + "a.png,1,2\n"))
-    with pytest.raises(InputError, match=r"no row for any of the 2 pictures, such as b\.png"):
+    with pytest.raises(
+        InputError,
+        match=r"no row for any of the 2 pictures: .* has a\.png, the pictures are b\.png and c",
+    ):
         rows_of(table, ["b.png", "c.png"])
 
 
@@ -329,3 +333,97 @@ def test_a_set_of_tensorflow_datasets_uses_its_own_attributes(faces, tmp_path, c
         np.testing.assert_array_equal(data.test_attributes, [[0, 0], [1, 0]])
         assert data.head(3).train_attributes.shape == (3, 2)
         assert not data.has_labels
+
+
+CELEBA_ROWS = {
+    "as it comes": "40\nSmiling Male \n{n}.jpg  {a} -1",
+    "without the number": "Smiling Male \n{n}.jpg  {a} -1",
+    "with image_id": "image_id Smiling Male\n{n}.jpg {a} -1",
+    "Kaggle's": "image_id,Smiling,Male\n{n}.jpg,{a},-1",
+    "the number and commas": "40\nimage_id,Smiling,Male\n{n}.jpg,{a},-1",
+    "another ending": "40\nSmiling Male\n{n}.png {a} -1",
+    "no ending": "id,Smiling,Male\n{n},{a},-1",
+    "whole paths": "id,Smiling,Male\n/data/faces/{n}.jpg,{a},-1",
+    "paths of Windows": "id,Smiling,Male\nC:\\data\\faces\\{n}.JPG,{a},-1",
+    "backslashes": "id,Smiling,Male\nx\\{n}.jpg,{a},-1",
+    "a point": "id,Smiling,Male\n./{n}.jpg,{a},-1",
+    "true and false": "id,Smiling,Male\n{n}.jpg,{t},FALSE",
+    "yes and no": "id;Smiling;Male\n{n}.jpg;{y};No",
+}
+
+
+@pytest.mark.parametrize("name", CELEBA_ROWS)
+def test_lists_of_faces_in_many_forms_are_matched(name, tmp_path):
+    header, row = CELEBA_ROWS[name].rsplit("\n", 1)
+    rows = [
+        row.format(n=f"{i:06d}", a=2 * (i % 2) - 1, t=bool(i % 2), y=("no", "yes")[i % 2])
+        for i in range(40)
+    ]
+    table = read_attributes(write(tmp_path / "list.txt", "\n".join([header, *rows])))
+    assert table.names == ("Smiling", "Male")
+    found = rows_of(table, [f"{i:06d}.jpg" for i in range(40)])
+    assert (found[:, 0] > 0).tolist() == [i % 2 == 1 for i in range(40)]
+    assert (found[:, 1] <= 0).all()
+
+
+@pytest.mark.parametrize("cell", ["", " ", "NA", "n/a", "NaN", "null", "None", "?", "-"])
+def test_missing_values_have_many_forms(cell, tmp_path):
+    table = read_attributes(write(tmp_path / "list.csv", f"{HEADER}a.png,1,{cell}\n"))
+    np.testing.assert_array_equal(table.rows["a.png"], [1, np.nan])
+
+
+@pytest.mark.parametrize(
+    ("rows", "files", "expected"),
+    [
+        (["a.jpg"], ["train/cat/a.jpg"], {"train/cat/a.jpg": "a.jpg"}),
+        (["cat/a"], ["train/cat/a.jpg"], {"train/cat/a.jpg": "cat/a"}),
+        # Several rows fit: the one with more folders in common, then the same ending.
+        (["cat/a.jpg", "a.jpg"], ["cat/a.jpg"], {"cat/a.jpg": "cat/a.jpg"}),
+        (["a.png", "a.jpg"], ["a.jpg"], {"a.jpg": "a.jpg"}),
+        (["a", "a.jpg"], ["a.jpg"], {"a.jpg": "a.jpg"}),
+        (["/x/cat/a.jpg", "/x/dog/a.jpg"], ["dog/a.jpg"], {"dog/a.jpg": "/x/dog/a.jpg"}),
+        (["cat/a.jpg", "dog/a.jpg"], ["dog/a.png"], {"dog/a.png": "dog/a.jpg"}),
+        # Another folder is another picture.
+        (["cat/a.jpg"], ["dog/a.jpg"], {}),
+        (["a.jpg"], ["a.jpg", "cat/a.png"], {"a.jpg": "a.jpg"}),
+        (["img.001"], ["img.001.jpg", "img.002.jpg"], {"img.001.jpg": "img.001"}),
+        (["b.jpg"], ["a.jpg"], {}),
+    ],
+)
+def test_names_belong_together_where_one_is_the_end_of_the_other(rows, files, expected):
+    assert match("list.csv", rows, files) == expected
+
+
+@pytest.mark.parametrize(
+    ("rows", "files", "message"),
+    [
+        (
+            ["a.jpg"],
+            ["cat/a.jpg", "dog/a.jpg"],
+            "one row a.jpg for two pictures, cat/a.jpg and dog",
+        ),
+        (["a"], ["a.jpg", "a.png"], "one row a for two pictures, a.jpg and a.png"),
+        (["a.png", "a.bmp"], ["a.jpg"], "two rows, a.png and a.bmp, for the picture a.jpg"),
+        (["/x/cat/a.jpg", "/x/dog/a.jpg"], ["a.jpg"], "two rows, /x/cat/a.jpg and /x/dog/a.jpg"),
+    ],
+)
+def test_names_that_fit_twice_are_refused(rows, files, message):
+    with pytest.raises(InputError, match=message):
+        match("list.csv", rows, files)
+
+
+def test_equal_names_in_two_folders_need_a_table_of_paths(tmp_path):
+    for folder in ("cat", "dog"):
+        (tmp_path / "pets" / folder).mkdir(parents=True)
+        for number in range(4):
+            Image.new("RGB", (8, 8)).save(tmp_path / "pets" / folder / f"{number}.png")
+    bare = "file,size\n" + "".join(f"{number}.png,{number}\n" for number in range(4))
+    places = {"image_size": (8, 8), "attributes": write(tmp_path / "list.csv", bare)}
+    with pytest.raises(InputError, match="must be paths in the folder"):
+        load_data(str(tmp_path / "pets"), **places)
+    paths = "file,size\n" + "".join(
+        f"{folder}\\{number}.png,{number}\n" for number in range(4) for folder in ("cat", "dog")
+    )
+    write(tmp_path / "list.csv", paths)
+    data = load_data(str(tmp_path / "pets"), **places)
+    assert not np.isnan(data.train_attributes).any()

@@ -59,6 +59,8 @@ BAD_SETTINGS = [
     ({"normalization_position": "behind"}, "unknown normalization position 'behind'"),
     ({"model": "vea"}, "unknown model 'vea': did you mean 'vae'"),
     ({"reconstruction": "l1"}, "unknown reconstruction 'l1'"),
+    ({"export": ["onx"]}, "unknown export 'onx': did you mean 'onnx'"),
+    ({"export": "onnx"}, "export must be a list of names, received 'onnx'"),
     ({"epochs": 0}, "epochs must be at least 1, received 0"),
     ({"epochs": 1.5}, "epochs must be a whole number, received 1.5"),
     ({"epochs": True}, "epochs must be a whole number, received True"),

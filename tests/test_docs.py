@@ -103,7 +103,8 @@ def check_command(command, *arguments):
         assert options.study in SHIPPED or options.study.endswith((".toml", ".json"))
         find_source_or_auto(getattr(options, "dataset", "auto"))
     else:
-        importlib.import_module(f"vae_keras.{command}").build_parser().parse_args(arguments)
+        module = f"vae_keras.{command}" + ".__main__" * (command in commands.PACKAGES)
+        importlib.import_module(module).build_parser().parse_args(arguments)
 
 
 def check_fit(arguments):
@@ -221,6 +222,7 @@ def test_the_readme_and_the_pages_have_commands():
         "pip install x && python -m vae_keras.evaluate RUN_DIR --job 2",
         "python -m vae_keras.explore RUN_DIR --out x",
         "python -m vae_keras.attributes RUN_DIR",
+        "python -m vae_keras.export RUN_DIR",
         "python -m vae_keras.study gelus",
         "python -m vae_keras.study gelu --seed 3",
         "python -m vae_keras.study report saved_models/gelu-study --jobs 2",

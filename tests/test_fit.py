@@ -141,6 +141,7 @@ BAD_ARGUMENTS = [
     ("--dataset tfds:mnist:9.9.9", "cannot be used"),
     ("--dataset tfds:mnist/foo", "cannot be used"),
     ("--dataset tfds:.", "must be followed by a data set"),
+    ("--export onx", "unknown export 'onx': did you mean 'onnx'?"),
     ("--devices none", "must be 'all' or a number"),
     ("--resume held --activation gelu", "activation is 'leaky_relu'"),
     ("--resume held --epochs 1", "a run can be made longer, not shorter"),

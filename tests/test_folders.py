@@ -19,7 +19,8 @@ from test_training import assert_equal_runs
 from vae_keras.config import make_config
 from vae_keras.data import folder as folders
 from vae_keras.data import storage
-from vae_keras.data.folder import decode_image, list_files
+from vae_keras.data.listing import list_files
+from vae_keras.data.pictures import decode_picture
 from vae_keras.data.sources import load_configured, load_data, resolve_dataset
 from vae_keras.evaluation import evaluate_run
 from vae_keras.support.errors import InputError
@@ -104,7 +105,7 @@ def test_the_middle_is_kept_and_scaling_down_averages(tmp_path):
     picture = np.zeros((64, 128, 3), np.uint8)
     picture[:, 32:96:2] = 255
     Image.fromarray(picture).save(tmp_path / "stripes.png")
-    small = decode_image(tmp_path / "stripes.png", (8, 8), 3).astype(int)
+    small = decode_picture(tmp_path / "stripes.png", (8, 8), 3).pixels.astype(int)
     assert np.abs(small - 127.5).max() < 16 and np.abs(small[:, 1:-1] - 127.5).max() < 6
 
 
@@ -132,6 +133,17 @@ TURNED[0x0112] = 6  # turn clockwise to see it
 PICTURES = {  # picture, its format, how it is saved, colours on the left and on the right
     "RGB in PNG": (Image.new("RGB", (40, 40), ORANGE), "PNG", {}, ORANGE, ORANGE),
     "RGB in JPEG": (Image.new("RGB", (40, 40), ORANGE), "JPEG", {}, ORANGE, ORANGE),
+    "RGB in GIF": (Image.new("RGB", (40, 40), ORANGE), "GIF", {}, ORANGE, ORANGE),
+    "RGB in TIFF": (Image.new("RGB", (40, 40), ORANGE), "TIFF", {}, ORANGE, ORANGE),
+    "RGB in AVIF": (Image.new("RGB", (40, 40), ORANGE), "AVIF", {}, ORANGE, ORANGE),
+    "CMYK in TIFF": (Image.new("CMYK", (40, 40), (0, 122, 233, 25)), "TIFF", {}, ORANGE, ORANGE),
+    "several pictures": (
+        Image.new("RGB", (40, 40), ORANGE),
+        "MPO",
+        {"save_all": True, "append_images": [Image.new("RGB", (40, 40))]},
+        ORANGE,
+        ORANGE,
+    ),
     "RGB in BMP": (Image.new("RGB", (40, 40), ORANGE), "BMP", {}, ORANGE, ORANGE),
     "RGB in WebP": (Image.new("RGB", (40, 40), ORANGE), "WEBP", {"lossless": True}, ORANGE, ORANGE),
     "grey": (Image.new("L", (40, 40), GREY), "PNG", {}, (GREY,) * 3, (GREY,) * 3),
@@ -158,18 +170,21 @@ PICTURES = {  # picture, its format, how it is saved, colours on the left and on
 def test_every_kind_of_picture_keeps_its_colours(name, tmp_path):
     picture, form, options, left, right = PICTURES[name]
     picture.save(tmp_path / "picture", form, **options)
-    decoded = decode_image(tmp_path / "picture", (16, 24), 3).astype(int)
+    decoded = decode_picture(tmp_path / "picture", (16, 24), 3).pixels.astype(int)
     assert decoded.shape == (16, 24, 3)
     assert np.abs(decoded[:, 3] - left).max() < 14
     assert np.abs(decoded[:, -4] - right).max() < 14
-    grey = decode_image(tmp_path / "picture", (16, 24), 1).astype(int)
+    grey = decode_picture(tmp_path / "picture", (16, 24), 1).pixels.astype(int)
     assert np.abs(grey[:, 3, 0] - np.dot((0.299, 0.587, 0.114), left)).max() < 8
 
 
 def test_a_16_bit_colour_picture(tmp_path):
     row = b"\0" + np.full((8, 3), [value * 256 + 7 for value in ORANGE], ">u2").tobytes()
     write_png(tmp_path / "deep.png", 8, 8, bytes([16, 2, 0, 0, 0]), row * 8)
-    assert np.abs(decode_image(tmp_path / "deep.png", (4, 4), 3) - np.array(ORANGE)).max() <= 1
+    assert (
+        np.abs(decode_picture(tmp_path / "deep.png", (4, 4), 3).pixels - np.array(ORANGE)).max()
+        <= 1
+    )
 
 
 def write_png(path, width, height, kind, pixels):
@@ -191,11 +206,12 @@ def noise(path):
     return path.read_bytes()
 
 
+NO_PICTURE = "is not a picture in a known format (AVIF, BMP, GIF, "
 BAD_FILES = {
     "empty": (lambda path: path.touch(), "is empty"),
     "text.jpg": (
         lambda path: path.write_text("Dear diary"),
-        "is not a PNG, JPEG, BMP or WebP picture",
+        NO_PICTURE,
     ),
     "cut.jpg": (lambda path: path.write_bytes(noise(path)[:2000]), "is damaged"),
     "cut.png": (lambda path: path.write_bytes(noise(path)[:2000]), "is damaged"),
@@ -203,7 +219,7 @@ BAD_FILES = {
         lambda path: path.write_bytes(noise(path).replace(b"IEND", b"XEND")[:9000] + bytes(9000)),
         "is damaged",
     ),
-    "drawing.gif": (lambda path: palette().save(path), "is not a PNG, JPEG, BMP or WebP picture"),
+    "drawing.eps": (lambda path: half_transparent().convert("RGB").save(path), NO_PICTURE),
     "dangling.png": (lambda path: path.symlink_to("nowhere"), "cannot be read: No such file"),
     "itself.png": (lambda path: path.symlink_to(path), "cannot be read: Too many levels"),
     "pipe.png": (os.mkfifo, "is not a regular file"),
@@ -267,7 +283,7 @@ def test_up_to_5_percent_may_be_skipped_and_not_more(pictures):
     assert len(load_data(str(pictures), image_size=(8, 8)).files) == 42
     for number in range(2, 10):
         (pictures / f"{number} .txt").write_text("x")
-    with pytest.raises(InputError, match="more than 5% of the 50 files .* is not a PNG") as caught:
+    with pytest.raises(InputError, match="more than 5% of the 50 files .* not a picture") as caught:
         load_data(str(pictures), image_size=(8, 8))
     assert "\n" not in str(caught.value)
 
@@ -352,14 +368,14 @@ def test_unreadable_files_are_skipped_and_unreadable_folders_refused(as_nobody, 
 )
 def test_a_failure_that_may_pass_leaves_no_picture_out(error, tmp_path, monkeypatch):
     pictures, cache = save_pictures(tmp_path / "pictures", 40), str(tmp_path / "cache")
-    decode = folders.decode_image
+    decode = folders.decode_picture
 
     def fail_once(path, *arguments):
         if path.endswith("007.png"):
             raise error
         return decode(path, *arguments)
 
-    monkeypatch.setattr(folders, "decode_image", fail_once)
+    monkeypatch.setattr(folders, "decode_picture", fail_once)
     with pytest.raises(InputError, match="007.png cannot be read: .*try again"):
         load_data(str(pictures), image_size=(8, 8), cache=cache)
     monkeypatch.undo()
@@ -383,13 +399,13 @@ def test_any_name_will_do(tmp_path, folder_config):
 MEMORY = """
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from vae_keras.data.folder import decode_image
+from vae_keras.data.pictures import decode_picture
 def peak():
     (line,) = [line for line in open("/proc/self/status") if line.startswith("VmHWM")]
     return int(line.split()[1])
 before = peak()
 with ThreadPoolExecutor(3) as threads:
-    images = list(threads.map(lambda path: decode_image(path, (16, 16), 3), sys.argv[1:]))
+    images = list(threads.map(lambda path: decode_picture(path, (16, 16), 3).pixels, sys.argv[1:]))
 print(peak() - before, *(image[8, 12, 0] for image in images))
 """
 
@@ -432,7 +448,9 @@ def test_a_cache_is_used_until_a_file_or_a_setting_changes(pictures, tmp_path, m
     (pictures / "note.txt").write_text("x")
     decoded = []
     monkeypatch.setattr(
-        folders, "decode_image", lambda *given: decoded.append(given) or decode_image(*given)
+        folders,
+        "decode_picture",
+        lambda *given: decoded.append(given) or decode_picture(*given),
     )
 
     def load(**settings):
@@ -446,7 +464,7 @@ def test_a_cache_is_used_until_a_file_or_a_setting_changes(pictures, tmp_path, m
     assert count == 41
     assert load() == (first, 0)
     # Also from the cache, it says what is skipped.
-    assert caplog.text.count("note.txt is not a PNG") == 2
+    assert caplog.text.count("note.txt is not a picture") == 2
     assert load(image_size=(8, 4))[1] == load(channels=1)[1] == load(test_fraction=0.5)[1] == 41
     os.utime(pictures / "004.png", (0, 0))
     assert load() == (first, 41)

@@ -395,7 +395,7 @@ def test_export_has_the_named_signatures(vae, images, tmp_path, when):
 
 @pytest.mark.skipif(BACKEND == "tensorflow", reason="TensorFlow can export")
 def test_export_needs_tensorflow(vae, tmp_path):
-    with pytest.raises(InputError, match="export to a SavedModel needs"):
+    with pytest.raises(InputError, match="export to saved_model needs"):
         vae.export(tmp_path / "exported")
     assert not list(tmp_path.iterdir())
 

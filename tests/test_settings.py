@@ -33,6 +33,7 @@ class Sizes:
     color: str = setting("red", "color, unlike ⟨other_color⟩", "look", choices=("red", "green"))
     other_color: str | None = setting(None, "path of a picture", "look")
     framed: bool = setting(False, "draw a frame", "look")
+    inks: tuple[str, ...] = setting((), "inks", "look", choices=("cyan", "key"))
 
     def __post_init__(self):
         validate(self)
@@ -49,13 +50,14 @@ class Sizes:
         ({"count": None}, "count", None),
         ({"other_color": pathlib.Path("a") / "b"}, "other_color", str(pathlib.Path("a", "b"))),
         ({"framed": True}, "framed", True),
+        ({"inks": ["key", "cyan", "key"]}, "inks", ("key", "cyan")),
     ],
 )
 def test_a_value_becomes_one_of_the_declared_type(values, name, expected):
     value = getattr(Sizes(**values), name)
     assert value == expected and type(value) is type(expected)
     if isinstance(value, tuple):
-        assert {type(each) for each in value} == {int}
+        assert {type(each) for each in value} == {type(expected[0])}
 
 
 def test_a_whole_number_is_a_number_too():
@@ -93,6 +95,9 @@ def test_a_whole_number_is_a_number_too():
         ({"color": "octarine"}, "unknown color 'octarine': Known: green, red"),
         ({"color": None}, "color must be a text, received None"),
         ({"other_color": 7}, "other_color must be a text, received 7"),
+        ({"inks": ["ky"]}, "unknown inks 'ky': did you mean 'key'? Known: cyan, key"),
+        ({"inks": "key"}, "inks must be a list of names, received 'key'"),
+        ({"inks": [1]}, "inks must be a list of names, received [1]"),
         ({"framed": 1}, "framed must be true or false, received 1"),
         ({"framed": np.int64(1)}, "framed must be true or false, received"),
     ],
@@ -107,9 +112,11 @@ def test_a_value_that_cannot_be_used_is_refused(values, message):
 def test_the_command_line_has_an_option_for_every_setting(capsys):
     parser = cli.Parser(prog="sizes")
     add_options(parser, Sizes)
-    text = "--sides 1,2 --share 0.1 --count 3 --color green --other-color x --framed"
+    text = (
+        "--sides 1,2 --share 0.1 --count 3 --color green --other-color x --framed --inks key,cyan"
+    )
     given = parser.parse_args(shlex.split(text))
-    assert Sizes(**vars(given)) == Sizes((1, 2), 0.1, 3, "green", "x", True)
+    assert Sizes(**vars(given)) == Sizes((1, 2), 0.1, 3, "green", "x", True, ("key", "cyan"))
     assert vars(parser.parse_args([])) == {}  # an omitted option has no value of its own
     assert vars(parser.parse_args(["--no-framed"])) == {"framed": False}
     text = parser.format_help()
@@ -124,9 +131,10 @@ def test_the_command_line_has_an_option_for_every_setting(capsys):
 def test_the_table_of_reference_has_a_row_for_every_setting():
     lines = reference_table(Sizes).splitlines()
     assert lines[2] == "| `sides` | `--sides` | whole numbers | `(3, 4)` | sides in cm |"
-    assert lines[-2].startswith("| `other_color` | `--other-color` | str |  |")
-    assert lines[-1] == "| `framed` | `--framed` | bool | `False` | draw a frame |"
-    assert "unlike other_color: green, red" in lines[-3]
+    assert lines[-3].startswith("| `other_color` | `--other-color` | str |  |")
+    assert lines[-2] == "| `framed` | `--framed` | bool | `False` | draw a frame |"
+    assert lines[-1] == "| `inks` | `--inks` | names | `()` | inks: cyan, key |"
+    assert "unlike other_color: green, red" in lines[-4]
     assert len(lines) == 2 + len(dataclasses.fields(Sizes))
 
 

@@ -1,5 +1,6 @@
 """The wheel: what it holds, and that one version stands everywhere."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -17,7 +18,7 @@ METADATA = f"vae_keras-{vae_keras.__version__}.dist-info"
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
+def wheel_file(tmp_path_factory):
     """The wheel, built offline, from a copy: in place, files of an earlier build would get in."""
     pytest.importorskip("setuptools", minversion="77")
     source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
@@ -30,8 +31,23 @@ def wheel(tmp_path_factory):
     build = ("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", target, source)
     subprocess.run([sys.executable, "-m", "pip", "-q", *build], check=True)
     (path,) = target.iterdir()
-    with zipfile.ZipFile(path) as archive:
+    return path
+
+
+@pytest.fixture
+def wheel(wheel_file):
+    """What is in the wheel."""
+    with zipfile.ZipFile(wheel_file) as archive:
         yield archive
+
+
+@pytest.fixture(scope="module")
+def installed(wheel_file, tmp_path_factory):
+    """The folder that the wheel was installed into, without what it depends on."""
+    target = tmp_path_factory.mktemp("installed")
+    install = ("install", "--no-deps", "--no-index", "--target", target, wheel_file)
+    subprocess.run([sys.executable, "-m", "pip", "-q", *install], check=True)
+    return target
 
 
 def test_the_wheel_holds_every_file_of_the_package_and_no_other(wheel):
@@ -59,3 +75,33 @@ def test_changelog_and_citation_are_of_this_version():
     assert re.search(r"^## (\S+)", changelog, re.MULTILINE)[1] == vae_keras.__version__
     citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
     assert re.search(rf"^version: {version}$", citation, re.MULTILINE)
+
+
+@pytest.mark.slow
+def test_an_installed_wheel_trains_applies_and_explores_in_an_empty_folder(installed, tmp_path):
+    def run(*command):
+        done = subprocess.run(
+            command,
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(installed)},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    python = (sys.executable, "-m")
+    place = run(sys.executable, "-c", "import vae_keras; print(vae_keras.__file__)")
+    assert place.strip().endswith(str(installed / "vae_keras" / "__init__.py"))
+    small = ("--encoder-filters", "4,4,4,4", "--decoder-filters", "4,4,4")
+    run(
+        *(*python, "vae_keras.fit", "--dataset", "digits", "--directory", "run", *small),
+        *("--max-train-images", "64", "--epochs", "1"),
+    )
+    run(installed / "bin" / "vae-keras", "apply", "run", "digits", "--output", "latents")
+    run(*python, "vae_keras.apply", "mnist-gelu", "--samples", "2", "--output", "samples")
+    run(*python, "vae_keras.explore", "run", "--output", "page.html")
+    made = {path.name for path in tmp_path.iterdir()}
+    assert made == {"run", "latents", "samples", "page.html"}
+    assert len((tmp_path / "latents" / "latents.csv").read_text().splitlines()) == 1 + 360
+    assert (tmp_path / "page.html").stat().st_size > 10**5

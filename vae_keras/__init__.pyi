@@ -4,6 +4,7 @@ from .config import PRESETS, FitConfig, make_config
 from .data.images import ImageData
 from .data.sources import load_data
 from .export.loading import load_model
+from .features import LatentFeatures
 from .layers import Sampling
 from .model import VAE, Autoencoder
 from .networks import build_decoder, build_encoder
@@ -22,6 +23,7 @@ __all__ = [
     "FitConfig",
     "ImageData",
     "InputError",
+    "LatentFeatures",
     "Run",
     "Sampling",
     "SmoothActivation",

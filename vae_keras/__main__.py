@@ -8,12 +8,13 @@ COMMANDS = {
     "fit": "train a model, draw figures, save and export it",
     "evaluate": "measure trained models: loss, likelihood, latent space, samples",
     "apply": "encode, reconstruct and score new images with a trained model",
+    "export": "write a trained model for other runtimes: SavedModel, ONNX, LiteRT",
     "attributes": "find and show the direction of an attribute, such as a smile",
     "explore": "write a page for exploring the latent space of trained models",
     "study": "train and compare many variants with several seeds",
     "benchmark": "time a training step against plain Keras and PyTorch",
 }
-PACKAGES = ("study", "benchmark")  # whose command lines are their __main__
+PACKAGES = ("export", "study", "benchmark")  # whose command lines are their __main__
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -22,6 +22,13 @@ PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}  # Keras's dty
 DEFAULT_VALIDATION_FRACTION = 0.1
 KEPT_EPOCHS = ("best", "last")
 OUTPUT_LAYERS = {"conv_transpose": "Conv2DTranspose", "conv": "Conv2D"}
+# Formats that a model is exported to, and what each export is called in the folder of a run.
+EXPORTS = {
+    "saved_model": "saved_model",
+    "onnx": "onnx",
+    "litert": "model.tflite",
+    "litert_int8": "model_int8.tflite",
+}
 
 # What each preset changes in the defaults of FitConfig.
 PRESETS: dict[str, dict[str, Any]] = {
@@ -317,6 +324,13 @@ class FitConfig(DataSettings):
         "epoch whose weights the finished model has; best has the least validation loss",
         TRAINING,
         choices=KEPT_EPOCHS,
+    )
+    export: tuple[str, ...] = setting(
+        ("saved_model",),
+        "formats that the finished model is exported to, separated by commas",
+        TRAINING,
+        choices=EXPORTS,
+        identity=False,
     )
     precision: str = setting(
         "float32",

@@ -2,7 +2,6 @@
 
 import argparse
 import math
-import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -10,8 +9,10 @@ from typing import Any
 
 from vae_keras.config import PRESETS, FitConfig, make_config
 from vae_keras.data.sources import check_dataset, check_options, find_source, resolve_dataset
+from vae_keras.export.formats import FORMATS, check_formats
 from vae_keras.support import cli, terminal
 from vae_keras.support.errors import InputError
+from vae_keras.support.files import absolute
 from vae_keras.support.reporting import report
 from vae_keras.support.settings import add_options, declarations
 from vae_keras.support.start import load
@@ -86,6 +87,7 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[FitConfig, dict[str, 
         config = make_config(source.name, **options)
     if dataset != "auto" or run["resume"]:
         check_options(source, options)
+    check_formats(config.export)
     if run["directory"]:
         check_run(config, Run(run["directory"]), run["resume"], run["overwrite"])
     if not run["resume"]:
@@ -120,7 +122,10 @@ def describe_run(run: Run) -> str:
         f"figures     {run.figures}",
         f"history     {run.history_file}",
         f"model       {run.model_file} (import vae_keras; keras.saving.load_model)",
-        f"SavedModel  {run.saved_model} (tf.saved_model.load)",
+        *(
+            f"{FORMATS[name].title:<11} {run.exports[name]} ({FORMATS[name].reader})"
+            for name in config.export
+        ),
     ]
     width = terminal.width()
     parts = [plain(rows, width), *_describe_decoder(metrics), ""]
@@ -151,9 +156,10 @@ def _next_steps(run: Run, config: FitConfig, metrics: dict[str, Any]) -> list[st
     python = ["python", "-m"]
     steps = [
         [*python, "vae_keras.evaluate", run.directory],
-        ["saved_model_cli", "show", "--dir", run.saved_model, "--all"],
         [*python, "vae_keras.fit", "--resume", run.directory, *_more(config, metrics)],
     ]
+    if "saved_model" in config.export:
+        steps.append(["saved_model_cli", "show", "--dir", run.saved_model, "--all"])
     if config.latent_dim > 1:  # a plane to explore needs two
         steps.append([*python, "vae_keras.explore", run.directory])
     for attribute in run.read_data_summary().get("attributes", [])[:1]:
@@ -194,7 +200,7 @@ def _absolute(name: str, path: str) -> str:
     """A path as a run stores it, so that the run can be resumed from another folder."""
     if not path:
         raise InputError(f"⟨{name}⟩ is empty: name a path")
-    return os.path.abspath(path)
+    return absolute(path)
 
 
 def _devices(text: str) -> int | str:

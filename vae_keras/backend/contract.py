@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import keras
 
 from vae_keras.backend.inputs import check_first_batch, target_images
+from vae_keras.config import EXPORTS
 from vae_keras.support.errors import InputError
 
 if TYPE_CHECKING:
@@ -89,24 +90,34 @@ class KerasContract(_Base):
     def export(
         self, filepath: Any, format: str = "tf_saved_model", verbose: Any = None, **options: Any
     ) -> None:
-        """Export as a SavedModel with the signatures of `export_saved_model`, or another format.
+        """Export encoder, decoder and both in one.
+
+        Args:
+            filepath: Folder to write; for LiteRT a file.
+            format: `"tf_saved_model"`, `"onnx"`, `"litert"` or `"litert_int8"`, see
+                `export_saved_model`, `export_onnx` and `export_litert`. Another format of Keras
+                gets the whole model.
+            verbose: Whether Keras says what it wrote in another format.
+            **options: Of another format.
 
         Raises:
-            InputError: If a SavedModel is asked for under another backend than TensorFlow.
+            InputError: If the format needs a package or TensorFlow as Keras's backend, or lacks an
+                operation of the model.
         """
-        if format != "tf_saved_model":
+        name = "saved_model" if format == "tf_saved_model" else format
+        if name not in EXPORTS:
             super().export(filepath, format=format, verbose=verbose, **options)
             return
         if keras.backend.backend() != "tensorflow":
             raise InputError(
-                "export to a SavedModel needs Keras's backend tensorflow: save as .keras, then "
+                f"export to {name} needs Keras's backend tensorflow: save as .keras, then "
                 "load and export the model with KERAS_BACKEND=tensorflow"
             )
         if options:
-            raise InputError(f"export to a SavedModel takes no {next(iter(options))}")
-        from vae_keras.export.saved_model import export_saved_model
+            raise InputError(f"export to {name} takes no {next(iter(options))}")
+        from vae_keras.export.formats import export_model
 
-        export_saved_model(self, filepath)
+        export_model(self, filepath, name)
 
     def quantize(self, *arguments: Any, **options: Any) -> NoReturn:
         """Refused: Keras quantizes dense layers alone, and these networks are convolutional."""

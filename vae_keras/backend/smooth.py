@@ -22,9 +22,10 @@ def gelu(x: Tensor) -> tuple[Tensor, Tensor]:
     Reference:
         Hendrycks & Gimpel 2016, https://arxiv.org/abs/1606.08415.
     """
-    cdf = 0.5 * (1.0 + ops.erf(x * math.sqrt(0.5)))
+    twice_cdf = 1.0 + ops.erf(x * math.sqrt(0.5))
     density = ops.exp(-0.5 * x * x) * (1.0 / math.sqrt(2.0 * math.pi))
-    return x * cdf, cdf + x * density
+    # LiteRT has GELU but no erf. Its converter finds GELU in products of this order only.
+    return 0.5 * x * twice_cdf, 0.5 * twice_cdf + x * density
 
 
 def gelu_tanh(x: Tensor) -> tuple[Tensor, Tensor]:

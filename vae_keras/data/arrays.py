@@ -12,8 +12,9 @@ import numpy as np
 from vae_keras.config import DataSettings
 from vae_keras.data.images import ImageData
 from vae_keras.data.source import Files, Source
-from vae_keras.data.split import hold_out
+from vae_keras.data.split import check_own_test, hold_out
 from vae_keras.support.errors import InputError, check_name, check_text
+from vae_keras.support.files import absolute
 from vae_keras.support.reporting import report
 
 ENDINGS = (".npy", ".npz")
@@ -28,7 +29,7 @@ class Arrays(Source):
 
     def __init__(self, name: str) -> None:
         check_text(name)
-        super().__init__(name if name.startswith(PASSED) else os.path.abspath(name))
+        super().__init__(name if name.startswith(PASSED) else absolute(name))
 
     @classmethod
     def matches(cls, name: str) -> bool:
@@ -52,7 +53,10 @@ class Arrays(Source):
         arrays = read_arrays(self.name)
         prefix = "train_" if "train_images" in arrays else ""
         images, labels = arrays.get(f"{prefix}images"), arrays.get(f"{prefix}labels")
-        test = (arrays["test_images"], arrays.get("test_labels")) if prefix else None
+        test = None
+        if prefix:
+            check_own_test(self.name, settings.test_fraction)
+            test = arrays["test_images"], arrays.get("test_labels")
         return make_image_data((images, labels), test, self.name, settings.test_fraction)
 
 

@@ -3,15 +3,20 @@
 import csv
 import dataclasses
 import io
+import itertools
 import math
 import os
-import unicodedata
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from vae_keras.data.matching import match, normal
 from vae_keras.support.errors import InputError
 from vae_keras.support.reporting import warn
+
+DELIMITERS = ",;\t"
+WORDS = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0}
+UNKNOWN = ("", "?", "-", "n/a", "na", "nan", "none", "null")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,7 +26,8 @@ class AttributeTable:
     Attributes:
         path: The file.
         names: Names of the attributes.
-        rows: Dictionary from the name of a picture's file to a list of numbers.
+        rows: Dictionary from the name of a picture's file, as `normal` returns it, to a list of
+            numbers.
     """
 
     path: str | os.PathLike
@@ -34,7 +40,9 @@ def read_attributes(path: str | os.PathLike) -> AttributeTable:
 
     Args:
         path: A CSV file, with commas, semicolons or tabs; or CelebA's own `list_attr_celeba.txt`,
-            with blanks. Numbers may be 0 and 1, −1 and 1, or any others; empty cells are unknown.
+            with blanks, with or without the number of pictures in its first line. Numbers may be 0
+            and 1, −1 and 1, or any others; `true` and `yes` are 1, `false` and `no` are 0; cells
+            that are empty, `NA`, `NaN`, `null`, `?` or `-` are unknown.
 
     Returns:
         `AttributeTable`.
@@ -65,16 +73,16 @@ def read_attributes(path: str | os.PathLike) -> AttributeTable:
             raise InputError(
                 f"{path}, row {number}: {len(names)} attributes expected, received {len(cells)}"
             )
-        if _normal(name) in rows:
+        if normal(name) in rows:
             raise InputError(f"{path}, row {number}: {name!r} has a row already")
-        rows[_normal(name)] = [
+        rows[normal(name)] = [
             _number(cell, f"{path}, row {number}, {column}") for column, cell in zip(names, cells)
         ]
     return AttributeTable(path, names, rows)
 
 
 def rows_of(table: AttributeTable, names: Sequence[str]) -> np.ndarray:
-    """The attributes of pictures, found by their path in the folder or by the file's name alone.
+    """The attributes of pictures, found by their paths, see `vae_keras.data.matching.match`.
 
     How many pictures have no row is said on stderr.
 
@@ -86,17 +94,17 @@ def rows_of(table: AttributeTable, names: Sequence[str]) -> np.ndarray:
         float32 array `(pictures, attributes)`; not a number where nothing is known.
 
     Raises:
-        InputError: If the table has a row for none of them.
+        InputError: If the table has a row for none of them, or it is not clear which.
     """
-    rows = [
-        table.rows.get(name) or table.rows.get(name.rpartition("/")[2])
-        for name in map(_normal, names)
-    ]
+    paths = list(map(normal, names))
+    matches = match(table.path, table.rows, paths)
+    rows = [table.rows.get(matches.get(path, "")) for path in paths]
     missing = [name for name, row in zip(names, rows) if row is None]
     if len(missing) == len(names):
         raise InputError(
-            f"{table.path} has no row for any of the {len(names):,} pictures, such as {names[0]}: "
-            "its first column must be the names of their files"
+            f"{table.path} has no row for any of the {len(names):,} pictures: its first column has "
+            f"{' and '.join(itertools.islice(table.rows, 2))}, the pictures are "
+            f"{' and '.join(names[:2])}"
         )
     if missing:
         warn(
@@ -135,26 +143,25 @@ def split_by(values: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
 def _split(text: str) -> Iterable[list[str]]:
     """The cells of each line."""
     first, _, rest = text.partition("\n")
-    if (
-        first.strip().isdecimal()
-    ):  # CelebA's list: the number of pictures, then a header without "file"
-        header, *rows = rest.splitlines() or [""]
-        return [["file", *header.split()], *map(str.split, rows)]
-    return csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count))
+    if first.strip().isdecimal():  # CelebA's list: the number of pictures
+        text, first = rest, rest.partition("\n")[0]
+    if any(delimiter in first for delimiter in DELIMITERS):
+        return csv.reader(io.StringIO(text, newline=""), delimiter=max(DELIMITERS, key=first.count))
+    header, *rows = map(str.split, text.splitlines() or [""])
+    is_nameless = bool(rows) and len(rows[0]) == len(header) + 1  # CelebA's has only attributes
+    return [["file", *header] if is_nameless else header, *rows]
 
 
 def _number(text: str, place: str) -> float:
-    if not text.strip():
+    word = text.strip().lower()
+    if word in UNKNOWN:
         return math.nan
+    if word in WORDS:
+        return WORDS[word]
     try:
         value = float(text)
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise InputError(f"{place}: {text!r} is not a number")
+        raise InputError(f"{place}: {text!r} is not a number, yes, no, true or false")
     return value
-
-
-def _normal(name: str) -> str:
-    # The same letters may be stored in two ways, and some systems change one into the other.
-    return unicodedata.normalize("NFC", name.strip())

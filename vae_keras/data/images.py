@@ -22,7 +22,9 @@ class ImageData:
             where nothing is known; or None.
         attribute_names: One text for each attribute.
         files: Of a folder of pictures a tuple `(name, bytes, split)` for each file; split is
-            `"train"`, `"test"` or `"skipped"`.
+            `"train"`, `"validation"`, `"test"` or `"skipped"`.
+        validation_images: Images to judge epochs by, in the form of the others; None to hold out
+            some of the training images where that is asked for.
     """
 
     name: str
@@ -35,18 +37,19 @@ class ImageData:
     test_attributes: np.ndarray | None = None
     attribute_names: tuple[str, ...] = ()
     files: tuple[tuple[str, int, str], ...] = ()
+    validation_images: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         for name in ("train_labels", "test_labels"):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, _as_labels(getattr(self, name), name))
-        for name in ("train_images", "test_images"):
-            check_images(getattr(self, name), name)
-        if self.train_images.shape[1:] != self.test_images.shape[1:]:
-            raise InputError(
-                f"training images of {self.train_images.shape[1:]} and test images of "
-                f"{self.test_images.shape[1:]} must have the same shape"
-            )
+        for name, images in self._splits.items():
+            check_images(images, name)
+            if images.shape[1:] != self.image_shape:
+                raise InputError(
+                    f"training images of {self.image_shape} and {name.replace('_', ' ')} of "
+                    f"{images.shape[1:]} must have the same shape"
+                )
         all_labels = [
             labels for labels in (self.train_labels, self.test_labels) if labels is not None
         ]
@@ -95,10 +98,28 @@ class ImageData:
             name for name, values in zip(self.attribute_names, known) if len(np.unique(values)) > 1
         ]
 
+    @property
+    def has_classes(self) -> bool:
+        """Whether training and test images both have labels, of more than one class."""
+        return _has_classes(self.train_labels) and _has_classes(self.test_labels)
+
+    @property
+    def has_test_classes(self) -> bool:
+        """Whether the test images have labels of more than one class."""
+        return _has_classes(self.test_labels)
+
+    @property
+    def _splits(self) -> dict[str, np.ndarray]:
+        """The arrays of images that there are, by the names of their attributes."""
+        splits = {"train_images": self.train_images, "test_images": self.test_images}
+        if self.validation_images is not None:
+            splits["validation_images"] = self.validation_images
+        return splits
+
     def sha256(self) -> str:
         """Digest of all images, training before test, as hexadecimal text."""
         digest = hashlib.sha256()
-        for images in (self.train_images, self.test_images):
+        for images in self._splits.values():
             digest.update(repr(images.shape).encode())
             digest.update(np.ascontiguousarray(images).data)
         return digest.hexdigest()
@@ -112,6 +133,10 @@ class ImageData:
             values = getattr(self, name)
             fields[name] = None if values is None else values[:max_train_images]
         return dataclasses.replace(self, **fields)
+
+
+def _has_classes(labels: np.ndarray | None) -> bool:
+    return labels is not None and len(np.unique(labels)) > 1
 
 
 def _as_labels(labels: Any, name: str) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Images to apply a model to, a few at a time: files, folders, arrays and data sets."""
 
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,11 @@ import numpy as np
 
 from vae_keras.data.arrays import ENDINGS as ARRAY_ENDINGS
 from vae_keras.data.arrays import as_images, read_arrays
-from vae_keras.data.folder import ENDINGS, decode_image, list_files, why_unreadable
+from vae_keras.data.listing import NAMED_FILES, is_junk, list_files
+from vae_keras.data.pictures import ENDINGS, decode_picture, why_unreadable
 from vae_keras.data.sources import find_source, load_data
 from vae_keras.support.errors import InputError
 from vae_keras.support.reporting import warn
-
-NAMED_FILES = 10  # in warnings
 
 
 class Inputs:
@@ -30,6 +30,8 @@ class Inputs:
     Attributes:
         count: Number of images, damaged pictures included.
         skipped: Names of damaged pictures, once they have been read.
+        mended: Dictionary from what was odd about pictures to their names, once they have been
+            read.
 
     Raises:
         InputError: If a place is missing, or holds no images of this shape.
@@ -43,6 +45,7 @@ class Inputs:
     ) -> None:
         self.image_shape = image_shape
         self.skipped: list[str] = []
+        self.mended: dict[str, list[str]] = {}
         self._prefix = not isinstance(places, np.ndarray) and len(places) > 1
         self._files: list[tuple[str, str]] = []  # a name to show, and a path
         self._arrays: list[tuple[str, np.ndarray]] = []
@@ -64,16 +67,29 @@ class Inputs:
             names, images = [], []
             for name, path in self._files[start : start + size]:
                 try:
-                    images.append(decode_image(path, self.image_shape[:2], self.image_shape[2]))
-                    names.append(name)
+                    with warnings.catch_warnings():
+                        warnings.simplefilter("ignore")  # Pillow's, on odd headers
+                        picture = decode_picture(path, self.image_shape[:2], self.image_shape[2])
                 except Exception as error:  # Pillow raises errors of many kinds
                     self._skip(path, error)
+                    continue
+                images.append(picture.pixels)
+                names.append(name)
+                if picture.remark:
+                    self.mended.setdefault(picture.remark, []).append(path)
             if names:
                 yield names, np.stack(images)
         for name, values in self._arrays:
             for start in range(0, len(values), size):
                 part = values[start : start + size]
                 yield [f"{name}[{start + i}]" for i in range(len(part))], part
+
+    def warn(self) -> None:
+        """Say how many pictures were skipped, and what was odd about others."""
+        for remark, names in self.mended.items():
+            warn(f"{len(names):,} of {self.count:,} pictures, such as {names[0]}: {remark}")
+        if self.skipped:
+            warn(f"skipped {len(self.skipped):,} of {self.count:,} pictures")
 
     def _add(self, place: str, data_dir: str | None) -> None:
         if place.lower().endswith(ARRAY_ENDINGS):
@@ -89,7 +105,8 @@ class Inputs:
             paths = [os.path.join(place, name) for name in found]
             self._files += zip(paths if self._prefix else found, paths)
         elif os.path.isfile(place):
-            self._files.append((place, place))
+            if not is_junk(os.path.basename(place)):  # as a shell lists them for new/*
+                self._files.append((place, place))
         elif not place.startswith("tfds:") and (os.sep in place or Path(place).suffix):
             raise InputError(f"{place} does not exist")
         else:
@@ -121,4 +138,4 @@ class Inputs:
     def _skip(self, path: str, error: Exception) -> None:
         self.skipped.append(path)
         if len(self.skipped) <= NAMED_FILES:
-            warn(f"{path} {why_unreadable(error)}")
+            warn(f"{path} {why_unreadable(error, path)}")

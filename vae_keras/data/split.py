@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from vae_keras.config import DataSettings
 from vae_keras.support.errors import InputError
 
 
@@ -19,3 +20,12 @@ def hold_out(place: str, count: int, test_fraction: float) -> tuple[np.ndarray, 
 
     test = min(max(1, round(test_fraction * count)), count - 1)
     return train_test_split(np.arange(count), test_size=test, random_state=0)
+
+
+def check_own_test(place: str, test_fraction: float) -> None:
+    """Raise `InputError` if a share is to be held out where there are test images already."""
+    if test_fraction != DataSettings.test_fraction:
+        raise InputError(
+            f"{place} has test images of its own: leave out ⟨test_fraction⟩, received "
+            f"{test_fraction}"
+        )

@@ -50,17 +50,12 @@ def score_images(model: Autoencoder, images: np.ndarray, seed: int = 0) -> Colum
     columns = {**encoded, "reconstruction_error": reconstruction_errors(model, images, points)}
     if model.has_prior:
         kl = keras.ops.convert_to_numpy(kl_divergence(encoded["mean"], encoded["log_var"]))
+        # The same draws for all images: the score of one does not depend on the others.
         random = np.random.default_rng(derive_seed(seed, "apply"))
+        noise = random.standard_normal((DRAWS, model.latent_dim), np.float32)
         deviation = np.exp(0.5 * encoded["log_var"])
         errors = np.mean(
-            [
-                reconstruction_errors(
-                    model,
-                    images,
-                    points + deviation * random.standard_normal(points.shape, np.float32),
-                )
-                for _ in range(DRAWS)
-            ],
+            [reconstruction_errors(model, images, points + deviation * each) for each in noise],
             axis=0,
         )
         columns["kl"] = kl
@@ -132,7 +127,7 @@ def _write_latents(
     parts: list[Columns] = []
     with progress_bar(total=inputs.count, desc="apply", unit="image") as bar:
         for batch_names, images in inputs.batches(batch_size(model)):
-            columns = score_images(model, images, derive_seed(seed, len(names)))
+            columns = score_images(model, images, seed)
             if references is not None:
                 columns["share_worse"] = share_worse(badness(columns), references)
             if reconstructions:
@@ -143,8 +138,7 @@ def _write_latents(
             bar.update(len(images))
     if not names:
         raise InputError(f"none of the {inputs.count:,} pictures can be read")
-    if inputs.skipped:
-        warn(f"skipped {len(inputs.skipped):,} of {inputs.count:,} pictures")
+    inputs.warn()
     joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     arrays: dict[str, Any] = {"files": np.array(names, np.str_), **joined}
     np.savez_compressed(folder / "latents.npz", **arrays)

@@ -62,7 +62,7 @@ def evaluate_run(
         model = load_model(run.model_file)
         whole = run.find_data(data, dataset, data_dir=data_dir)
         trained_on = whole.head(config.max_train_images)
-        judge = Judge(whole) if whole.has_labels else None
+        judge = Judge(whole) if whole.has_classes else None
         results, figure = evaluate(
             model, trained_on, importance_samples, images, seed, judge, processes
         )
@@ -188,7 +188,8 @@ def evaluate(
         **{f"gaps_{name}": float(found.mean()) for name, found in gaps.items()},
     }
     shares: tuple[np.ndarray, ...] = ()
-    if data.train_labels is not None and data.test_labels is not None:
+    if data.has_classes:
+        assert data.train_labels is not None and data.test_labels is not None  # has_classes says so
         labels = data.test_labels[chosen]
         with working("Predicting labels from latents"):
             results["geometry"]["neighbour_agreement"] = latent.neighbour_agreement(points, labels)

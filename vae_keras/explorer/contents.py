@@ -28,7 +28,6 @@ from vae_keras.latent.space import LatentPlane, latent_plane
 from vae_keras.losses import kl_divergence
 from vae_keras.model import VAE, Autoencoder
 from vae_keras.plots.images import tile
-from vae_keras.support.reporting import progress_bar
 from vae_keras.support.seeds import derive_seed
 from vae_keras.support.terms import title
 from vae_keras.support.text import minus
@@ -86,8 +85,7 @@ def load_runs(runs: Sequence[Run], data: ImageData) -> list[TrainedRun]:
             trained on other images.
     """
     found = []
-    titles = zip(runs, run_titles(runs), strict=True)
-    for run, name in progress_bar(titles, desc="encoding", total=len(runs), unit="run"):
+    for run, name in zip(runs, run_titles(runs), strict=True):
         run.check_data(data.head(run.read_config().max_train_images))
         model = load_model(run.model_file)
         encoded = encode_images(model, data.test_images)
@@ -124,7 +122,7 @@ def describe_page(runs: Sequence[TrainedRun], data: ImageData) -> dict[str, Any]
         Dictionary for JSON.
     """
     limits = plane_limits([trained.plane.project(trained.points) for trained in runs])
-    names = data.class_names if data.test_labels is not None else ()
+    names = data.class_names if data.has_test_classes else ()
     return {
         "data": os.path.basename(data.name) or data.name,  # not where a folder lies
         "imageShape": list(data.image_shape),
@@ -150,7 +148,9 @@ def describe_images(runs: Sequence[TrainedRun], data: ImageData, count: int) -> 
     """
     random = np.random.default_rng(derive_seed(0, "images"))
     chosen = np.sort(random.permutation(len(data.test_images))[:count])
-    labels = np.zeros(len(chosen)) if data.test_labels is None else data.test_labels[chosen]
+    labels = np.zeros(len(chosen))
+    if data.has_test_classes and data.test_labels is not None:
+        labels = data.test_labels[chosen]
     return {
         "sheet": picture(data.test_images[chosen]),
         "labels": encode_array(labels, "uint16"),

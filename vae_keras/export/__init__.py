@@ -1,1 +1,1 @@
-"""Trained models as files: SavedModel out, `.keras` in."""
+"""Trained models as files: SavedModel, ONNX and LiteRT out, `.keras` in."""

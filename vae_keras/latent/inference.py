@@ -58,11 +58,21 @@ def decode_points(model: Autoencoder, z: np.ndarray) -> np.ndarray:
     Returns:
         uint8 array `(count, height, width, channels)`, rounded as an image file would be.
     """
-    size = batch_size(model)
     images = np.empty((len(z), *model.image_shape), np.uint8)
+    size = batch_size(model)
+    for start in range(0, len(z), size):
+        decoded = decode_floats(model, z[start : start + size])
+        images[start : start + size] = np.round(255 * decoded)
+    return images
+
+
+def decode_floats(model: Autoencoder, z: np.ndarray) -> np.ndarray:
+    """The image at every latent point, float32 in [0, 1]; as `decode_points`, without rounding."""
+    images = np.empty((len(z), *model.image_shape), np.float32)
+    size = batch_size(model)
     for start in range(0, len(z), size):
         decoded = predict(model.decoder, np.float32(z[start : start + size]), size)
-        images[start : start + size] = np.round(255 * np.clip(decoded, 0, 1))
+        images[start : start + size] = np.clip(decoded, 0, 1)
     return images
 
 

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from vae_keras.plots.arrays import takes_arrays
 from vae_keras.plots.colors import NAMED_CLASSES, PALE, TEST_COLOR, TRAIN_COLOR
+from vae_keras.plots.fonts import drawable
 from vae_keras.plots.style import new_figure, styled
 
 DRAW_COLOR = "#8fc1e3"  # a light TRAIN_COLOR, on which the images can be seen
@@ -66,7 +67,8 @@ def plot_evaluation(
         axes[1].barh(rows - 0.2, sample_shares, 0.4, color=TRAIN_COLOR, label="samples")
         axes[1].barh(rows + 0.2, test_shares, 0.4, color=PALE, label="test images")
         if len(rows) <= NAMED_CLASSES:
-            axes[1].set_yticks(rows, class_names)
+            texts, options = drawable(class_names)
+            axes[1].set_yticks(rows, texts, **options)
         else:
             axes[1].set_ylabel("number of the class")
         axes[1].invert_yaxis()

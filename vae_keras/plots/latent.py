@@ -1,6 +1,6 @@
 """The latent plane: images as points."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from scipy.stats import norm
 
 from vae_keras.plots.arrays import takes_arrays
 from vae_keras.plots.colors import NAMED_CLASSES, PALE, TRAIN_COLOR, class_colors
+from vae_keras.plots.fonts import drawable
 from vae_keras.plots.images import show_grid
 from vae_keras.plots.layout import spread_boxes
 from vae_keras.plots.style import LEADER, new_figure, styled
@@ -143,9 +144,10 @@ def scatter_classes(
     axes.scatter(points[:, 0], points[:, 1], s=size, linewidths=0, alpha=alpha, c=colors[labels])
     if named:
         # A short name fits where its class is, and needs no color to be read.
-        short = [n for n, name in enumerate(class_names) if len(name) <= 2 and np.any(labels == n)]
+        texts, options = drawable(class_names)
+        short = [n for n, text in enumerate(texts) if len(text) <= 2 and np.any(labels == n)]
         middles = [np.median(points[labels == label], axis=0) for label in short]
-        _name_classes(axes, [class_names[label] for label in short], np.array(middles))
+        _name_classes(axes, [texts[label] for label in short], np.array(middles), options)
 
 
 def scatter_pale(axes: Axes, points: np.ndarray, label: str | None) -> None:
@@ -169,7 +171,9 @@ def label_axes(axes: Axes, axis_names: Sequence[str]) -> None:
     axes.set_aspect("equal", adjustable="datalim")
 
 
-def _name_classes(axes: Axes, names: Sequence[str], middles: np.ndarray) -> None:
+def _name_classes(
+    axes: Axes, names: Sequence[str], middles: np.ndarray, options: Mapping[str, Any]
+) -> None:
     """Write each name at the middle of its class `(count, 2)`, or beside it where others are."""
     if not len(names):
         return
@@ -187,6 +191,7 @@ def _name_classes(axes: Axes, names: Sequence[str], middles: np.ndarray) -> None
             weight="bold",
             color="black",
             path_effects=OUTLINE,
+            **options,
             arrowprops={**LEADER, "color": "black", "shrinkB": 0} if far else None,
         )
 
@@ -198,11 +203,13 @@ def _add_legend(
     if not 0 < len(class_names) <= NAMED_CLASSES:
         return
     axes = figure.axes[0]
-    for name, color in zip(class_names, class_colors(len(class_names))):
-        axes.scatter([], [], s=30, color=color, label=name)
-    handles = axes.get_legend_handles_labels()
+    handles = [axes.scatter([], [], s=30, color=color) for color in class_colors(len(class_names))]
     columns = -(-len(class_names) // 20)
-    figure.legend(*handles, loc="outside right center", ncols=columns)
+    # Not as labels of the points, which must not begin with "_".
+    texts, options = drawable(class_names)
+    legend = figure.legend(handles, texts, loc="outside right center", ncols=columns)
+    for text in legend.get_texts():
+        text.set(**options)
 
 
 def _count(images: int) -> str:

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from vae_keras.plots.arrays import takes_arrays
 from vae_keras.plots.colors import TEST_COLOR, TRAIN_COLOR
 from vae_keras.plots.curves import end_limits, label_ends
+from vae_keras.plots.fonts import drawable
 from vae_keras.plots.images import show_image
 from vae_keras.plots.latent import AXIS_NAMES, label_axes, scatter_pale
 from vae_keras.plots.style import new_figure, styled
@@ -83,7 +84,8 @@ def plot_arithmetic(
         for axes, image in zip(cells, column):
             show_image(axes, image)
         cells[0].set_title(title, fontsize=9)
-    figure.suptitle(f"how much of {direction} is added", fontsize=10)
+    (text,), options = drawable([direction])
+    figure.suptitle(f"how much of {text} is added", fontsize=10, **options)
     return figure
 
 

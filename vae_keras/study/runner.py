@@ -15,6 +15,7 @@ from vae_keras.config import MODELS, FitConfig
 from vae_keras.study.definition import OUTPUTS, TEST, TRAIN, Study
 from vae_keras.study.job import STOPPED, is_finished, run_job
 from vae_keras.support.errors import InputError, check_name
+from vae_keras.support.files import absolute
 from vae_keras.support.reporting import progress_bar, report
 from vae_keras.support.signals import PendingSignal, deferred_signals
 from vae_keras.support.start import load
@@ -76,6 +77,7 @@ def plan_runs(
 
 def check_directory(study: Study, directory: str | Path) -> None:
     """Raise `InputError` if a folder holds something else than this study. Changes nothing."""
+    absolute(directory)  # refuses an unexpanded ~
     directory = Path(directory)
     if not directory.is_dir():
         return

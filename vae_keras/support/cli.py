@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from vae_keras.support import signals, terminal
+from vae_keras.support.encoding import make_streams_tolerant
 from vae_keras.support.errors import DivergedError, InputError, UserError, with_options
 from vae_keras.support.reporting import fitted, showing
 from vae_keras.support.settings import whole_number
@@ -78,6 +79,7 @@ def run_command(command: Callable[[], Any], verbose: int = 1) -> Any:
         interruption, 141 if nobody reads the output any more.
     """
     signals.handle(signals.interrupt)
+    make_streams_tolerant()
     try:
         with showing(verbose, with_options):
             return _call(command)

@@ -100,12 +100,28 @@ def write_csv(
 
 def check_new_folder(path: str | os.PathLike) -> None:
     """Raise `InputError` unless ⟨output⟩ can be made as a new folder."""
+    absolute(path)  # refuses an unexpanded ~
     path = Path(path)
     if os.path.lexists(path):
         raise InputError(f"{path} exists: name another ⟨output⟩")
     parent = path.absolute().parent
     if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
         raise InputError(f"{parent} is not a writable folder: name another ⟨output⟩")
+
+
+def absolute(path: str | os.PathLike) -> str:
+    """A path that means the same in every folder.
+
+    Raises:
+        InputError: If it begins with a ~ that no shell has expanded.
+    """
+    text = os.fspath(path)
+    if text == "~" or text.startswith("~/"):
+        raise InputError(
+            f"{text} begins with ~, which a shell expands only outside of quotes and not after =: "
+            f"write the path in full, or ./{text}"
+        )
+    return os.path.abspath(text)
 
 
 @contextlib.contextmanager

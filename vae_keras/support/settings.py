@@ -80,8 +80,10 @@ def validate(settings: object) -> None:
         if value is None:
             continue
         if declared.choices is not None:
-            check_name(field.name.replace("_", " "), value, declared.choices)
-        _check_range(field.name, value, declared)
+            for name in value if isinstance(value, tuple) else (value,):
+                check_name(field.name.replace("_", " "), name, declared.choices)
+        else:
+            _check_range(field.name, value, declared)
 
 
 def add_options(parser: argparse.ArgumentParser, cls: type, preset: Collection[str] = ()) -> None:
@@ -103,8 +105,8 @@ def add_options(parser: argparse.ArgumentParser, cls: type, preset: Collection[s
         if kind is bool:
             options["action"] = argparse.BooleanOptionalAction
         else:
-            options["metavar"] = declared.metavar or _METAVARS.get(kind, "N,N,…")
-            parse = declared.parse or _PARSERS.get(kind, _parse_numbers)
+            options["metavar"] = declared.metavar or _METAVARS[kind]
+            parse = declared.parse or _PARSERS[kind]
             options["type"] = _or_words(parse, declared.words) if declared.words else parse
         groups[declared.group].add_argument(option(field.name), **options)
 
@@ -140,7 +142,7 @@ def reference_table(cls: type) -> str:
     rows = ["| setting | option | type | default | meaning |", "|---|---|---|---|---|"]
     for field, declared in declarations(cls):
         kind, _ = _value_type(field)
-        name = "whole numbers" if kind is tuple else kind.__name__
+        name = _TYPE_WORDS.get(kind) or kind.__name__
         name = " or ".join((name, *(f"`{word}`" for word in declared.words)))
         default = "" if field.default is None else f"`{field.default}`"
         cells = (
@@ -154,12 +156,12 @@ def reference_table(cls: type) -> str:
     return "\n".join(rows)
 
 
-def _value_type(field: dataclasses.Field) -> tuple[type, bool]:
-    """The type of a field's values (tuple for any tuple), and whether None is allowed."""
+def _value_type(field: dataclasses.Field) -> tuple[typing.Any, bool]:
+    """The type of a field's values, and whether None is allowed."""
     kind, optional = field.type, False
     if isinstance(kind, types.UnionType):
         kind, optional = kind.__args__[0], types.NoneType in kind.__args__
-    return typing.get_origin(kind) or typing.cast(type, kind), optional
+    return kind, optional
 
 
 def _convert(field: dataclasses.Field, declared: Setting, value: typing.Any) -> typing.Any:
@@ -167,10 +169,14 @@ def _convert(field: dataclasses.Field, declared: Setting, value: typing.Any) -> 
     kind, optional = _value_type(field)
     if value is None and optional:
         return None
-    if kind is tuple:
+    if kind == _NUMBERS:
         if isinstance(value, (list, tuple)) and all(map(_is_whole, value)):
             return tuple(map(int, value))
         raise InputError(f"⟨{field.name}⟩ must be a list of whole numbers, received {value!r}")
+    if kind == _NAMES:
+        if isinstance(value, (list, tuple)) and all(isinstance(name, str) for name in value):
+            return tuple(dict.fromkeys(value))  # a name counts once
+        raise InputError(f"⟨{field.name}⟩ must be a list of names, received {value!r}")
     if kind is str and isinstance(value, os.PathLike):
         value = os.fspath(value)
     is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
@@ -250,5 +256,18 @@ def _or_words(parse: Callable[[str], object], words: tuple[str, ...]) -> Callabl
     return parse_option
 
 
-_METAVARS = {int: "N", float: "X", str: "NAME"}
-_PARSERS: dict[type, Callable[[str], object]] = {int: whole_number, float: _number, str: str}
+def parse_names(text: str) -> tuple[str, ...]:
+    """The value of an option: names separated by commas."""
+    return tuple(text.split(","))
+
+
+_NUMBERS, _NAMES = tuple[int, ...], tuple[str, ...]
+_TYPE_WORDS = {_NUMBERS: "whole numbers", _NAMES: "names"}
+_METAVARS = {int: "N", float: "X", str: "NAME", _NUMBERS: "N,N,…", _NAMES: "NAME,NAME,…"}
+_PARSERS: dict[typing.Any, Callable[[str], object]] = {
+    int: whole_number,
+    float: _number,
+    str: str,
+    _NUMBERS: _parse_numbers,
+    _NAMES: parse_names,
+}

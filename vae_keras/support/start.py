@@ -53,14 +53,14 @@ def import_tensorflow() -> None:
     Its log level, which the user may have set, does not govern the first of them.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with _kept_back_errors():
+    with quiet_stderr():
         import tensorflow
     if os.environ["TF_CPP_MIN_LOG_LEVEL"] in ("2", "3"):  # its Python part does not look at it
         tensorflow.get_logger().setLevel("ERROR")
 
 
 @contextlib.contextmanager
-def _kept_back_errors() -> Iterator[None]:
+def quiet_stderr() -> Iterator[None]:
     """Keep what is written to stderr inside the block, and show it if the block raises."""
     try:
         terminal = os.dup(2)
@@ -78,6 +78,7 @@ def _kept_back_errors() -> Iterator[None]:
             os.write(terminal, remarks.read())
             raise
         finally:
+            sys.stderr.flush()
             os.dup2(terminal, 2)
             os.close(terminal)
 

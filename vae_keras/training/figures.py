@@ -88,7 +88,7 @@ def _draw_plane(model: Autoencoder, data: ImageData) -> dict[str, Figure]:
     """The latent plane: test images in it, and for a VAE what is decoded over it."""
     points = latent_points(model, data.test_images)
     plane = latent_plane(points)
-    labels, names = data.test_labels, data.class_names
+    labels, names = (data.test_labels, data.class_names) if data.has_test_classes else (None, ())
     places, prior = plane.project(points), model.has_prior
     figures = {"latent": plots.plot_latent(places, labels, names, plane.names, prior=prior)}
     if model.has_prior:

@@ -18,6 +18,7 @@ from vae_keras.data.arrays import PASSED, as_image_data
 from vae_keras.data.batches import ordered_batches, split_validation, training_batches
 from vae_keras.data.images import ImageData
 from vae_keras.data.sources import find_source, load_configured
+from vae_keras.export.formats import FORMATS, check_formats, export_model, export_run
 from vae_keras.likelihood import AUTO, FINEST_VARIANCE, log_likelihood
 from vae_keras.model import Autoencoder
 from vae_keras.support.errors import InputError
@@ -134,12 +135,13 @@ def _train(
     devices: int | str,
     extra_callbacks: Sequence[keras.callbacks.Callback],
 ) -> Run:
+    check_formats(config.export)
     if directory is None and resume:
         raise InputError("nothing to resume: name the ⟨directory⟩ of the run")
     run = None if directory is None else Run(directory)
     if run is not None:
         check_run(config, run, resume, overwrite)
-        if resume and run.finished and _differs_in_places_only(run.read_config(), config):
+        if resume and run.finished and _is_trained(run.read_config(), config):
             return _stay_finished(run, config, data)
     if tensorboard and importlib.util.find_spec("tensorboard") is None:
         raise InputError("TensorBoard is not installed: pip install tensorboard")
@@ -188,21 +190,25 @@ def _train(
     return run
 
 
-def _differs_in_places_only(stored: FitConfig, config: FitConfig) -> bool:
+def _is_trained(stored: FitConfig, config: FitConfig) -> bool:
     """Whether the settings of a finished run ask for no more training."""
-    places = {name: getattr(config, name) for name in PLACES}
-    return stored.replace(**places) == config
+    others = {name: getattr(config, name) for name in (*PLACES, "export")}
+    return stored.replace(**others) == config
 
 
 def _stay_finished(run: Run, config: FitConfig, data: ImageData | None) -> Run:
-    """A finished run as it is; new places of its images are checked and stored."""
-    is_moved = run.read_config() != config
-    if data is None and is_moved:
+    """A finished run as it is; new places of its images are checked, new exports written."""
+    stored = run.read_config()
+    is_changed = stored != config
+    if data is None and is_changed:
         data = load_configured(config, run.read_files())
     if data is not None:
         data = data.head(config.max_train_images)
         run.check_data(data)
-        if is_moved:
+        new = [name for name in config.export if name not in stored.export]
+        if new:
+            export_run(run, new)
+        if is_changed:
             with run.locked():
                 run.write_config(config, data)
     report(f"{run.directory} is finished: nothing to train")
@@ -211,13 +217,20 @@ def _stay_finished(run: Run, config: FitConfig, data: ImageData | None) -> Run:
 
 def _split(config: FitConfig, data: ImageData) -> tuple[np.ndarray, np.ndarray]:
     """Indices of the images to train on, and of those held out for validation."""
-    return split_validation(len(data.train_images), config.held_out)
+    if data.validation_images is None:
+        return split_validation(len(data.train_images), config.held_out)
+    if config.validation_fraction is not None:
+        raise InputError(
+            f"{data.name} has validation images of its own: leave out ⟨validation_fraction⟩"
+        )
+    return split_validation(len(data.train_images), 0)
 
 
 def _first_lines(config: FitConfig, data: ImageData, model: Autoencoder, run: Run) -> str:
     """What is trained on what, and where it goes."""
     fitted, held_out = _split(config, data)
-    validation = f", {len(held_out):,} validation" if len(held_out) else ""
+    count = len(held_out) if data.validation_images is None else len(data.validation_images)
+    validation = f", {count:,} validation" if count else ""
     text = (
         f"{data.name}: {len(fitted):,} training{validation} and {len(data.test_images):,} test "
         f"images of {'×'.join(map(str, data.image_shape))}; {config.model} with "
@@ -304,8 +317,12 @@ def _fit(
     ]
     if config.kl_warmup:
         callbacks.append(KLWarmup(config))
-    if len(held_out):
+    batches = None
+    if data.validation_images is not None:
+        batches = ordered_batches(data.validation_images, test_batch_size)
+    elif len(held_out):
         batches = ordered_batches(data.train_images, test_batch_size, held_out)
+    if batches is not None:
         callbacks.append(Validation(batches, config.seed, guard))
     if model.has_prior:
         callbacks.append(SampleKeeper(run, config.seed, len(rows)))
@@ -381,11 +398,12 @@ def _finish(
     with working("Saving the model"), replacing(run.model_file) as path:
         model.save(path)
     signals.check()
-    if keras.backend.backend() == "tensorflow":
-        from vae_keras.export.saved_model import export_saved_model
-
-        with working("Exporting the model"), replacing(run.saved_model) as path:
-            export_saved_model(model, path)
+    for name, place in run.exports.items():
+        if name not in config.export:
+            remove(place)  # an export of an earlier epoch
+            continue
+        with working(f"Exporting to {FORMATS[name].title}"), replacing(place) as path:
+            export_model(model, path, name)
         signals.check()
     with working("Drawing the figures"), replacing(run.figures) as path:
         save_figures(path, model, data, rows, run.read_samples(), config.seed)

@@ -7,6 +7,8 @@ import json
 import math
 import os
 import platform
+import re
+import shlex
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -17,13 +19,14 @@ from typing import Any
 import filelock
 import numpy as np
 
-from vae_keras.config import PLACES, PRESETS, FitConfig
+from vae_keras.config import EXPORTS, PLACES, PRESETS, FitConfig
 from vae_keras.data.arrays import as_image_data
 from vae_keras.data.images import ImageData
 from vae_keras.data.source import Files
 from vae_keras.data.sources import find_source, load_configured
 from vae_keras.support.errors import InputError
 from vae_keras.support.files import (
+    absolute,
     read_file,
     read_json,
     read_text,
@@ -43,6 +46,9 @@ VERSIONED_PACKAGES = ("vae_keras", "tensorflow", "keras", "numpy")
 PRETRAINED_FOLDER = Path(__file__).parents[1] / "pretrained"
 PRETRAINED = tuple(sorted(path.parent.name for path in PRETRAINED_FOLDER.glob("*/config.json")))
 
+# TensorFlow takes them for a pattern in the path of a SavedModel.
+UNLOADABLE = re.compile(r"[\[\]*?]")
+
 FILE_NAME_ERRORS = "surrogateescape"  # file names can hold bytes that are not UTF-8
 
 
@@ -57,7 +63,8 @@ class Run:
         metrics_file: `metrics.json`: losses and ELBO at the end; written last, so
             that a run that has it is finished.
         model_file: `model.keras`, for `keras.saving.load_model`.
-        saved_model: `saved_model/`, for `tf.saved_model.load`.
+        exports: A path for each format in `EXPORTS`; those that were asked for are there.
+        saved_model: `saved_model/`, the export for `tf.saved_model.load`.
         figures: `figures/`.
         evaluation_file, evaluation_figure: `evaluation.json` and `figures/evaluation.png`,
             where the run was evaluated.
@@ -74,7 +81,8 @@ class Run:
         self.history_file = self.directory / "history.csv"
         self.metrics_file = self.directory / "metrics.json"
         self.model_file = self.directory / "model.keras"
-        self.saved_model = self.directory / "saved_model"
+        self.exports = {name: self.directory / file for name, file in EXPORTS.items()}
+        self.saved_model = self.exports["saved_model"]
         self.figures = self.directory / "figures"
         self.evaluation_file = self.directory / "evaluation.json"
         self.evaluation_figure = self.figures / "evaluation.png"
@@ -94,6 +102,12 @@ class Run:
 
     def check_startable(self, overwrite: bool = False) -> None:
         """Raise `InputError` unless a new run may be started here. Changes nothing."""
+        absolute(self.directory)  # refuses an unexpanded ~
+        if found := UNLOADABLE.search(str(self.directory)):
+            raise InputError(
+                f"{self.directory} has a {found[0]} in its name, and tf.saved_model.load would not "
+                "find the exported model: choose another ⟨directory⟩"
+            )
         if self.exists and not overwrite:
             raise InputError(
                 f"{self.directory} already holds a run: continue it with ⟨resume⟩, replace it with "
@@ -119,7 +133,7 @@ class Run:
         if not self.finished:
             raise InputError(
                 f"{self.directory} is not finished: resume with python -m vae_keras.fit --resume "
-                f"{self.directory}"
+                f"{shlex.quote(str(self.directory))}"
             )
         if not self.model_file.exists():
             raise InputError(
@@ -306,7 +320,7 @@ class Run:
             self.model_file,
             self.history_file,
             self.files_file,
-            self.saved_model,
+            *self.exports.values(),
             self.figures,
             self.attributes,
             self.samples_file,
@@ -411,7 +425,7 @@ def run_name(config: FitConfig) -> str:
     """A name that tells apart what people compare: `mnist-gelu-batchnorm_before`."""
     encoder = config.encoder_activation or config.activation
     decoder = config.decoder_activation or config.activation
-    parts = [find_source(config.dataset).title]
+    parts = [UNLOADABLE.sub("_", find_source(config.dataset).title)]
     parts.append(encoder if encoder == decoder else f"{encoder}-{decoder}")
     if config.normalization != "none":
         parts.append(f"{config.normalization}norm_{config.normalization_position}")

@@ -31,13 +31,13 @@ async function start() {
     `${contents.data}: ${labels.length.toLocaleString("en")} test images, each a point where the encoder ` +
     "puts it. Move the pointer over the plane, and the decoder paints what lies there.";
   makeControls(actions);
-  makePath();
+  makePath(panels);
   makeSketch((image) => {
     const isNew = image || state.drawing;
     state.drawing = image && { image, number: (state.drawing?.number ?? 0) + 1 };
     if (isNew) setSubject(image ? "drawn" : "pointer");
   });
-  element("time").addEventListener("click", measureTime);
+  element("time").addEventListener("click", () => (element("times").textContent = measureTime()));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
   moveTo(panels[0], panels[0].place);
   requestAnimationFrame(() => element("main").setAttribute("aria-busy", "false"));
@@ -221,67 +221,6 @@ function update() {
 
 function showMarks() {
   panels.forEach((panel, i) => panel.showMarks(state.subject === "drawn", path.marks(i)));
-}
-
-function makePath() {
-  const rows = panels.map(({ run, section }) => {
-    const strip = makeFigure("strip", `Images along the path in ${run.title}`);
-    if (panels.length > 1) strip.caption.textContent = run.title;
-    strip.figure.hidden = true;
-    element("path-rows").append(strip.figure);
-    return { run, strip: strip.canvas, figure: strip.figure, moving: section.querySelector(".moving") };
-  });
-  path = new Path(rows, showMarks);
-  element("path-play").addEventListener("click", togglePath);
-  element("path-save").addEventListener("click", () => path.save(describePlace));
-  element("path-clear").addEventListener("click", clearPath);
-}
-
-function markEnd() {
-  path.add(panels.map(({ point }) => point.slice()));
-  if (path.complete && !matchMedia("(prefers-reduced-motion: reduce)").matches) path.play();
-  const end = path.ends.length === 1 ? "Start" : "End";
-  announce(`${end} of the path: ${describePlace(state.panel.run, state.panel.place)}`);
-  showPath();
-}
-
-function clearPath() {
-  path.clear();
-  showPath();
-}
-
-function togglePath() {
-  if (!path.complete) return;
-  path.playing ? path.pause() : path.play();
-  showPath();
-}
-
-function showPath() {
-  for (const { figure, moving } of path.rows) {
-    figure.hidden = moving.closest("figure").hidden = !path.complete;
-  }
-  element("path-hint").hidden = path.complete;
-  element("path-play").disabled = element("path-save").disabled = !path.complete;
-  element("path-clear").disabled = !path.ends.length;
-  element("path-play").textContent = path.playing ? "Pause" : "Play";
-  showMarks();
-}
-
-function measureTime() {
-  const times = panels.map(({ run, point }) => {
-    const image = new Float32Array(run.shape.reduce((a, b) => a * b));
-    const median = (compute) => {
-      const each = Array.from({ length: 20 }, () => {
-        const before = performance.now();
-        compute();
-        return performance.now() - before;
-      });
-      return `${each.sort((a, b) => a - b)[10].toFixed(1)} ms`;
-    };
-    const encoding = run.encode ? `, encoding ${median(() => run.encode(image))}` : "";
-    return `${run.title}: decoding ${median(() => run.decode(point))}${encoding}`;
-  });
-  element("times").textContent = `${times.join("; ")} an image, median of 20.`;
 }
 
 function announce(text) {

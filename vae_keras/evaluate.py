@@ -268,7 +268,7 @@ SECTIONS: dict[str, list[Row]] = {
         ("samples K of the bound", _value("settings", "importance_samples", "{:,}")),
         (
             "points of the integral",
-            lambda result: f"{result['settings']['quadrature']['points']:,}",
+            lambda result: f"{result['settings']['quadrature']['points']:,.0f}",
         ),
     ],
     "At the best variance for the training images": _likelihood_rows("calibrated"),

@@ -158,7 +158,8 @@ def make_digits_run(digits, tmp_path_factory):
         model = scramble(build_model(config, digits.image_shape))
         model.optimizer.build(model.trainable_variables)
         model.save(run.model_file)
-        write_json(run.metrics_file, {"test": {"loss": 50.25, "kl_loss": 4.5, "elbo": -400.0}})
+        losses = {"loss": 50.25, "kl_loss": 4.5, "elbo": -400.0}
+        write_json(run.metrics_file, {"epochs": 1, "train": losses, "test": losses})
         return run
 
     return make_digits_run

@@ -169,7 +169,7 @@ def test_a_layer_that_the_page_does_not_know_is_refused():
 def test_all_losses_of_a_run_are_listed(tmp_path):
     run = Run(tmp_path)
     losses = {"loss": 50.25, "kl_loss": 4.5, "sparsity_loss": -1.0, "elbo": -400.0}
-    write_json(run.metrics_file, {"test": losses})
+    write_json(run.metrics_file, {"epochs": 1, "train": losses, "test": losses})
     assert contents.describe_losses(run) == [
         ("test loss", "50.25"),
         ("KL (nats)", "4.50"),

@@ -84,7 +84,7 @@ def evaluate_all(
     for run in runs:  # before the work begins
         run.check_finished()
         run.check_unlocked()
-        cli.check_range("images", images, 2, run.read_data_summary()["test_images"])
+        cli.check_range("images", images, 2, run.read_data_summary().get("test_images", 10**9))
     evaluation = load("vae_keras.evaluation")
     for run in runs if not overwrite else ():
         samples = evaluation.samples_of(importance_samples, run.read_config().latent_dim)

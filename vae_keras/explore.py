@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vae_keras.support import cli
-from vae_keras.support.errors import InputError
+from vae_keras.support.errors import InputError, check_text
 from vae_keras.support.files import read_file, replacing
 from vae_keras.support.reporting import report, working
 from vae_keras.support.start import load
@@ -109,6 +109,7 @@ def _default_output(run: Run, overwrite: bool) -> Path:
 
 def _check_output(output: Path, overwrite: bool) -> None:
     """Raise `InputError` unless the page may be written."""
+    check_text(os.fspath(output))
     if output.is_dir():
         raise InputError(f"{output} is a folder: name a file by ⟨output⟩")
     if os.path.lexists(output):

@@ -14,10 +14,11 @@ from vae_keras.support import cli, terminal
 from vae_keras.support.errors import InputError
 from vae_keras.support.files import absolute
 from vae_keras.support.reporting import report
-from vae_keras.support.settings import add_options, declarations
+from vae_keras.support.settings import add_options, declarations, whole_number
 from vae_keras.support.start import load
 from vae_keras.support.terms import loss_columns, title
 from vae_keras.support.text import plain, wrap
+from vae_keras.training.requirements import check_requirements
 from vae_keras.training.run import Run, check_run
 
 RUN_OPTIONS = {
@@ -96,6 +97,9 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[FitConfig, dict[str, 
         if remark:
             report(remark)
         config = make_config(source.name, **options)
+    shape = source.image_shape(config)
+    if shape is not None:  # before TensorFlow is imported and images are decoded
+        check_requirements(config, shape)
     return config, run
 
 
@@ -113,7 +117,10 @@ def fit(config: FitConfig, run_options: dict[str, Any]) -> None:
 def describe_run(run: Run) -> str:
     """The final table of a run, where its files are, and what to do next."""
     metrics, config = run.read_metrics(), run.read_config()
-    names = [*loss_columns(run.read_history()[-1]), "elbo"]
+    history = run.read_history()
+    if not history:
+        raise InputError(f"{run.history_file} holds no epoch: restore it")
+    names = [*loss_columns(history[-1]), "elbo"]
     names = [name for name in names if name in metrics["test"]]
     rows = [["", *map(title, names)]]
     for split, words in (("train", "training"), ("test", "test")):
@@ -206,11 +213,15 @@ def _absolute(name: str, path: str) -> str:
 def _devices(text: str) -> int | str:
     if text == "all":
         return text
-    if not text.isdecimal() or int(text) < 1:
+    try:
+        number = whole_number(text)
+    except argparse.ArgumentTypeError:
+        number = 0
+    if number < 1:
         raise argparse.ArgumentTypeError(
-            f"must be 'all' or a number of at least 1, received {text!r}"
+            f"must be 'all' or a number of at least 1, received {text[:50]!r}"
         )
-    return int(text)
+    return number
 
 
 if __name__ == "__main__":

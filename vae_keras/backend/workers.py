@@ -36,7 +36,7 @@ def map_with_model(
     Raises:
         InputError: If one of the processes is killed.
     """
-    if processes == 1:
+    if processes == 1 or len(arguments) < 2:
         yield from (function(model, *each) for each in arguments)
         return
     import joblib
@@ -47,7 +47,7 @@ def map_with_model(
         model.save(path)
         with joblib.parallel_config(
             "loky",
-            n_jobs=processes,
+            n_jobs=min(processes, len(arguments)),
             initializer=_load,
             initargs=(path,),
             idle_worker_timeout=IDLE,

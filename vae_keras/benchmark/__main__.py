@@ -13,6 +13,7 @@ import numpy as np
 
 from vae_keras.activations import ACTIVATIONS
 from vae_keras.config import PRECISIONS
+from vae_keras.data.digits import IMAGES, TEST_IMAGES
 from vae_keras.support import cli
 from vae_keras.support.reporting import progress_bar, report
 from vae_keras.support.start import load
@@ -60,6 +61,7 @@ def benchmark(batch_size: int, blocks: int, steps: int) -> None:
         ("steps", steps, 1),
     ):
         cli.check_range(name, value, least)
+    cli.check_range("batch_size", batch_size, 1, IMAGES - TEST_IMAGES)
     load("tensorflow")
     import keras
     import tensorflow as tf

@@ -11,7 +11,7 @@ import numpy as np
 
 from vae_keras.config import DataSettings
 from vae_keras.data.images import ImageData
-from vae_keras.data.source import Files, Source
+from vae_keras.data.source import Files, Shape, Source
 from vae_keras.data.split import check_own_test, hold_out
 from vae_keras.support.errors import InputError, check_name, check_text
 from vae_keras.support.files import absolute
@@ -48,6 +48,10 @@ class Arrays(Source):
     @property
     def title(self) -> str:
         return Path(self.name.removeprefix(PASSED)).stem or "arrays"
+
+    def inspect(self, settings: DataSettings) -> tuple[Shape, int]:
+        data = self.load(settings)
+        return data.image_shape, len(data.train_images)
 
     def load(self, settings: DataSettings, expected_files: Files | None = None) -> ImageData:
         arrays = read_arrays(self.name)

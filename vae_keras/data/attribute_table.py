@@ -12,6 +12,7 @@ import numpy as np
 
 from vae_keras.data.matching import match, normal
 from vae_keras.support.errors import InputError
+from vae_keras.support.files import MOST_ARRAY_BYTES, read_file
 from vae_keras.support.reporting import warn
 
 DELIMITERS = ",;\t"
@@ -51,10 +52,8 @@ def read_attributes(path: str | os.PathLike) -> AttributeTable:
         InputError: If the file cannot be read or is no such table.
     """
     try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            lines = [cells for cells in _split(file.read()) if any(map(str.strip, cells))]
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+        text = read_file(path, MOST_ARRAY_BYTES).decode("utf-8-sig")
+        lines = [cells for cells in _split(text) if any(map(str.strip, cells))]
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path} is not a CSV file in UTF-8: {error}") from None
     if len(lines) < 2 or len(lines[0]) < 2:

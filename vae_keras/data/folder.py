@@ -26,9 +26,9 @@ from vae_keras.data.listing import (
     some,
 )
 from vae_keras.data.pictures import UNREADABLE, decode_picture, known_formats, why_unreadable
-from vae_keras.data.source import Files, Source
+from vae_keras.data.source import Files, Shape, Source
 from vae_keras.data.split import check_own_test, hold_out
-from vae_keras.data.storage import DEFAULT_IMAGE_SIZE, stored_images
+from vae_keras.data.storage import DEFAULT_IMAGE_SIZE, check_cache, stored_images
 from vae_keras.support.errors import InputError, check_text
 from vae_keras.support.files import absolute
 from vae_keras.support.reporting import progress_bar, report, warn
@@ -62,11 +62,22 @@ class Folder(Source):
     def title(self) -> str:
         return os.path.basename(self.name) or "images"
 
+    def image_shape(self, settings: DataSettings) -> Shape:
+        return (*(settings.image_size or DEFAULT_IMAGE_SIZE), settings.channels or 3)
+
+    def inspect(self, settings: DataSettings) -> tuple[Shape, int]:
+        check_cache(settings.cache)
+        count = len(list_files(self.name))
+        if settings.attributes is not None:
+            read_attributes(settings.attributes)
+        return self.image_shape(settings), count - 1  # one at least is for the test
+
     def load(self, settings: DataSettings, expected_files: Files | None = None) -> ImageData:
+        height, width, channels = self.image_shape(settings)
         fields = read_folder(
             self.name,
-            settings.image_size or DEFAULT_IMAGE_SIZE,
-            settings.channels or 3,
+            (height, width),
+            channels,
             settings.test_fraction,
             settings.cache,
             settings.attributes,

@@ -89,6 +89,12 @@ class ImageData:
         """Whether training and test images both have labels."""
         return self.train_labels is not None and self.test_labels is not None
 
+    @property
+    def bytes_in_memory(self) -> int:
+        """Bytes of the images, those in a file that is mapped into memory left out."""
+        splits = self._splits.values()
+        return sum(images.nbytes for images in splits if not isinstance(images, np.memmap))
+
     def varied_attributes(self) -> list[str]:
         """Names of the attributes that tell training images apart."""
         if self.train_attributes is None:

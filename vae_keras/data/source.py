@@ -8,6 +8,7 @@ from vae_keras.data.images import ImageData
 from vae_keras.support.errors import InputError
 
 Files = tuple[tuple[str, int, str], ...]
+Shape = tuple[int, ...]
 
 
 class Source(abc.ABC):
@@ -49,6 +50,25 @@ class Source(abc.ABC):
             Unavailable: If they are not on disk and cannot be downloaded.
         """
         return None
+
+    def image_shape(self, settings: DataSettings) -> Shape | None:
+        """The shape that `load` will give images, `(height, width, channels)`.
+
+        None if only the images tell. Reads none of them.
+        """
+        return None
+
+    def inspect(self, settings: DataSettings) -> tuple[Shape | None, int | None]:
+        """What `load` will give, found without decoding images one by one.
+
+        Returns:
+            Tuple of the shape of the images and of how many are for training, at most; None for
+            what is not known.
+
+        Raises:
+            InputError: For most of what `load` would refuse.
+        """
+        return self.image_shape(settings), None
 
     @property
     def title(self) -> str:

@@ -4,6 +4,7 @@ import errno
 import hashlib
 import math
 import os
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,16 @@ import filelock
 import numpy as np
 
 from vae_keras.support.errors import InputError
-from vae_keras.support.files import replacing
+from vae_keras.support.files import MOST_ARRAY_BYTES, check_writable, read_file, replacing, unpack
+from vae_keras.support.memory import gibibytes
+from vae_keras.support.reporting import warn
 
 Notes = dict[str, Any]
 Fill = Callable[[np.ndarray], Notes]
 
 DEFAULT_IMAGE_SIZE = (64, 64)  # where images differ in size
 MEMORY_BUDGET = 4 * 2**30  # bytes of images that are held in memory
+DIGEST = "sha256"  # of the images and of their notes, beside the notes
 
 
 def stored_images(
@@ -26,8 +30,8 @@ def stored_images(
 ) -> tuple[np.ndarray, Notes]:
     """Images that `fill` makes, in memory or, with a cache, in a file.
 
-    A file that is there is used again, so that the images are made once. The system keeps as
-    much of it in memory as there is room for.
+    A file that is there is used again, so that the images are made once; a damaged one is made
+    again. The system keeps as much of it in memory as there is room for.
 
     Args:
         shape: Tuple `(images, height, width, channels)`.
@@ -43,43 +47,81 @@ def stored_images(
         InputError: If there are too many images for memory, or the folder cannot be written.
     """
     if cache is None:
-        if math.prod(shape) > MEMORY_BUDGET:
-            size = "×".join(map(str, shape[1:]))
-            raise InputError(
-                f"{shape[0]:,} images of {size} take {math.prod(shape) / 2**30:.1f} GiB, more than "
-                f"the {MEMORY_BUDGET / 2**30:.0f} GiB allowed in memory: name a folder for them "
-                "with ⟨cache⟩, or choose a smaller ⟨image_size⟩"
-            )
+        check_memory_budget(
+            shape, "name a folder for them with ⟨cache⟩, or choose a smaller ⟨image_size⟩"
+        )
         images = np.empty(shape, np.uint8)
         return images, fill(images)
+    check_cache(cache)
     name = hashlib.sha256(repr((shape, *key)).encode()).hexdigest()[:16]
     images_file, notes_file = Path(cache) / f"{name}.images", Path(cache) / f"{name}.npz"
     try:
         images_file.parent.mkdir(parents=True, exist_ok=True)
+        # A lock would be tried again and again where no file can be made, as in /proc.
+        tempfile.TemporaryFile(dir=cache).close()
         # Another process may want the same images: it waits until they are there.
         with filelock.FileLock(Path(cache) / f"{name}.lock"):
-            if not _is_whole(images_file, notes_file, shape):
+            notes = _stored_notes(images_file, notes_file, shape)
+            if notes is None:
                 with replacing(images_file) as path:
                     notes = _fill_file(path, shape, fill)
-                with replacing(notes_file) as path:
-                    np.savez(path, **notes)
+                    digest = _digest(path, notes)
+                with replacing(notes_file) as path:  # last: it says that the images are whole
+                    arrays: Any = {**notes, DIGEST: np.array(digest)}
+                    np.savez(path, **arrays)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise
         raise InputError(
             f"{cache} cannot be written ({error.strerror}): choose another ⟨cache⟩"
         ) from None
-    with np.load(notes_file, allow_pickle=False) as archive:
-        return np.memmap(images_file, np.uint8, "r", shape=shape), dict(archive)
+    return np.memmap(images_file, np.uint8, "r", shape=shape), notes
 
 
-def _is_whole(images_file: Path, notes_file: Path, shape: tuple[int, ...]) -> bool:
-    # The notes are written last.
-    return (
-        notes_file.exists()
-        and images_file.exists()
-        and images_file.stat().st_size == math.prod(shape)
-    )
+def check_memory_budget(shape: Sequence[int], remedy: str) -> None:
+    """Raise `InputError` if images are too many to be held in memory.
+
+    Args:
+        shape: Tuple `(images, height, width, channels)`.
+        remedy: What to do then.
+    """
+    if math.prod(shape) > MEMORY_BUDGET:
+        size = "×".join(map(str, shape[1:]))
+        raise InputError(
+            f"{shape[0]:,} images of {size} take {gibibytes(math.prod(shape))}, more than "
+            f"the {gibibytes(MEMORY_BUDGET)} allowed in memory: {remedy}"
+        )
+
+
+def check_cache(cache: str | None) -> None:
+    """Raise `InputError` unless ⟨cache⟩ is a folder that can be written, or can be made."""
+    if cache is not None:
+        check_writable(cache, "⟨cache⟩")
+
+
+def _stored_notes(images_file: Path, notes_file: Path, shape: Sequence[int]) -> Notes | None:
+    """The notes of images that were stored; None if they are missing or damaged."""
+    if not os.path.lexists(notes_file):
+        return None
+    try:
+        notes = unpack(read_file(notes_file, MOST_ARRAY_BYTES))
+        same_size = images_file.stat().st_size == math.prod(shape)
+        digest = notes.pop(DIGEST)
+        if same_size and digest == _digest(images_file, notes):
+            return notes
+    except (OSError, ValueError, KeyError):
+        pass
+    warn(f"{images_file} or {notes_file.name} is damaged: the images are decoded again")
+    return None
+
+
+def _digest(images_file: Path, notes: Notes) -> str:
+    with open(images_file, "rb") as content:
+        digest = hashlib.file_digest(content, "sha256")
+    for name, array in sorted(notes.items()):
+        digest.update(repr((name, array.dtype.str, array.shape)).encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
 
 
 def _fill_file(path: Path, shape: tuple[int, ...], fill: Fill) -> Notes:

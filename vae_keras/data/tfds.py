@@ -16,12 +16,13 @@ from PIL import Image
 from vae_keras.config import DataSettings
 from vae_keras.data.images import ImageData
 from vae_keras.data.resize import crop_and_resize
-from vae_keras.data.source import Files, Source, Unavailable
-from vae_keras.data.storage import DEFAULT_IMAGE_SIZE, stored_images
+from vae_keras.data.source import Files, Shape, Source, Unavailable
+from vae_keras.data.storage import DEFAULT_IMAGE_SIZE, check_cache, stored_images
 from vae_keras.support.errors import InputError
 from vae_keras.support.reporting import progress_bar, working
 
 DOWNLOAD_TIMEOUT = 5.0  # seconds until a download must have started
+FASHION_BORDER = 2  # pixels that the book's second edition adds on each side
 
 
 class TensorflowDatasets(Source):
@@ -55,15 +56,31 @@ class TensorflowDatasets(Source):
             str(builder.data_dir),
         )
 
+    def image_shape(self, settings: DataSettings) -> Shape:
+        features = find_builder(self.name, settings.data_dir).info.features
+        height, width, channels = _shape(features, settings.image_size, settings.channels)
+        border = 2 * FASHION_BORDER if self._is_padded(settings) else 0
+        return (height + border, width + border, channels)
+
+    def inspect(self, settings: DataSettings) -> tuple[Shape, int | None]:
+        check_cache(settings.cache)
+        splits = find_builder(self.name, settings.data_dir).info.splits
+        # What is still to be downloaded may have no splits yet.
+        train = splits[_splits(splits)["train"]].num_examples if splits else None
+        return self.image_shape(settings), train
+
     def load(self, settings: DataSettings, expected_files: Files | None = None) -> ImageData:
         fields = read_tfds(
             self.name, settings.data_dir, settings.image_size, settings.channels, settings.cache
         )
-        if tfds_name(self.name) == "fashion_mnist" and settings.image_size is None:
-            border = ((0, 0), (2, 2), (2, 2), (0, 0))
+        if self._is_padded(settings):
+            border = ((0, 0), *(((FASHION_BORDER, FASHION_BORDER),) * 2), (0, 0))
             for split in ("train_images", "test_images"):
                 fields[split] = np.pad(fields[split], border)
         return ImageData(self.name, **fields)
+
+    def _is_padded(self, settings: DataSettings) -> bool:
+        return tfds_name(self.name) == "fashion_mnist" and settings.image_size is None
 
 
 def tfds_name(name: str) -> str:
@@ -150,8 +167,7 @@ def read_tfds(
     features = builder.info.features
     if image_size is None and None in features["image"].shape:
         image_size = DEFAULT_IMAGE_SIZE
-    height, width, had_channels = features["image"].shape
-    shape = (*(image_size or (height, width)), channels or had_channels)
+    shape = _shape(features, image_size, channels)
     builder.download_and_prepare()
     splits = _splits(builder.info.splits)
     loaded = tfds.load(tfds_name(name), split=splits, data_dir=data_dir, shuffle_files=False)
@@ -176,6 +192,13 @@ def read_tfds(
         if attribute_names:
             fields[f"{split}_attributes"] = notes["attributes"]
     return fields
+
+
+def _shape(features: Any, image_size: Sequence[int] | None, channels: int | None) -> Shape:
+    """The shape of the images of a data set once they are resized."""
+    height, width, had_channels = features["image"].shape
+    size = DEFAULT_IMAGE_SIZE if None in (height, width) else (height, width)
+    return (*(image_size or size), channels or had_channels)
 
 
 def _attribute_names(features: Any) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from PIL import Image
 from vae_keras.data.images import ImageData
 from vae_keras.data.inputs import Inputs
 from vae_keras.evaluation.likelihood import reconstruction_errors
-from vae_keras.export.loading import load_model
+from vae_keras.export.loading import load_model_of
 from vae_keras.latent.inference import batch_size, decode_points, encode_images
 from vae_keras.latent.space import linear_path
 from vae_keras.likelihood import log_likelihood
@@ -93,7 +93,7 @@ def apply_model(
     check_new_folder(output)
     if isinstance(inputs, (str, os.PathLike)):
         inputs = [inputs]
-    model = load_model(run.model_file)
+    model = load_model_of(run)
     if samples and not model.has_prior:
         raise InputError("⟨samples⟩ come from the prior, which an autoencoder does not have")
     found = Inputs(inputs, model.image_shape, data_dir) if len(inputs) else None

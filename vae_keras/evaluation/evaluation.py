@@ -13,7 +13,7 @@ from vae_keras.data.images import ImageData
 from vae_keras.evaluation import latent, likelihood
 from vae_keras.evaluation.judge import Judge, frechet_distance, judge_samples
 from vae_keras.evaluation.quadrature import MOST_DIMENSIONS, integrate_likelihood
-from vae_keras.export.loading import load_model
+from vae_keras.export.loading import load_model_of
 from vae_keras.latent.inference import decode_points, encode_images, latent_points
 from vae_keras.likelihood import log_likelihood
 from vae_keras.model import Autoencoder
@@ -59,7 +59,7 @@ def evaluate_run(
     run.check_finished()
     config = run.read_config()
     with run.locked():
-        model = load_model(run.model_file)
+        model = load_model_of(run)
         whole = run.find_data(data, dataset, data_dir=data_dir)
         trained_on = whole.head(config.max_train_images)
         judge = Judge(whole) if whole.has_classes else None

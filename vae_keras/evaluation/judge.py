@@ -133,8 +133,10 @@ def _load_or_train(file: Path, data: ImageData) -> keras.Model:
 
 def _load(file: Path) -> keras.Model | None:
     """The classifier in a file; None if there is none, or the file is damaged."""
+    if not file.is_file():  # to open a pipe could take forever
+        return None
     try:
-        return keras.saving.load_model(file, compile=False) if file.exists() else None
+        return keras.saving.load_model(file, compile=False)
     except Exception:  # Keras, zipfile, h5py and json raise errors of many kinds
         return None
 

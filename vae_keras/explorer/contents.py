@@ -21,14 +21,16 @@ from vae_keras.explorer.network import (
     describe_network,
     encode_array,
 )
-from vae_keras.export.loading import load_model
+from vae_keras.export.loading import load_model_of
 from vae_keras.latent.dimensions import active_dimensions, kl_per_dimension
 from vae_keras.latent.inference import decode_points, encode_images
 from vae_keras.latent.space import LatentPlane, latent_plane
 from vae_keras.losses import kl_divergence
 from vae_keras.model import VAE, Autoencoder
 from vae_keras.plots.images import tile
+from vae_keras.support.errors import InputError
 from vae_keras.support.seeds import derive_seed
+from vae_keras.support.settings import is_number
 from vae_keras.support.terms import title
 from vae_keras.support.text import minus
 from vae_keras.training.run import Run, run_titles
@@ -87,7 +89,7 @@ def load_runs(runs: Sequence[Run], data: ImageData) -> list[TrainedRun]:
     found = []
     for run, name in zip(runs, run_titles(runs), strict=True):
         run.check_data(data.head(run.read_config().max_train_images))
-        model = load_model(run.model_file)
+        model = load_model_of(run)
         encoded = encode_images(model, data.test_images)
         points = encoded[model.encoder_outputs[0]]
         importance = (
@@ -234,20 +236,29 @@ def describe_losses(run: Run) -> list[tuple[str, str]]:
 
     They come from its evaluation where there is one, otherwise from the end of its training.
     """
-    if run.evaluation_file.exists():
-        found = run.read_evaluation()
+    is_evaluated = run.evaluation_file.exists()
+    losses = _evaluated_losses(run) if is_evaluated else run.read_metrics()["test"]
+    return [
+        ("test loss" if name == "loss" else title(name), minus(f"{value:.2f}"))
+        for name, value in losses.items()
+    ]
+
+
+def _evaluated_losses(run: Run) -> dict[str, float]:
+    """The losses in a run's evaluation; `InputError` if it is damaged."""
+    found = run.read_evaluation()
+    try:
         draws = found["loss"].get("draws", {})
         losses = {name: value["mean"] for name, value in draws.items()}
         losses = losses or dict(found["loss"]["through_the_mean"])
         losses.pop("reconstruction_error", None)
         if "likelihood" in found:
             losses["elbo"] = found["likelihood"]["elbo"]
-    else:
-        losses = run.read_metrics()["test"]
-    return [
-        ("test loss" if name == "loss" else title(name), minus(f"{value:.2f}"))
-        for name, value in losses.items()
-    ]
+    except (AttributeError, KeyError, TypeError):
+        losses = {}
+    if not losses or not all(map(is_number, losses.values())):
+        raise InputError(f"{run.evaluation_file} is damaged: remove it and evaluate again")
+    return losses
 
 
 def describe_active(trained: TrainedRun) -> list[tuple[str, str]]:

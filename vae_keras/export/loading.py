@@ -10,7 +10,7 @@ import vae_keras.backend.normalization
 import vae_keras.backend.smooth  # noqa: F401
 from vae_keras.model import Autoencoder
 from vae_keras.support.errors import InputError
-from vae_keras.training.run import PRETRAINED, find_run
+from vae_keras.training.run import PRETRAINED, Run, find_run
 
 
 def load_model(path: str | os.PathLike) -> Autoencoder:
@@ -52,4 +52,19 @@ def load_model(path: str | os.PathLike) -> Autoencoder:
     for weight in model.weights:
         if not np.isfinite(keras.ops.convert_to_numpy(weight)).all():
             raise InputError(f"{path}: weight {weight.path} is not finite, so the model is useless")
+    return model
+
+
+def load_model_of(run: Run) -> Autoencoder:
+    """The model of a finished run; `InputError` also if it is not the one that `run` trained."""
+    model = load_model(run.model_file)
+    config, shape = run.read_config(), run.read_data_summary().get("image_shape")
+    found = {"latent_dim": model.latent_dim, "image_shape": list(model.image_shape)}
+    expected = {"latent_dim": config.latent_dim, "image_shape": shape or found["image_shape"]}
+    for name, value in expected.items():
+        if found[name] != value:
+            raise InputError(
+                f"{run.model_file} has {name} {found[name]}, but {run.config_file} says {value}: "
+                "restore the model of this run"
+            )
     return model

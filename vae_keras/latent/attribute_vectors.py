@@ -13,7 +13,7 @@ from vae_keras import plots
 from vae_keras.data.attribute_table import read_attributes, split_by
 from vae_keras.data.images import ImageData
 from vae_keras.data.sources import check_options, find_source
-from vae_keras.export.loading import load_model
+from vae_keras.export.loading import load_model_of
 from vae_keras.latent.inference import decode_points, latent_points
 from vae_keras.latent.space import attribute_vector, linear_path, vector_convergence
 from vae_keras.model import Autoencoder
@@ -65,7 +65,7 @@ def attribute_of_run(
     if places["attributes"]:  # before a folder of pictures is decoded
         check_name("attribute", attribute, read_attributes(places["attributes"]).names)
     with run.locked():
-        model = load_model(run.model_file)
+        model = load_model_of(run)
         data = run.find_data(data, dataset, **places).head(config.max_train_images)
         vector, rows, counts = find_vector(model, data, attribute)
         norm = float(np.linalg.norm(vector))

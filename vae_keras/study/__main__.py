@@ -1,12 +1,13 @@
 """Command line: `python -m vae_keras.study gelu`, `python -m vae_keras.study report DIR`."""
 
+import itertools
 import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from vae_keras.data.sources import check_dataset, resolve_dataset
+from vae_keras.data.sources import check_dataset, check_options, resolve_dataset
 from vae_keras.study import runner
 from vae_keras.study.definition import (
     SHIPPED,
@@ -21,8 +22,10 @@ from vae_keras.support.errors import InputError, check_name
 from vae_keras.support.reporting import report, working
 from vae_keras.support.signals import Interrupted
 from vae_keras.support.start import check_backend, load
+from vae_keras.training.run import MovedError, Run
 
 BACKENDS = ("local", "dask")
+REPORT_PATIENCE = 60  # seconds for another process to write its report
 # Given to every run as they are.
 RUN_SETTINGS = ("epochs", "max_train_images", "data_dir")
 
@@ -114,9 +117,14 @@ def parse(
     remark = None
     if not options.get("report_only") or dataset == "auto":
         source, remark = resolve_dataset(dataset, options.get("data_dir"))
+        if dataset != "auto":
+            with within(options["study"]):
+                check_options(source, {*study.settings, *itertools.chain(*study.variants.values())})
         dataset = source.name
     planned = runner.plan_runs(study, directory, dataset, options["seeds"], **settings)
     runner.check_runs(planned, training=not options.get("report_only"))
+    if not options.get("report_only"):
+        runner.check_trainable(planned)
     with within(options["study"]):
         runner.check_columns(study, configs.values())
     if remark:
@@ -149,7 +157,8 @@ def report_again(arguments: Sequence[str]) -> None:
     directory = Path(parser.parse_args(arguments).directory)
     if not (directory / "runs.csv").is_file():
         raise InputError(f"{directory} holds no runs.csv: name the folder of a study")
-    _report(directory)
+    with Run(directory).locked():
+        _report(directory)
 
 
 def run_study(arguments: Sequence[str]) -> None:
@@ -163,7 +172,7 @@ def run_study(arguments: Sequence[str]) -> None:
         )
         try:
             failures = runner.train_runs(planned, directory, **training)
-        except (OSError, Interrupted) as error:
+        except (OSError, Interrupted, MovedError) as error:
             again = shlex.join(["python", "-m", "vae_keras.study", *arguments])
             error.add_note(f"resume with: {again}")
             raise
@@ -171,10 +180,11 @@ def run_study(arguments: Sequence[str]) -> None:
     if table is not None:
         from vae_keras.study.table import write_table
 
-        write_table(table, directory / "runs.csv")
-        write_study(study, directory / STUDY_FILE)
-        _evaluate(planned, directory, evaluate)
-        _report(directory)
+        with Run(directory).locked(REPORT_PATIENCE):
+            write_table(table, directory / "runs.csv")
+            write_study(study, directory / STUDY_FILE)
+            _evaluate(planned, directory, evaluate)
+            _report(directory)
     elif not failures:
         raise InputError(f"{directory} holds no epoch of any run")
     if failures:

@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import json
-import math
 import re
 import tomllib
 import types
@@ -14,9 +13,9 @@ from typing import Any
 
 from vae_keras.config import DATA, FitConfig, make_config
 from vae_keras.data.sources import check_dataset
-from vae_keras.support.errors import InputError, check_name
-from vae_keras.support.files import write_json
-from vae_keras.support.settings import TYPE_NAMES, declarations
+from vae_keras.support.errors import InputError, check_name, shown
+from vae_keras.support.files import read_text, write_json
+from vae_keras.support.settings import TYPE_NAMES, declarations, is_finite
 
 SHIPPED = {path.stem: path for path in sorted((Path(__file__).parent / "shipped").glob("*.toml"))}
 TRAIN, TEST = "loss", "val_loss"
@@ -226,11 +225,9 @@ def read_study(path: Path) -> Study:
     Raises:
         InputError: If the file cannot be read or used.
     """
+    text = read_text(path)
     try:
-        text = path.read_text(encoding="utf-8")
         content = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not {path.suffix[1:].upper()}: {error}") from None
     with within(path):
@@ -262,8 +259,8 @@ def _make_study(values: dict[str, Any]) -> Study:
     _check_file_names("name", [values["name"]])
     _check_file_names("variant", variants)
     _check_file_names("comparison", values.get("comparisons", ()))
-    for name in OUTPUTS:
-        if name in variants:
+    for name in variants:
+        if name.casefold() in OUTPUTS:
             raise InputError(f"variant {name!r} has the name of a file that a study writes")
     reference = values.get("reference", next(iter(variants)))
     check_name("reference", reference, variants)
@@ -313,7 +310,7 @@ def _make_claim(number: int, content: Any, variants: Collection[str]) -> Claim:
 
 def _make_pair(content: Any, variants: Collection[str]) -> tuple[tuple[str, str], ...]:
     if not isinstance(content, list) or [type(side) for side in content] != [str, str]:
-        raise InputError(f"below must hold pairs of VARIANT[:COLUMN], received {content!r}")
+        raise InputError(f"below must hold pairs of VARIANT[:COLUMN], received {shown(content)}")
     sides = [side.partition(":") for side in content]
     return tuple(
         (check_name("variant", variant, variants), column or TEST) for variant, _, column in sides
@@ -399,14 +396,22 @@ def _kind(field: dataclasses.Field) -> type:
 
 def _check_type(name: str, value: Any, kind: type) -> None:
     allowed = (int, float) if kind is float else (kind,)
-    if type(value) not in allowed or (kind is float and not math.isfinite(value)):
-        raise InputError(f"{name} must be {KIND_NAMES[kind]}, received {value!r}")
+    if type(value) not in allowed or (kind is float and not is_finite(value)):
+        raise InputError(f"{name} must be {KIND_NAMES[kind]}, received {shown(value)}")
 
 
 def _check_file_names(what: str, names: Iterable[str]) -> None:
+    """Raise `InputError` unless names can be those of files side by side, on every system."""
+    seen: dict[str, str] = {}
     for name in names:
-        if not re.fullmatch(r"[A-Za-z0-9][\w.+-]{0,99}", name):
-            raise InputError(f"{what} {name!r} cannot name a file: use letters, digits and . _ + -")
+        if not re.fullmatch(r"[A-Za-z0-9][\w.+-]{0,99}", name) or name.endswith("."):
+            raise InputError(
+                f"{what} {shown(name)} cannot name a file: use letters, digits and . _ + -, "
+                "without a dot at the end"
+            )
+        other = seen.setdefault(name.casefold(), name)
+        if other != name:
+            raise InputError(f"{what}s {other!r} and {name!r} differ only in case: rename one")
 
 
 def _check_settings(place: str, settings: Any, refused: Collection[str]) -> None:

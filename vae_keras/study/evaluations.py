@@ -1,14 +1,17 @@
 """`evaluations.csv`: one row for each evaluated run of a study."""
 
 import csv
+import io
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from vae_keras.study.runner import PlannedRun
 from vae_keras.support.errors import InputError
-from vae_keras.support.files import write_csv
+from vae_keras.support.files import read_text, write_csv
 from vae_keras.support.reporting import progress_bar, report
+from vae_keras.support.settings import is_number
 
 IMPORTANCE_SAMPLES = 50  # where there are too many dimensions to integrate
 SAMPLES_SETTING = ("settings", "importance_samples")
@@ -64,7 +67,12 @@ def collect_evaluations(planned: Sequence[PlannedRun]) -> list[dict[str, Any]]:
     for item in planned:
         if _is_evaluated(item):
             found = item.run.read_evaluation()
-            figures = {name: _find(found, path) for name, (_, _, path) in FIGURES.items()}
+            try:
+                figures = {name: _find(found, path) for name, (_, _, path) in FIGURES.items()}
+            except ValueError:
+                raise InputError(
+                    f"{item.run.evaluation_file} is damaged: remove it and evaluate again"
+                ) from None
             if _find(found, SAMPLES_SETTING) != IMPORTANCE_SAMPLES:
                 figures |= dict.fromkeys(BOUNDS)
             rows.append({"variant": item.variant, "seed": item.seed, **figures})
@@ -86,17 +94,15 @@ def read_evaluations(path: Path) -> dict[str, dict[str, list[float]]]:
     Raises:
         InputError: If the file is damaged.
     """
-    if not path.exists():
+    if not os.path.lexists(path):
         return {}
     values: dict[str, dict[str, list[float]]] = {}
     try:
-        with open(path, newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                columns = values.setdefault(row["variant"], {name: [] for name in FIGURES})
-                for name in FIGURES:
-                    if row.get(name):  # tables of earlier versions have fewer columns
-                        columns[name].append(float(row[name]))
-    except (KeyError, TypeError, ValueError):  # also of text that is not UTF-8
+        for row in csv.DictReader(io.StringIO(read_text(path), newline=""), strict=True):
+            columns = values.setdefault(row["variant"], {name: [] for name in FIGURES})
+            for name in filter(row.get, FIGURES):  # earlier versions have fewer columns
+                columns[name].append(_number(float(row[name])))
+    except (KeyError, TypeError, ValueError, csv.Error):
         raise InputError(f"{path} is damaged: remove it, or evaluate again") from None
     return values
 
@@ -119,10 +125,18 @@ def _is_evaluated(item: PlannedRun, integrated: bool = False) -> bool:
     return not integrated and settings.get("importance_samples", 0) >= IMPORTANCE_SAMPLES
 
 
-def _find(values: Any, path: Sequence[str | int]) -> Any:
+def _find(values: Any, path: Sequence[str | int]) -> float | None:
+    """The number at a place in an evaluation; None if the evaluation has no such place."""
     for step in path:
         try:
             values = values[step]
         except (KeyError, IndexError, TypeError):
             return None
-    return values
+    return None if values is None else _number(values)
+
+
+def _number(value: Any) -> float:
+    """A finite number; `ValueError` if it is something else."""
+    if not is_number(value):
+        raise ValueError(value)
+    return value

@@ -1,9 +1,11 @@
 """The runs of a study: which there are, which are finished, and how the rest gets trained."""
 
+import asyncio
 import contextlib
 import csv
 import dataclasses
 import importlib.util
+import io
 import re
 import threading
 import uuid
@@ -11,14 +13,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from vae_keras.config import MODELS, FitConfig
-from vae_keras.study.definition import OUTPUTS, TEST, TRAIN, Study
+from vae_keras.config import MODELS, DataSettings, FitConfig
+from vae_keras.data.sources import find_source
+from vae_keras.study.definition import OUTPUTS, TEST, TRAIN, Study, within
 from vae_keras.study.job import STOPPED, is_finished, run_job
 from vae_keras.support.errors import InputError, check_name
-from vae_keras.support.files import absolute
+from vae_keras.support.files import MOST_ARRAY_BYTES, absolute, read_file
 from vae_keras.support.reporting import progress_bar, report
 from vae_keras.support.signals import PendingSignal, deferred_signals
 from vae_keras.support.start import load
+from vae_keras.training.requirements import check_requirements
 from vae_keras.training.run import Run, create_run
 
 if TYPE_CHECKING:
@@ -66,8 +70,8 @@ def plan_runs(
     """
     directory = Path(directory).absolute()
     present = [path.name for name in study.variants for path in (directory / name).glob("seed-*")]
-    present = [name.removeprefix("seed-") for name in present]
-    all_seeds = {*range(seeds), *(int(seed) for seed in present if seed.isdecimal())}
+    found = [re.fullmatch("seed-(0|[1-9][0-9]{0,8})", name) for name in present]
+    all_seeds = {*range(seeds), *(int(match[1]) for match in found if match)}
     return [
         PlannedRun(variant, seed, Run(directory / variant / f"seed-{seed}"), config)
         for seed in sorted(all_seeds)
@@ -83,8 +87,8 @@ def check_directory(study: Study, directory: str | Path) -> None:
         return
     names = {path.name for path in directory.iterdir() if path.name[0] != "."}
     if "runs.csv" in names:
-        with open(directory / "runs.csv", newline="", encoding="utf-8", errors="replace") as file:
-            other = next(csv.DictReader(file), {}).get("study")
+        text = read_file(directory / "runs.csv", MOST_ARRAY_BYTES).decode(errors="replace")
+        other = _study_of(text)
         if other not in (study.name, None):
             raise InputError(
                 f"{directory} holds the study {other!r}, not {study.name!r}: "
@@ -94,6 +98,13 @@ def check_directory(study: Study, directory: str | Path) -> None:
         raise InputError(
             f"{directory} holds {min(foreign)} and is not a study: choose another --directory"
         )
+
+
+def _study_of(text: str) -> str | None:
+    """The study whose table a text is; None if the text is no table."""
+    with contextlib.suppress(csv.Error):
+        return next(csv.DictReader(io.StringIO(text, newline="")), {}).get("study")
+    return None
 
 
 def check_columns(study: Study, configs: Iterable[FitConfig]) -> None:
@@ -153,6 +164,31 @@ def check_runs(planned: Sequence[PlannedRun], training: bool = True) -> None:
             )
 
 
+def check_trainable(planned: Sequence[PlannedRun]) -> None:
+    """Raise `InputError` unless what is not finished yet can be trained on its images and here.
+
+    Decodes no image, imports no TensorFlow and changes nothing.
+    """
+    # Seeds change nothing in what a run requires.
+    configs = {item.variant: item.config for item in planned if not item.finished}
+    found: dict[DataSettings, Any] = {}
+    for variant, config in configs.items():
+        names = (field.name for field in dataclasses.fields(DataSettings))
+        settings = DataSettings(**{name: getattr(config, name) for name in names})
+        with within(f"variant {variant!r}"):
+            if settings not in found:
+                found[settings] = find_source(config.dataset).inspect(settings)
+            shape, train_images = found[settings]
+            if shape is not None:
+                check_requirements(config, shape, train_images)
+    shapes = sorted({shape for shape, _ in found.values() if shape is not None})
+    if len(shapes) > 1:
+        raise InputError(
+            f"the variants have images of different shapes, {shapes[0]} and {shapes[1]}: set "
+            "image_size for all of them"
+        )
+
+
 def collect(study: Study, planned: Sequence[PlannedRun]) -> "RunTable | None":
     """The histories that there are, as a `RunTable`; None if no run has an epoch."""
     from vae_keras.study.table import RunTable  # SciPy, which a wrong argument need not wait for
@@ -187,17 +223,20 @@ def train_runs(
 
     Raises:
         InputError: If another process works in the folder, or Dask cannot be used.
+        MovedError: If the folder was renamed or removed meanwhile.
         Interrupted: At Ctrl-C or SIGTERM, once all trainings have stopped.
     """
-    with _joblib_backend(jobs, scheduler) as run_all:
+    with _joblib_backend(min(jobs, len(planned)), scheduler) as run_all:
         directory = create_run(Path(directory).absolute()).directory
-        with Run(directory).locked(), deferred_signals() as signals:
+        folder = Run(directory)
+        with folder.locked(), deferred_signals() as signals:
             todo = [item for item in planned if not item.finished]
             with _marker(directory) as (marker, token), _Progress(planned, signals, marker):
                 outcomes = run_all(
                     (str(item.run.directory), item.config.to_dict(), marker, token) for item in todo
                 )
             signals.check()
+            folder.check_in_place()
     lost = f"it did not find {marker}: every worker must have the folder of the study"
     return {
         item.name: lost if outcome == STOPPED else outcome
@@ -247,9 +286,21 @@ def check_dask(scheduler: str) -> None:
 
 def _dask_client(scheduler: str) -> Any:
     from distributed import Client
+    from distributed.core import connect
+
+    async def check_answer() -> None:
+        async with asyncio.timeout(SCHEDULER_TIMEOUT):
+            connection = await connect(scheduler)
+        connection.abort()
 
     try:
+        # A client would wait without end for a scheduler that takes its connection and is silent.
+        asyncio.run(check_answer())
         return Client(scheduler, timeout=SCHEDULER_TIMEOUT, set_as_default=False)
+    except TimeoutError:
+        raise InputError(
+            f"no Dask scheduler answers at {scheduler} within {SCHEDULER_TIMEOUT} seconds"
+        ) from None
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise InputError(f"no Dask scheduler answers at {scheduler}: {reason}") from None
@@ -318,7 +369,7 @@ class _Progress:
         for item in self._planned:
             if item.name in self._finished:
                 continue
-            with contextlib.suppress(InputError, OSError):  # the run may be writing its files
+            with contextlib.suppress(InputError, OSError, LookupError):  # it may be at work
                 self._epochs[item.name] = item.epochs
                 if item.finished:
                     self._finished.add(item.name)

@@ -11,7 +11,8 @@ import numpy as np
 
 from vae_keras.study.statistics import Comparison, mean_interval
 from vae_keras.support.errors import InputError
-from vae_keras.support.files import write_csv
+from vae_keras.support.files import MOST_ARRAY_BYTES, read_text, write_csv
+from vae_keras.training.history import check_columns
 
 KEYS = ("study", "dataset", "reference", "variant", "seed", "epoch")
 LAST_EPOCHS = 5  # curves jitter, so their end is also judged by a mean
@@ -166,20 +167,17 @@ def read_table(path: Path) -> RunTable:
     Raises:
         InputError: If there is no such file, or it is damaged.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path} is damaged: it is not text") from None
+    text = read_text(path, MOST_ARRAY_BYTES)
     runs: dict[str, dict[int, list[dict[str, float]]]] = {}
     study: tuple[str, str, str] | None = None
-    reader = csv.DictReader(io.StringIO(text))
-    missing = [name for name in KEYS if name not in (reader.fieldnames or [])]
-    if missing:
-        raise InputError(f"{path} is not a table of runs: column {missing[0]!r} is missing")
-    for row in reader:
-        try:
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    try:
+        names = list(reader.fieldnames or [])
+        missing = [name for name in KEYS if name not in names]
+        if missing:
+            raise InputError(f"{path} is not a table of runs: column {missing[0]!r} is missing")
+        check_columns([name for name in names if name not in KEYS or name == "epoch"])
+        for row in reader:
             if study not in (None, (row["study"], row["dataset"], row["reference"])):
                 raise ValueError
             study = row.pop("study"), row.pop("dataset"), row.pop("reference")
@@ -190,12 +188,14 @@ def read_table(path: Path) -> RunTable:
             rows = runs.setdefault(variant, {}).setdefault(seed, [])
             if numbers["epoch"] != len(rows) + 1 or not all(map(math.isfinite, numbers.values())):
                 raise ValueError
-        except (TypeError, ValueError):
-            raise InputError(
-                f"{path} is damaged in line {reader.line_num}: restore it, or collect it again "
-                "from the runs with --report-only"
-            ) from None
-        rows.append(numbers)
+            rows.append(numbers)
+    except (TypeError, ValueError, csv.Error) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(
+            f"{path} is damaged in line {reader.line_num}: restore it, or collect it again "
+            "from the runs with --report-only"
+        ) from None
     if study is None or not runs:
         raise InputError(f"{path} holds no epoch of any run")
     return RunTable(*study, runs)

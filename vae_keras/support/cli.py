@@ -85,7 +85,7 @@ def run_command(command: Callable[[], Any], verbose: int = 1) -> Any:
             return _call(command)
     except UserError as error:
         status = EXIT_FAILED if isinstance(error, DivergedError) else EXIT_USAGE
-        fail(error.for_command_line(), status)
+        fail(_with_notes(error.for_command_line(), error), status)
     except KeyboardInterrupt as error:
         number = getattr(error, "signal_number", signal.SIGINT)
         _end(_with_notes(signals.describe(number), error), 128 + number)
@@ -93,10 +93,12 @@ def run_command(command: Callable[[], Any], verbose: int = 1) -> Any:
         terminal.give_up(sys.stdout)
         _end(_with_notes("stopped: the output was closed", error), 128 + signal.SIGPIPE)
     except MemoryError as error:
-        fail(_with_notes("out of memory", error), EXIT_SYSTEM)
-    except Exception as error:  # a full disk comes as errors of many kinds
-        if _is_disk_full(error):
-            fail(_with_notes("the disk is full: make room", error), EXIT_FAILED)
+        message, status = OUT_OF_MEMORY
+        fail(_with_notes(message, error), status)
+    except Exception as error:  # what the system refuses comes as errors of many kinds
+        if refusal := _refusal(error):
+            message, status = refusal
+            fail(_with_notes(message, error), status)
         if not isinstance(error, OSError):
             raise
         place = f"{error.filename} cannot be used: " if error.filename else ""
@@ -152,9 +154,24 @@ def _with_notes(message: str, error: BaseException) -> str:
     return "; ".join([message, *getattr(error, "__notes__", [])])
 
 
-def _is_disk_full(error: Exception) -> bool:
-    # TensorFlow and HDF5 wrap the operating system's error in one of their own.
-    full = (errno.ENOSPC, errno.EDQUOT)
-    return getattr(error, "errno", None) in full or any(
-        os.strerror(number) in str(error) for number in full
-    )
+# What the system refuses, whatever is asked of it, and the exit status.
+DISK_FULL = "the disk is full: make room", EXIT_FAILED
+OUT_OF_MEMORY = "out of memory", EXIT_SYSTEM
+REFUSALS = {
+    errno.ENOSPC: DISK_FULL,
+    errno.EDQUOT: DISK_FULL,
+    errno.EFBIG: ("a file may not be as large as is needed: raise ulimit -f", EXIT_FAILED),
+    errno.EMFILE: ("too few files may be open at once: raise ulimit -n", EXIT_SYSTEM),
+    errno.ENFILE: ("the machine has too many open files", EXIT_SYSTEM),
+    errno.ENOMEM: OUT_OF_MEMORY,
+}
+
+
+def _refusal(error: Exception) -> tuple[str, int] | None:
+    """What the system refused, as a message and an exit status; None for any other error."""
+    for number, refusal in REFUSALS.items():
+        # TensorFlow and HDF5 wrap the operating system's error in one of their own.
+        if getattr(error, "errno", None) == number or os.strerror(number) in str(error):
+            return refusal
+    # Of TensorFlow, which is not imported here.
+    return OUT_OF_MEMORY if type(error).__name__ == "ResourceExhaustedError" else None

@@ -4,6 +4,7 @@ import difflib
 import re
 from collections.abc import Iterable
 
+MOST_SHOWN = 100  # characters of a value in an error
 _ARGUMENT = re.compile(r"⟨(\w+)⟩")
 
 
@@ -41,11 +42,25 @@ class DivergedError(UserError, ArithmeticError):
 
 
 def check_text(name: str) -> None:
-    """Raise `InputError` if a file name holds bytes that are not UTF-8, which JSON cannot store."""
+    """Raise `InputError` if a name holds a null character, or bytes that are not UTF-8.
+
+    The system takes no null characters, and JSON can only store UTF-8.
+    """
+    if "\0" in name:
+        raise InputError(f"the name {shown(name)} holds a null character")
     try:
         name.encode()
     except UnicodeEncodeError:
-        raise InputError(f"the name {name!r} is not UTF-8: rename it") from None
+        raise InputError(f"the name {shown(name)} is not UTF-8: rename it") from None
+
+
+def shown(value: object) -> str:
+    """A value as an error shows it: like `repr`, but cut where it is long."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no number of more than 4,300 digits
+        return "a number of very many digits"
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}…"
 
 
 def check_name(kind: str, name: str, known: Iterable[str]) -> str:

@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import io
 import json
 import os
 import shutil
@@ -10,18 +11,22 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from vae_keras.support.errors import InputError
+import numpy as np
 
-MOST_BYTES = 2**26  # of a text file; larger ones are not what they should be
+from vae_keras.support.errors import InputError, check_text
+
+# Larger files are not what they should be.
+MOST_BYTES = 2**26  # of a text file
+MOST_ARRAY_BYTES = 2**30  # of an archive of arrays, and of the arrays in it
 TEMPORARY_PREFIX = ".unfinished-"
 
 
-def read_file(path: str | os.PathLike, most: int | None = MOST_BYTES) -> bytes:
-    """The content of a regular file. A pipe or a device, which may never end, is not opened.
+def read_file(path: str | os.PathLike, most: int = MOST_BYTES) -> bytes:
+    """The content of a regular file. A pipe or a device, which may never end, is not read.
 
     Args:
         path: File to read.
-        most: The largest size in bytes; None for any.
+        most: The largest size in bytes.
 
     Raises:
         InputError: If it is something else, is too large, or cannot be read.
@@ -33,23 +38,23 @@ def read_file(path: str | os.PathLike, most: int | None = MOST_BYTES) -> bytes:
             status = os.fstat(handle)
             if not stat.S_ISREG(status.st_mode):
                 raise InputError(f"{path} is not a regular file: restore it")
-            if most is not None and status.st_size > most:
+            if status.st_size > most:
                 raise InputError(f"{path} has {status.st_size:,} bytes, more than {most:,}")
-            return file.read()
+            return file.read(most)  # it may grow meanwhile
     except IsADirectoryError:
         raise InputError(f"{path} is a folder, not a file: restore it") from None
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
 
 
-def read_text(path: str | os.PathLike) -> str:
+def read_text(path: str | os.PathLike, most: int = MOST_BYTES) -> str:
     """The content of a text file in UTF-8, with or without a byte-order mark.
 
     Raises:
         InputError: As `read_file`, or if it is not UTF-8.
     """
     try:
-        return read_file(path).decode("utf-8-sig")
+        return read_file(path, most).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise InputError(f"{path} is damaged: it is not UTF-8 text") from None
 
@@ -69,6 +74,22 @@ def read_json(path: str | os.PathLike) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise InputError(f"{path} is damaged: it must be a JSON object")
     return content
+
+
+def unpack(content: bytes) -> dict[str, np.ndarray]:
+    """The arrays in the content of an .npz file, by name.
+
+    Raises:
+        ValueError: If it is no such file, holds Python objects, or more than it should.
+    """
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            size = sum(member.file_size for member in archive.zip.infolist())
+            if size > max(MOST_ARRAY_BYTES, len(content)):
+                raise ValueError(f"{size:,} bytes of arrays")
+            return dict(archive)
+    except Exception as error:  # NumPy and zipfile raise errors of many kinds
+        raise ValueError(f"it is not an archive of arrays: {error}") from error
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -98,9 +119,27 @@ def write_csv(
         writer.writerows(rows)
 
 
+def check_writable(path: str | os.PathLike, name: str) -> None:
+    """Raise `InputError` unless a folder can be written, or made where it is missing.
+
+    Args:
+        path: The folder.
+        name: The argument that names it, such as ⟨directory⟩.
+    """
+    check_text(os.fspath(path))
+    existing = Path(path).absolute()
+    while not existing.exists() and existing != existing.parent:
+        existing = existing.parent
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        raise InputError(
+            f"{path} cannot be written ({existing} is not a writable folder): choose another {name}"
+        )
+
+
 def check_new_folder(path: str | os.PathLike) -> None:
     """Raise `InputError` unless ⟨output⟩ can be made as a new folder."""
     absolute(path)  # refuses an unexpanded ~
+    check_text(os.fspath(path))
     path = Path(path)
     if os.path.lexists(path):
         raise InputError(f"{path} exists: name another ⟨output⟩")

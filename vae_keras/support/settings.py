@@ -13,7 +13,14 @@ import types
 import typing
 from collections.abc import Callable, Collection, Iterator
 
-from vae_keras.support.errors import InputError, check_name, with_names, with_options
+from vae_keras.support.errors import (
+    InputError,
+    check_name,
+    check_text,
+    shown,
+    with_names,
+    with_options,
+)
 
 LARGEST = 10**9
 TYPE_NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
@@ -172,24 +179,44 @@ def _convert(field: dataclasses.Field, declared: Setting, value: typing.Any) -> 
     if kind == _NUMBERS:
         if isinstance(value, (list, tuple)) and all(map(_is_whole, value)):
             return tuple(map(int, value))
-        raise InputError(f"⟨{field.name}⟩ must be a list of whole numbers, received {value!r}")
+        raise InputError(f"⟨{field.name}⟩ must be a list of whole numbers, received {shown(value)}")
     if kind == _NAMES:
         if isinstance(value, (list, tuple)) and all(isinstance(name, str) for name in value):
             return tuple(dict.fromkeys(value))  # a name counts once
-        raise InputError(f"⟨{field.name}⟩ must be a list of names, received {value!r}")
+        raise InputError(f"⟨{field.name}⟩ must be a list of names, received {shown(value)}")
     if kind is str and isinstance(value, os.PathLike):
         value = os.fspath(value)
     is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
     if kind is int and _is_whole(value):
         return int(value)
     if kind is float and is_number:
-        if not math.isfinite(value):
-            raise InputError(f"⟨{field.name}⟩ must be finite, received {value}")
+        if not is_finite(value):
+            raise InputError(f"⟨{field.name}⟩ must be finite, received {shown(value)}")
         return float(value)
     if type(value) is not kind:
         expected = " or ".join((TYPE_NAMES[kind], *map(repr, declared.words)))
-        raise InputError(f"⟨{field.name}⟩ must be {expected}, received {value!r}")
+        raise InputError(f"⟨{field.name}⟩ must be {expected}, received {shown(value)}")
+    if isinstance(value, str):
+        check_text(value)
     return value
+
+
+def is_number(value: object) -> bool:
+    """Whether a value is a finite number."""
+    return isinstance(value, numbers.Real) and not isinstance(value, bool) and is_finite(value)
+
+
+def is_count(value: object) -> bool:
+    """Whether a value is a whole number of at least 1."""
+    return _is_whole(value) and is_number(value) and typing.cast(int, value) >= 1
+
+
+def is_finite(value: typing.Any) -> bool:
+    """Whether a number is finite as a float, too."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond all floats
+        return False
 
 
 def _is_whole(value: object) -> bool:
@@ -207,16 +234,16 @@ def _check_range(name: str, value: typing.Any, declared: Setting) -> None:
     )
     if fits and (values or least is None):
         if not isinstance(value, (str, bool)) and max(map(abs, values), default=0) > declared.most:
-            raise InputError(f"⟨{name}⟩ must be at most {declared.most:,}, received {value}")
+            raise InputError(f"⟨{name}⟩ must be at most {declared.most:,}, received {shown(value)}")
         return
     if isinstance(value, tuple):
-        raise InputError(f"⟨{name}⟩ must be numbers of at least {least}, received {value}")
+        raise InputError(f"⟨{name}⟩ must be numbers of at least {least}, received {shown(value)}")
     limits = [
         f"{words} {limit}"
         for words, limit in (("at least", least), ("above", above), ("below", below))
         if limit is not None
     ]
-    raise InputError(f"⟨{name}⟩ must be {' and '.join(limits)}, received {value}")
+    raise InputError(f"⟨{name}⟩ must be {' and '.join(limits)}, received {shown(value)}")
 
 
 def _parse_numbers(text: str) -> tuple[int, ...]:

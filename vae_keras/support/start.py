@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from types import ModuleType
 
 from vae_keras.support.errors import InputError
+from vae_keras.support.memory import check_address_space
 from vae_keras.support.reporting import report
 from vae_keras.support.signals import deferred_signals
 
@@ -21,6 +22,7 @@ THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 def load(module: str) -> ModuleType:
     """Import a module that needs TensorFlow; a signal takes effect once that is done."""
     check_backend()
+    check_address_space()
     if "tensorflow" not in sys.modules:
         report("Starting TensorFlow …")
     use_wide_vectors()

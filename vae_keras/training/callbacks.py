@@ -209,7 +209,8 @@ class SampleKeeper(keras.callbacks.Callback):
         self.finished_epochs = finished_epochs
 
     def on_train_begin(self, logs: Any = None) -> None:
-        self.samples = self.run.read_samples(until=self.finished_epochs)
+        shape = (SAMPLES, *self.model.image_shape)
+        self.samples = self.run.read_samples(self.finished_epochs, shape)
         random = np.random.default_rng(derive_seed(self.seed, "samples"))
         self.z = random.standard_normal((SAMPLES, self.model.latent_dim), np.float32)
 

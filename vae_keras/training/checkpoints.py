@@ -2,16 +2,15 @@
 
 import hashlib
 import io
+import math
 import re
-import zipfile
-import zlib
 from pathlib import Path
 
 import keras
 import numpy as np
 
 from vae_keras.support.errors import InputError
-from vae_keras.support.files import read_file, replacing
+from vae_keras.support.files import read_file, replacing, unpack
 from vae_keras.support.reporting import warn
 
 KEPT = 2  # the latest of a kind, and the one before it should the latest be damaged
@@ -47,7 +46,7 @@ def save_checkpoint(model: keras.Model, directory: Path, epoch: int, kind: str =
 def restore_checkpoint(
     model: keras.Model, directory: Path, kind: str = EPOCH, epoch: int | None = None
 ) -> int:
-    """Load the latest checkpoint that is whole; warn of those that are damaged.
+    """Load the latest checkpoint that is whole; warn of those that are damaged or foreign.
 
     Args:
         model: A compiled `keras.Model` of the shape that was saved.
@@ -59,39 +58,46 @@ def restore_checkpoint(
         Number of finished epochs; 0 if there is no whole checkpoint.
 
     Raises:
-        InputError: If a checkpoint is whole but belongs to another model.
+        InputError: If no checkpoint is of this model, but one is of another.
     """
     variables = _state(model)
+    # Each array takes a little more than its numbers.
+    most = sum(8 * math.prod(each.shape) + 1024 for each in variables.values()) + 2**20
+    kinds = {name: (each.dtype, tuple(each.shape)) for name, each in variables.items()}
+    foreign = []
     for path in _checkpoints(directory, kind, epoch):
         try:
-            arrays = _read(path)
+            arrays = _read(path, most)
         except InputError as error:
             warn(f"{error}; it is not used")
             continue
         found = int(arrays.pop("epoch"))
-        shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
-        if {name: array.shape for name, array in arrays.items()} != shapes:
-            raise InputError(f"{path} belongs to another model than config.json describes")
+        if {name: (array.dtype.name, array.shape) for name, array in arrays.items()} != kinds:
+            foreign.append(f"{path} belongs to another model than config.json describes")
+            continue
+        for message in foreign:
+            warn(f"{message}; it is not used")
         for name, variable in variables.items():
             variable.assign(arrays[name])
         return found
+    if foreign:
+        raise InputError(foreign[0])
     return 0
 
 
-def _read(path: Path) -> dict[str, np.ndarray]:
+def _read(path: Path, most: int) -> dict[str, np.ndarray]:
     """The arrays of a checkpoint, its epoch among them; `InputError` if it is damaged."""
-    content = read_file(path, most=None)
+    content = read_file(path, most)
     _, number, digest = path.stem.split("-")
     if digest != _digest(content):
         raise InputError(f"{path} is damaged: its digest is not the one in its name")
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            arrays = dict(archive)
+        arrays = unpack(content)
         epoch = arrays["epoch"]
         numeric = all(array.dtype.kind in "fiu" for array in arrays.values())
         if not numeric or epoch.shape != () or int(epoch) != int(number):
             raise ValueError
-    except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error):
+    except (ValueError, KeyError):
         raise InputError(f"{path} is damaged: it is not a checkpoint of epoch {number}") from None
     return arrays
 

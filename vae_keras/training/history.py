@@ -20,7 +20,7 @@ def read_history(path: Path) -> list[dict[str, Any]]:
     """
     reader = csv.DictReader(io.StringIO(read_text(path), newline=""), strict=True)
     try:
-        _check_columns(reader.fieldnames or [])
+        check_columns(reader.fieldnames or [])
         rows = []
         for number, row in enumerate(reader, 1):
             # A column that the run did not have yet is empty.
@@ -36,7 +36,7 @@ def read_history(path: Path) -> list[dict[str, Any]]:
         ) from None
 
 
-def _check_columns(names: Sequence[str]) -> None:
+def check_columns(names: Sequence[str]) -> None:
     """Raise `ValueError` unless a history has these columns, each once."""
     settings = "epoch|seconds|learning_rate|kl_weight|sigma"
     known = re.compile(rf"{settings}|(val_|validation_)?(mse|\w*loss)")

@@ -21,7 +21,7 @@ from vae_keras.data.sources import find_source, load_configured
 from vae_keras.export.formats import FORMATS, check_formats, export_model, export_run
 from vae_keras.likelihood import AUTO, FINEST_VARIANCE, log_likelihood
 from vae_keras.model import Autoencoder
-from vae_keras.support.errors import InputError
+from vae_keras.support.errors import InputError, UserError
 from vae_keras.support.files import remove, replacing, write_json
 from vae_keras.support.reporting import report, showing, warn, working
 from vae_keras.support.signals import Interrupted, PendingSignal, deferred_signals
@@ -29,6 +29,7 @@ from vae_keras.support.start import check_backend
 from vae_keras.support.terms import loss_columns
 from vae_keras.training.build import build_model
 from vae_keras.training.callbacks import (
+    SAMPLES,
     CollapseCheck,
     EpochNoise,
     Guard,
@@ -40,10 +41,10 @@ from vae_keras.training.callbacks import (
 )
 from vae_keras.training.checkpoints import BEST, restore_checkpoint
 from vae_keras.training.figures import save_figures
-from vae_keras.training.run import Run, check_run, create_run, run_name
+from vae_keras.training.requirements import check_requirements, test_batch_size
+from vae_keras.training.run import MovedError, Run, check_run, create_run, run_name
 from vae_keras.training.stopping import is_to_stop, kept_epoch
 
-TEST_BATCH_SIZE = 500
 MOST_STEPS_AT_ONCE = 25
 MOST_VALUES_AT_ONCE = 10_000_000  # pixels × channels of all images in these steps
 
@@ -150,11 +151,7 @@ def _train(
         data = load_configured(config, expected_files)
     data = data.head(config.max_train_images)
     fitted, _ = _split(config, data)
-    if len(fitted) < config.batch_size:
-        raise InputError(
-            f"{len(fitted)} training images are fewer than one batch of {config.batch_size}: "
-            "choose a smaller ⟨batch_size⟩"
-        )
+    check_requirements(config, data.image_shape, len(fitted), data.bytes_in_memory)
     if config.precision == "bfloat16" and not has_fast_bfloat16():
         warn("this processor has no bfloat16 instructions: float32 is faster here")
     strategy = distribution(devices)
@@ -171,7 +168,7 @@ def _train(
     if run is None or not resume:
         run = create_run(directory, run_name(config))
     how_to_resume = _how_to_resume(run, tensorboard, devices)
-    with run.locked(), deferred_signals() as signals, how_to_resume:
+    with how_to_resume, run.locked(), deferred_signals() as signals:
         if resume:
             rows = _restore(run, model, config, data)
         else:
@@ -257,10 +254,12 @@ def _how_to_resume(run: Run, tensorboard: bool, devices: int | str) -> Iterator[
     try:
         yield
     except (Exception, Interrupted) as error:
-        command = ["python", "-m", "vae_keras.fit", "--resume", str(run.directory)]
-        command += ["--tensorboard"] * tensorboard
-        command += ["--devices", str(devices)] * (devices != 1)
-        error.add_note(f"resume with: {shlex.join(command)}")
+        # Input that cannot be used, and a loss that diverged, would end a resumed run, too.
+        if isinstance(error, MovedError) or not isinstance(error, UserError):
+            command = ["python", "-m", "vae_keras.fit", "--resume", str(run.directory)]
+            command += ["--tensorboard"] * tensorboard
+            command += ["--devices", str(devices)] * (devices != 1)
+            error.add_note(f"resume with: {shlex.join(command)}")
         raise
 
 
@@ -282,10 +281,41 @@ def _restore(
             f"{run.history_file} has {len(rows)} rows but the checkpoint is of epoch {epoch}: "
             "restore it, or start the run again with ⟨overwrite⟩"
         )
-    run.metrics_file.unlink(missing_ok=True)
-    run.evaluation_file.unlink(missing_ok=True)
-    remove(run.attributes)
-    return rows[:epoch]
+    rows = rows[:epoch]
+    has_validation = config.held_out > 0 or data.validation_images is not None
+    _check_columns(run, rows, model, has_validation)
+    if rows and (kept := kept_epoch(rows, config)) < epoch:
+        _restore_best(model, run, kept)  # whether it is there, before anything is written
+        restore_checkpoint(model, run.checkpoints)
+    for path in (run.metrics_file, run.evaluation_file, run.attributes):
+        remove(path)
+    return rows
+
+
+def _check_columns(
+    run: Run, rows: Sequence[dict[str, Any]], model: Autoencoder, has_validation: bool
+) -> None:
+    """Raise `InputError` if a history lacks a number that the rest of the run needs."""
+    losses = ["loss", *model.term_names] + (["mse"] if model.likelihood is not None else [])
+    needed = ["seconds", *losses, *(f"val_{name}" for name in losses)]
+    if has_validation:
+        needed += ["validation_loss"] + (["validation_mse"] if model.likelihood is not None else [])
+    for row in rows:
+        for name in needed:
+            if name not in row:
+                raise InputError(
+                    f"{run.history_file} is damaged: epoch {row['epoch']} has no {name}. Restore "
+                    "it, or start the run again with ⟨overwrite⟩"
+                )
+
+
+def _restore_best(model: Autoencoder, run: Run, epoch: int) -> None:
+    """Bring `model` to the epoch with the least validation loss."""
+    if restore_checkpoint(model, run.checkpoints, BEST, epoch) != epoch:
+        raise InputError(
+            f"{run.checkpoints} holds no whole checkpoint of epoch {epoch}, which has the least "
+            "validation loss: restore it, or start the run again with ⟨overwrite⟩"
+        )
 
 
 def _fit(
@@ -302,9 +332,10 @@ def _fit(
     steps_per_epoch = -(-len(fitted) // config.batch_size)
     devices = model.distribute_strategy.num_replicas_in_sync
     # Keras wants a first batch that its devices can share evenly.
-    test_batch_size = max(devices, min(TEST_BATCH_SIZE, len(data.test_images)) // devices * devices)
+    test_size = min(test_batch_size(config, data.image_shape), len(data.test_images))
+    test_size = max(devices, test_size // devices * devices)
     if devices == 1:  # TensorFlow cannot gather among devices within Keras's loop over steps
-        largest_batch = max(config.batch_size, test_batch_size)
+        largest_batch = max(config.batch_size, test_size)
         model.steps_per_execution = steps_at_once(steps_per_epoch, largest_batch, data.image_shape)
     progress = Progress(rows, config.epochs, steps_per_epoch)
     guard = Guard(signals)
@@ -319,9 +350,9 @@ def _fit(
         callbacks.append(KLWarmup(config))
     batches = None
     if data.validation_images is not None:
-        batches = ordered_batches(data.validation_images, test_batch_size)
+        batches = ordered_batches(data.validation_images, test_size)
     elif len(held_out):
-        batches = ordered_batches(data.train_images, test_batch_size, held_out)
+        batches = ordered_batches(data.train_images, test_size, held_out)
     if batches is not None:
         callbacks.append(Validation(batches, config.seed, guard))
     if model.has_prior:
@@ -342,7 +373,7 @@ def _fit(
             initial_epoch=len(rows),
             epochs=config.epochs,
             steps_per_epoch=steps_per_epoch,
-            validation_data=ordered_batches(data.test_images, test_batch_size),
+            validation_data=ordered_batches(data.test_images, test_size),
             callbacks=callbacks,
             shuffle=False,  # the data set does it
             verbose=0,
@@ -387,8 +418,7 @@ def _finish(
         why = f": the validation loss has not fallen for {patience} epochs" if patience else ""
         report(f"stopped after {len(rows)} of {config.epochs} epochs{why}")
     if kept < len(rows):
-        if restore_checkpoint(model, run.checkpoints, BEST, kept) != kept:
-            raise InputError(f"{run.checkpoints} has no whole checkpoint of epoch {kept}")
+        _restore_best(model, run, kept)
         report(f"keeping the weights of epoch {kept}, which has the least validation loss")
     if "validation_mse" in rows[kept - 1]:  # the error of the training images is too small
         assert model.likelihood is not None  # for the type checker
@@ -406,7 +436,8 @@ def _finish(
             export_model(model, path, name)
         signals.check()
     with working("Drawing the figures"), replacing(run.figures) as path:
-        save_figures(path, model, data, rows, run.read_samples(), config.seed)
+        samples = run.read_samples(shape=(SAMPLES, *data.image_shape))
+        save_figures(path, model, data, rows, samples, config.seed)
     signals.check()
     write_json(run.metrics_file, final_metrics(config, model, rows))
 

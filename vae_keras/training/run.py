@@ -1,18 +1,15 @@
 """The folder of a training run: what its files are called, and how they are read and written."""
 
+import contextlib
 import csv
 import importlib.metadata
 import io
-import json
 import math
 import os
 import platform
 import re
 import shlex
-import zipfile
-import zlib
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +21,22 @@ from vae_keras.data.arrays import as_image_data
 from vae_keras.data.images import ImageData
 from vae_keras.data.source import Files
 from vae_keras.data.sources import find_source, load_configured
-from vae_keras.support.errors import InputError
+from vae_keras.support.errors import InputError, check_text
 from vae_keras.support.files import (
+    MOST_ARRAY_BYTES,
     absolute,
+    check_writable,
     read_file,
     read_json,
-    read_text,
     remove,
     remove_unfinished,
     replacing,
+    unpack,
     write_csv,
     write_json,
 )
+from vae_keras.support.reporting import warn
+from vae_keras.support.settings import is_count, is_number
 from vae_keras.training.history import read_history
 
 FORMAT = 1  # of config.json; raised when older versions of the package could misread it
@@ -50,6 +51,10 @@ PRETRAINED = tuple(sorted(path.parent.name for path in PRETRAINED_FOLDER.glob("*
 UNLOADABLE = re.compile(r"[\[\]*?]")
 
 FILE_NAME_ERRORS = "surrogateescape"  # file names can hold bytes that are not UTF-8
+
+
+class MovedError(InputError):
+    """The folder of a run was renamed or removed by somebody else while the run was at work."""
 
 
 class Run:
@@ -75,6 +80,7 @@ class Run:
     """
 
     def __init__(self, directory: str | os.PathLike) -> None:
+        check_text(os.fspath(directory))
         self.directory = Path(directory)
         self.config_file = self.directory / "config.json"
         self.files_file = self.directory / "files.csv"
@@ -91,6 +97,7 @@ class Run:
         self.checkpoints = self.directory / "checkpoints"
         self.tensorboard = self.directory / "tensorboard"
         self._lock_file = self.directory / ".lock"
+        self._identity: tuple[int, int] | None = None  # of the folder, while it is locked
 
     @property
     def exists(self) -> bool:
@@ -121,11 +128,7 @@ class Run:
                     f"{self.directory} holds {others[0]} and is not a run: choose another "
                     "⟨directory⟩"
                 )
-        existing = self.directory
-        while not existing.exists() and existing != existing.parent:
-            existing = existing.parent
-        if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-            raise _unwritable(self.directory, f"{existing} is not a writable folder")
+        check_writable(self.directory, "⟨directory⟩")
 
     def check_finished(self) -> None:
         """Raise `InputError` unless the run is finished and has its model."""
@@ -201,18 +204,13 @@ class Run:
     def _read_config_file(self) -> dict[str, Any]:
         if not self.exists:
             raise InputError(f"{self.directory} holds no run: config.json is missing")
-        try:
-            content = json.loads(read_text(self.config_file))
-            if not isinstance(content["settings"], dict) or not isinstance(content["data"], dict):
-                raise TypeError
-            version = content.get("format", 1)
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            if isinstance(error, InputError):
-                raise
+        content = read_json(self.config_file)
+        version, data = content.get("format", FORMAT), content.get("data")
+        if not isinstance(content.get("settings"), dict) or not _is_data_summary(data):
             raise InputError(
-                f"{self.config_file} is damaged: it must be JSON with settings and data. Restore "
-                "it, or start the run again with ⟨overwrite⟩"
-            ) from None
+                f"{self.config_file} is damaged: it must have settings and data. Restore it, or "
+                "start the run again with ⟨overwrite⟩"
+            )
         if version != FORMAT:
             raise InputError(
                 f"{self.config_file} has format {version!r}, this vae_keras reads {FORMAT}: "
@@ -257,7 +255,7 @@ class Run:
         """The rows of `files.csv`, as `ImageData.files`; None if the data was no folder."""
         if not self.files_file.exists():
             return None
-        content = read_file(self.files_file, most=None).decode("utf-8", FILE_NAME_ERRORS)
+        content = read_file(self.files_file, MOST_ARRAY_BYTES).decode("utf-8", FILE_NAME_ERRORS)
         try:
             rows = list(csv.reader(io.StringIO(content, newline="")))[1:]
             return tuple((name, int(size), split) for name, size, split in rows)
@@ -272,42 +270,70 @@ class Run:
 
     def write_history(self, rows: list[dict[str, Any]]) -> None:
         """Write all rows; numbers are written in full, so that they read back as they were."""
+        self.check_in_place()
         # A run that an older version began may lack columns.
         columns = list(dict.fromkeys(name for row in rows for name in row))
         write_csv(self.history_file, rows, columns)
 
-    def read_samples(self, until: int | None = None) -> dict[int, np.ndarray]:
+    def read_samples(
+        self, until: int | None = None, shape: tuple[int, ...] | None = None
+    ) -> dict[int, np.ndarray]:
         """What `write_samples` kept, up to an epoch.
+
+        Args:
+            until: The last epoch; None for all.
+            shape: What the samples of an epoch must be, `(count, height, width, channels)`; None
+                for any.
 
         Returns:
             Dictionary from epoch to a uint8 array `(count, height, width, channels)`; empty
-            without a file, or with a damaged one: no run depends on it.
+            without a file, or with a damaged one, which is said: no run depends on it.
         """
+        if not os.path.lexists(self.samples_file):
+            return {}
         try:
-            content = io.BytesIO(read_file(self.samples_file, most=None))
-            with np.load(content, allow_pickle=False) as archive:
-                samples = dict(zip(archive["epochs"].tolist(), archive["images"], strict=True))
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+            arrays = unpack(read_file(self.samples_file, MOST_ARRAY_BYTES))
+            epochs, images = arrays["epochs"], arrays["images"]
+            fits = images.ndim == 5 and shape in (None, images.shape[1:])
+            if images.dtype != np.uint8 or not fits or epochs.dtype.kind not in "iu":
+                raise ValueError
+            samples = dict(zip(epochs.tolist(), images, strict=True))
+        except (KeyError, TypeError, ValueError):
+            warn(f"{self.samples_file} is damaged: the samples of earlier epochs are left out")
             return {}
         last = math.inf if until is None else until
-        return {epoch: images for epoch, images in samples.items() if epoch <= last}
+        return {epoch: images for epoch, images in samples.items() if 1 <= epoch <= last}
 
     def write_samples(self, samples: dict[int, np.ndarray]) -> None:
         """Keep what was decoded after some epochs, a dictionary as `read_samples` returns it."""
+        self.check_in_place()
         with replacing(self.samples_file) as path:
             np.savez_compressed(path, epochs=list(samples), images=np.stack(list(samples.values())))
 
     def read_metrics(self) -> dict[str, Any]:
         """What `metrics.json` says; `InputError` if it is damaged."""
         metrics = read_json(self.metrics_file)
-        if not isinstance(metrics.get("test"), dict):
-            raise InputError(f"{self.metrics_file} is damaged: it has no losses. Restore it")
+        losses = [metrics.get("train"), metrics.get("test")]
+        variances = [metrics.get(name, 1) for name in ("implied_variance", "calibrated_variance")]
+        if (
+            not all(map(_are_losses, losses))
+            or len({*map(frozenset, losses)}) > 1  # type: ignore[arg-type]
+            or not is_count(metrics.get("epochs"))
+            or not all(is_number(value) and value > 0 for value in variances)
+        ):
+            raise InputError(
+                f"{self.metrics_file} is damaged: restore it, or remove it and resume the run"
+            )
         return metrics
 
     def read_evaluation(self) -> dict[str, Any]:
         """What `evaluation.json` says; `InputError` if it is damaged."""
         try:
-            return read_json(self.evaluation_file)
+            found = read_json(self.evaluation_file)
+            settings = found.get("settings", {})
+            if not isinstance(settings, dict) or not all(map(is_number, settings.values())):
+                raise InputError(f"{self.evaluation_file} is damaged: its settings are no numbers")
+            return found
         except InputError as error:
             raise InputError(f"{error}; remove it and evaluate again") from None
 
@@ -330,14 +356,22 @@ class Run:
         ):
             remove(path)
 
-    def locked(self) -> AbstractContextManager:
-        """Keep the folder for this process inside a `with`; `InputError` if another one has it.
+    @contextlib.contextmanager
+    def locked(self, patience: float = 0) -> Iterator[None]:
+        """Keep the folder for this process inside a `with`.
 
         The operating system gives the lock back when the process ends, however it ends.
+
+        Args:
+            patience: Seconds to wait for another process that has the folder.
+
+        Raises:
+            InputError: If another process has the folder.
+            MovedError: If the block fails because the folder is no longer there.
         """
-        lock = filelock.FileLock(self._lock_file, blocking=False)
+        lock = filelock.FileLock(self._lock_file, timeout=patience)
         try:
-            return lock.acquire()
+            lock.acquire()
         except filelock.Timeout:
             raise InputError(
                 f"{self.directory} is in use by another process: wait for it, or choose another "
@@ -345,6 +379,30 @@ class Run:
             ) from None
         except OSError as error:
             raise _unwritable(self.directory, error.strerror) from None
+        self._identity = self._identify()
+        try:
+            yield
+        except Exception:  # TensorFlow and HDF5 raise errors of their own
+            self.check_in_place()
+            raise
+        finally:
+            self._identity = None
+            lock.release()
+
+    def check_in_place(self) -> None:
+        """Raise `MovedError` if the folder that is locked no longer has its name."""
+        if self._identity not in (None, self._identify()):
+            raise MovedError(
+                f"{self.directory} was renamed or removed while it was in use: move it back"
+            )
+
+    def _identify(self) -> tuple[int, int] | None:
+        """What tells the folder from another one of its name; None if there is none."""
+        try:
+            status = os.stat(self.directory)
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
 
     def remove_unfinished(self) -> None:
         """Remove what a killed process left half-written."""
@@ -444,6 +502,25 @@ def run_titles(runs: Sequence[Run]) -> list[str]:
     """What to call several runs side by side: their names, or folders where names are the same."""
     names = [run_name(run.read_config()) for run in runs]
     return names if len(set(names)) == len(names) else [str(run.directory) for run in runs]
+
+
+def _is_data_summary(data: Any) -> bool:
+    """Whether this is what `Run.write_config` notes of the data, as far as it goes."""
+    if not isinstance(data, dict):
+        return False
+    shape = data.get("image_shape", [1, 1, 1])
+    counts = [data.get(name, 1) for name in ("train_images", "test_images")]
+    return (
+        all(isinstance(data.get(name, ""), str) for name in ("name", "sha256"))
+        and isinstance(shape, list)
+        and len(shape) == 3
+        and all(map(is_count, (*shape, *counts)))
+    )
+
+
+def _are_losses(values: Any) -> bool:
+    """Whether this is a dictionary of numbers that has a loss."""
+    return isinstance(values, dict) and "loss" in values and all(map(is_number, values.values()))
 
 
 def _unwritable(directory: Path, reason: str | None) -> InputError:

@@ -62,6 +62,7 @@ def test_every_digit_is_in_one_split_only():
     assert sum(image.tobytes() in train for image in digits.test_images) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not prepared("mnist"), reason="MNIST is not prepared on this machine")
 def test_mnist_is_read_from_where_it_is_prepared():
     mnist = load_data("mnist").head(100)

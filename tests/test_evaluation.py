@@ -819,6 +819,7 @@ def run_evaluate(*arguments):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -838,6 +839,7 @@ def test_bad_arguments_are_one_line(runs, arguments, message):
     assert result.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_what_cannot_be_evaluated_is_refused(runs, tmp_path):
     config = runs[0].read_config()
     unfinished = Run(tmp_path)

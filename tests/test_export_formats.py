@@ -350,6 +350,7 @@ def test_training_writes_the_formats_that_were_asked_for(
     assert "saved_model" not in text
 
 
+@pytest.mark.slow
 def test_a_longer_run_has_no_exports_of_fewer_epochs(
     tiny_config, tiny_data, tmp_path, quick_exports
 ):
@@ -361,6 +362,7 @@ def test_a_longer_run_has_no_exports_of_fewer_epochs(
     assert exports_of(run) == ["saved_model"]
 
 
+@pytest.mark.slow
 def test_a_finished_run_takes_another_format_without_training(
     tiny_config, tiny_data, tmp_path, quick_exports
 ):

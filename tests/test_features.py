@@ -91,6 +91,7 @@ def test_a_score_does_not_depend_on_the_other_images(run, tiny_data):
     np.testing.assert_allclose(features.score_samples(images[7:8]), scores[7:8], rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick_training")
 def test_fit_trains_a_model_that_a_pipeline_can_use(tiny_config, tiny_data, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

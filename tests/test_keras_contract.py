@@ -275,6 +275,7 @@ def test_float64_images_have_the_losses_of_float32_images(vae, images):
     assert losses[1] == pytest.approx(losses[0], rel=1e-5)
 
 
+@pytest.mark.slow
 @on_tensorflow
 def test_functions_run_eagerly_have_the_same_losses(tiny_config, images):
     def measure():

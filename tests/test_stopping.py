@@ -140,6 +140,7 @@ def test_a_collapsed_posterior_is_told_from_a_few_idle_dimensions():
     assert active_dimensions(np.array([0.001, 0.5, 0.0])) == [1]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick_training")
 def test_a_collapse_is_one_warning(tiny_config, tiny_data, tmp_path, capfd):
     collapsing = tiny_config.replace(kl_weight=1e6, epochs=6)

@@ -27,6 +27,7 @@ import vae_keras
 from vae_keras import __main__ as commands
 from vae_keras import attributes, evaluate, explore, fit
 from vae_keras.benchmark import __main__ as benchmark
+from vae_keras.export import __main__ as export
 from vae_keras.study import __main__ as study
 from vae_keras.study.definition import find_study
 from vae_keras.study.report import loss_table
@@ -217,6 +218,7 @@ PARSERS = {
     "explore": explore.build_parser,
     "study": study.build_parser,
     "benchmark": benchmark.build_parser,
+    "export": export.build_parser,
 }
 
 
@@ -470,6 +472,7 @@ def has_handler(process, number):
     return bool(caught >> (number - 1) & 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("seconds", [0, 0.1, 0.3, 2])
 def test_a_signal_while_a_command_starts_ends_it_with_its_status(number, seconds, tmp_path):

@@ -356,7 +356,8 @@ def test_the_bar_counts_every_step(tiny_config, tiny_data, tmp_path, monkeypatch
     monkeypatch.setattr("vae_keras.support.reporting.tqdm", ShownBar)
     train(tiny_config.replace(epochs=1), tmp_path / "run", tiny_data)
     train(tiny_config.replace(epochs=3), tmp_path / "run", tiny_data, resume=True)
-    assert [(bar.initial, bar.n, bar.total) for bar in bars] == [(0, 9, 9), (9, 27, 27)]
+    counts = [(bar.initial, bar.n, bar.total) for bar in bars if bar.total is not None]
+    assert counts == [(0, 9, 9), (9, 27, 27)]
 
 
 @pytest.mark.usefixtures("quick_training")

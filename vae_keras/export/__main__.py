@@ -22,7 +22,7 @@ def build_parser() -> cli.Parser:
     parser = cli.Parser(
         prog="python -m vae_keras.export",
         description="Export a trained model for other runtimes: encoder, decoder and both in one.",
-        epilog="Example: python -m vae_keras.export saved_models/mnist-gelu --format onnx,litert",
+        example="python -m vae_keras.export saved_models/mnist-gelu --format onnx,litert",
     )
     parser.add_argument(
         "directory",
@@ -37,7 +37,7 @@ def build_parser() -> cli.Parser:
         metavar="NAME,NAME,…",
         help=f"formats, separated by commas: {', '.join(EXPORTS)}",
     )
-    parser.add_argument("--output", metavar="DIR", help="new folder to write (that of the run)")
+    parser.add_argument("--output", metavar="DIR", help="new folder to write (default: the run's)")
     parser.add_argument(
         "--check",
         action="store_true",

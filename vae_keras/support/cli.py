@@ -56,8 +56,9 @@ class Parser(argparse.ArgumentParser):
             if argument == "--":
                 break
             if name.startswith("--") and " " not in argument and name not in known:
-                nearest = difflib.get_close_matches(name, known, n=1)
-                hint = f"did you mean {nearest[0]}?" if nearest else "see --help"
+                words = [option.removeprefix("--") for option in known]
+                nearest = difflib.get_close_matches(name.removeprefix("--"), words, n=1)
+                hint = f"did you mean --{nearest[0]}?" if nearest else "see --help"
                 self.error(f"unknown option {name}: {hint}")
         return super().parse_known_args(args, namespace)
 

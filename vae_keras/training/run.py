@@ -331,7 +331,10 @@ class Run:
         try:
             found = read_json(self.evaluation_file)
             settings = found.get("settings", {})
-            if not isinstance(settings, dict) or not all(map(is_number, settings.values())):
+            used = ("images", "seed", "importance_samples")
+            if not isinstance(settings, dict) or not all(
+                is_number(settings.get(name, 0)) for name in used
+            ):
                 raise InputError(f"{self.evaluation_file} is damaged: its settings are no numbers")
             return found
         except InputError as error:

@@ -270,12 +270,12 @@ def _introduction(study: Study, table: RunTable) -> str:
         f"# Study {escape(table.study)} on {escape(table.dataset)}\n\n"
         f"{count(len(variants), 'variant')}, {count(len(seeds), 'seed')}, "
         f"{count(table.last_epoch, 'epoch')}. The loss is {' plus '.join(terms)}, averaged over "
-        "images; lower is better. ± is half the width of a 95% t-interval over seeds; n/a is what "
-        "so few runs cannot say."
+        "images; lower is better. ± is half the width of a 95% t-interval over seeds; n/a: too few "
+        "runs."
     )
     if unfinished:
         text += (
-            f"\n\n**Incomplete**: {'; '.join(unfinished)}. A run that has not come to the last "
+            f"\n\n**Incomplete**: {'; '.join(unfinished)}. A run that has not reached the last "
             "epoch counts only where none of its variant has, at the last epoch that they all have."
         )
     if study.rule:
@@ -515,8 +515,8 @@ def _evaluation_section(
     )
     return (
         "## Evaluation\n\n"
-        "Of the runs whose weights were at hand, on the test images, in nats per image where "
-        "nothing else is said; ± as above. The best variance of the decoder is the squared error "
+        "Runs whose weights are available, on the test images, in nats per image unless "
+        "another unit is named; ± as above. The best variance of the decoder is the squared error "
         f"on training images.{bounds} The columns are explained by `python -m vae_keras.evaluate`, "
         "which prints them for one run.\n\n" + markdown(rows)
     )

@@ -187,7 +187,7 @@ def test_the_command_applies_a_model_and_names_what_it_skips(runs, pictures, tmp
 
     done = apply(runs["vae"].directory, pictures, "--output", "out")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == ["3 images", "written: out"]
+    assert done.stdout.splitlines() == ["Starting TensorFlow …", "3 images", "written: out"]
     errors = done.stderr.splitlines()
     assert "no share_worse, which needs the training images" in errors[0]
     assert "damaged.png is not a picture" in errors[1]

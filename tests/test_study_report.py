@@ -538,6 +538,7 @@ def test_one_command_redraws_everything_without_tensorflow_and_runs(tmp_path):
         "summary.csv",
         "report.md",
         "figures",
+        ".lock",
     }
     assert (study / "runs.csv").read_bytes() == before
 

@@ -86,6 +86,7 @@ def write_report(table: RunTable, directory: Path, width: int = 80) -> str:
         Text for a terminal: the main table, and where everything is.
     """
     study = study_of(table, directory)
+    evaluations = read_evaluations(directory / "evaluations.csv")
     if study.rule:
         table = dataclasses.replace(table, looks=study.rule.looks)
     differences = all_differences(study, table)
@@ -100,7 +101,6 @@ def write_report(table: RunTable, directory: Path, width: int = 80) -> str:
         for name, figure in figures.items():
             figure.savefig(folder / f"{name}.png", dpi=150)
     _write_summary(study, table, differences, directory / "summary.csv")
-    evaluations = read_evaluations(directory / "evaluations.csv")
     sections = [
         _introduction(study, table),
         rate_distortion_section(curve) if curve else _loss_section(study, table),

@@ -47,6 +47,5 @@ else:
         from vae_keras.support.start import import_tensorflow
 
         import_tensorflow()
-    # Keras finds the classes of a saved model only once they are registered.
-    import vae_keras.backend.smooth
+    import vae_keras.backend.registered
     import vae_keras.model  # noqa: F401

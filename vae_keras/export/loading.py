@@ -5,9 +5,7 @@ import os
 import keras
 import numpy as np
 
-# Keras finds the classes of a saved model only once they are registered.
-import vae_keras.backend.normalization
-import vae_keras.backend.smooth  # noqa: F401
+import vae_keras.backend.registered  # noqa: F401
 from vae_keras.model import Autoencoder
 from vae_keras.support.errors import InputError
 from vae_keras.training.run import PRETRAINED, Run, find_run

@@ -28,7 +28,7 @@ def damage(path, kind, random):
     content = path.read_bytes()
     path.unlink()
     if kind in PLACES:
-        _replace(path, kind)
+        put_in_place(path, kind)
     elif kind == "enormous":
         with open(path, "wb") as file:
             file.truncate(2**42)
@@ -43,7 +43,8 @@ def damage(path, kind, random):
     return path
 
 
-def _replace(path, kind):
+def put_in_place(path, kind):
+    """Put something that is no regular file, one of `PLACES`, in the place of a file."""
     if kind == "folder":
         path.mkdir()
     elif kind == "pipe":

@@ -10,6 +10,7 @@ import sys
 import keras
 import numpy as np
 import pytest
+from damage import PLACES, put_in_place
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_training import assert_equal_runs
@@ -38,16 +39,8 @@ def run(trained, tmp_path):
 def spoil(path, kind):
     """Put something else in the place of a file."""
     path.unlink()
-    if kind == "folder":
-        path.mkdir()
-    elif kind == "pipe":
-        os.mkfifo(path)
-    elif kind == "dangling link":
-        path.symlink_to("nowhere")
-    elif kind == "circular link":
-        path.symlink_to(path.name)
-    elif kind == "endless device":
-        path.symlink_to("/dev/zero")
+    if kind in PLACES:
+        put_in_place(path, kind)
     elif kind == "empty":
         path.touch()
     elif kind == "Latin-1":

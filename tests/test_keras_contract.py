@@ -394,7 +394,7 @@ def test_export_has_the_named_signatures(vae, images, tmp_path, when):
     np.testing.assert_allclose(rebuilt, vae.reconstruct(images), atol=1e-5)
 
 
-@pytest.mark.skipif(BACKEND == "tensorflow", reason="TensorFlow can export")
+@pytest.mark.skipif(BACKEND == "tensorflow", reason="TensorFlow exports; others refuse")
 def test_export_needs_tensorflow(vae, tmp_path):
     with pytest.raises(InputError, match="export to saved_model needs"):
         vae.export(tmp_path / "exported")

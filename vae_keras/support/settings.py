@@ -42,7 +42,7 @@ class Setting:
         metavar: Placeholder of the value in `--help`.
         parse: Turns the text of the option into a value, where the type alone does not.
         identity: Whether two runs that differ in it are different runs.
-        is_path: Whether it is a path. Paths are stored as absolute ones.
+        is_path: Whether the value is a path. A path is stored as an absolute path.
         is_place: Whether it says where something is, which may change when a run is resumed.
     """
 

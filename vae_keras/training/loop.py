@@ -285,7 +285,7 @@ def _restore(
     has_validation = config.held_out > 0 or data.validation_images is not None
     _check_columns(run, rows, model, has_validation)
     if rows and (kept := kept_epoch(rows, config)) < epoch:
-        _restore_best(model, run, kept)  # whether it is there, before anything is written
+        _restore_best(model, run, kept)  # fails here, before any file changes, if it is missing
         restore_checkpoint(model, run.checkpoints)
     for path in (run.metrics_file, run.evaluation_file, run.attributes):
         remove(path)

@@ -448,13 +448,13 @@ def create_run(directory: str | os.PathLike | None = None, name: str = "run") ->
 
 
 def check_run(config: FitConfig, run: Run, resume: bool = False, overwrite: bool = False) -> None:
-    """Raise `InputError` unless a run may be started, or gone on with, in a folder.
+    """Raise `InputError` unless a run can be started or resumed in a folder.
 
     Args:
-        config: `FitConfig`. To go on with a run, it must say what the run's own says; only
-            more epochs and other places of data and cache are possible.
+        config: `FitConfig`. To resume, it must equal the run's own settings; only more epochs
+            and other places of data and cache are allowed.
         run: `Run`.
-        resume: Whether to go on with the run in the folder.
+        resume: Whether to resume the run in the folder.
         overwrite: Whether a run in the folder may be replaced.
     """
     run.check_unlocked()

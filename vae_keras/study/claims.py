@@ -40,8 +40,9 @@ def judge(table: RunTable, claims: Sequence[Claim], rule: Rule | None = None) ->
     Each claim has one p, two-sided. It is confirmed by all of its k differences together
     (intersection–union: the largest p of them) and refuted by one of them (union–intersection: k
     times the smallest). It is practically equal if all differences lie within the rule's margin,
-    by two one-sided tests. Holm's correction is for all claims that runs of this length can
-    decide, for difference and for equality each, and every p is multiplied by the number of looks.
+    by two one-sided tests. Holm's correction is for all claims of one source that runs of this
+    length can decide, for difference and for equality each, and every p is multiplied by the number
+    of looks.
 
     Args:
         table: The runs, with the looks of the rule.
@@ -71,7 +72,8 @@ def judge(table: RunTable, claims: Sequence[Claim], rule: Rule | None = None) ->
         untested = 1.0 if _in_family(claim, table) else None
         p_values.append(untested if lacks else min(directional_p(found)))
         equalities.append(untested if lacks or not margin else equality_p(found, margin))
-    corrected, equal = correct(p_values, rule), correct(equalities, rule)
+    corrected = _correct_by_source(claims, p_values, rule)
+    equal = _correct_by_source(claims, equalities, rule)
     return [
         Verdict(claim, NOT_DECIDED, lacks, found, None, None)
         if lacks
@@ -107,6 +109,17 @@ def correct(p_values: Sequence[float | None], rule: Rule | None) -> list[float |
     return [None if p is None else min(1.0, looks * p) for p in holm(p_values)]
 
 
+def _correct_by_source(
+    claims: Sequence[Claim], p_values: Sequence[float | None], rule: Rule | None
+) -> list[float | None]:
+    corrected = list(p_values)
+    for source in {claim.source for claim in claims}:
+        family = [index for index, claim in enumerate(claims) if claim.source == source]
+        for index, p in zip(family, correct([p_values[index] for index in family], rule)):
+            corrected[index] = p
+    return corrected
+
+
 def looks_of(rule: Rule | None) -> int:
     """The number of planned analyses, among which α is shared evenly (Bonferroni)."""
     return len(rule.looks) if rule else 1
@@ -122,9 +135,12 @@ def strictest_level(tests: int, rule: Rule | None) -> float:
     return ALPHA / (max(1, tests) * looks_of(rule))
 
 
-def family_size(table: RunTable, claims: Sequence[Claim]) -> int:
-    """How many claims runs of this length can decide, which Holm's correction is for."""
-    return sum(_in_family(claim, table) for claim in claims)
+def family_sizes(table: RunTable, claims: Sequence[Claim]) -> dict[str, int]:
+    """How many claims of each source runs of this length can decide: Holm's correction is for them."""
+    sizes = dict.fromkeys((claim.source for claim in claims), 0)
+    for claim in claims:
+        sizes[claim.source] += _in_family(claim, table)
+    return sizes
 
 
 def _in_family(claim: Claim, table: RunTable) -> bool:

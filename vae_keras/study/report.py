@@ -13,7 +13,7 @@ from vae_keras.study.claims import (
     FRAGILE,
     NOT_DECIDED,
     correct,
-    family_size,
+    family_sizes,
     is_planned,
     judge,
     looks_of,
@@ -431,8 +431,9 @@ def _claim_section(study: Study, table: RunTable) -> str | None:
     if not study.claims:
         return None
     verdicts = judge(table, study.claims, study.rule)
-    tests, margin = family_size(table, study.claims), study.rule.margin if study.rule else 0.0
-    level = strictest_level(tests, study.rule)
+    families = family_sizes(table, study.claims)
+    margin = study.rule.margin if study.rule else 0.0
+    level = strictest_level(max(families.values()), study.rule)
     rows = [["", f"claim of {study.source}" if study.source else "claim", "verdict", "p"]]
     evidence = [["claim", *DIFFERENCE_HEADER]]
     evidence[0].remove("corrected")
@@ -465,7 +466,7 @@ def _claim_section(study: Study, table: RunTable) -> str | None:
         text += f"It is practically equal if all lie within ±{margin:g}, by two one-sided tests. "
     looks = f" and multiplied by {looks_of(study.rule)}" if looks_of(study.rule) > 1 else ""
     text += (
-        f"p is corrected by Holm's method for the {count(tests, 'claim')} that runs of "
+        f"p is corrected by Holm's method for the {_families(families, study)} that runs of "
         f"{count(table.last_epoch, 'epoch')} can decide{looks}; significant is p < {ALPHA}. A "
         f"verdict whose p is above {FRAGILE} is fragile: another seed may turn it. Differences are "
         f"paired, of the mean of the {LAST_EPOCHS} epochs up to that of the claim.\n\n"
@@ -475,6 +476,15 @@ def _claim_section(study: Study, table: RunTable) -> str | None:
         "Effects, intervals and p of single differences, not corrected. Detectable is the "
         "smallest true difference that a test of one would have found with 80% probability at the "
         f"strictest corrected level, α = {level:.4f}.\n\n{markdown(evidence)}"
+    )
+
+
+def _families(sizes: Mapping[str, int], study: Study) -> str:
+    """How many claims are corrected together, by who made them."""
+    names = {source: source or study.source for source in sizes}
+    return " and for the ".join(
+        count(size, "claim") + (f" of {names[source]}" if len(sizes) > 1 and names[source] else "")
+        for source, size in sizes.items()
     )
 
 

@@ -136,7 +136,7 @@ def strictest_level(tests: int, rule: Rule | None) -> float:
 
 
 def family_sizes(table: RunTable, claims: Sequence[Claim]) -> dict[str, int]:
-    """How many claims of each source runs of this length can decide: Holm's correction is for them."""
+    """How many claims of each source Holm's correction is for: those that such runs can decide."""
     sizes = dict.fromkeys((claim.source for claim in claims), 0)
     for claim in claims:
         sizes[claim.source] += _in_family(claim, table)

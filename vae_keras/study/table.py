@@ -12,6 +12,7 @@ import numpy as np
 from vae_keras.study.statistics import Comparison, mean_interval
 from vae_keras.support.errors import InputError
 from vae_keras.support.files import MOST_ARRAY_BYTES, read_text, write_csv
+from vae_keras.support.terms import loss_columns
 from vae_keras.training.history import check_columns
 
 KEYS = ("study", "dataset", "reference", "variant", "seed", "epoch")
@@ -47,6 +48,11 @@ class RunTable:
                 names |= dict.fromkeys(rows[0])
         names.pop("epoch", None)
         return list(names)
+
+    @property
+    def losses(self) -> list[str]:
+        """The losses among the columns: those of the training images, then of the test images."""
+        return [f"{prefix}{name}" for prefix in ("", "val_") for name in loss_columns(self.columns)]
 
     @property
     def last_epoch(self) -> int:

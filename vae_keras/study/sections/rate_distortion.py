@@ -3,7 +3,9 @@
 import dataclasses
 
 import numpy as np
+from matplotlib.figure import Figure
 
+from vae_keras import plots
 from vae_keras.config import make_config
 from vae_keras.study.definition import Study
 from vae_keras.study.statistics import mean_interval
@@ -78,3 +80,13 @@ def rate_distortion_section(lines: dict[str, list[Place]]) -> str:
         + "\n\n![Rate–distortion curve](figures/rate_distortion.png)\n\n"
         "*Mean over seeds, and bars from the least to the greatest.*"
     )
+
+
+def draw_rate_distortion(study: Study, curve: dict[str, list[Place]]) -> Figure:
+    """The rate–distortion curve."""
+    assert study.rate_distortion is not None
+    lines = {
+        title: [(place.weight, place.kl, place.error) for place in found]
+        for title, found in curve.items()
+    }
+    return plots.plot_rate_distortion(lines, study.rate_distortion.marked)

@@ -1,0 +1,41 @@
+"""What the evaluations of the runs found."""
+
+from collections.abc import Iterable, Mapping
+
+from vae_keras.study.evaluations import BOUNDS, FIGURES, IMPORTANCE_SAMPLES
+from vae_keras.study.statistics import mean_interval
+from vae_keras.support.text import markdown, plus_minus
+
+
+def evaluation_section(
+    evaluations: Mapping[str, Mapping[str, list[float]]], variants: Iterable[str]
+) -> str | None:
+    if not evaluations:
+        return None
+    shown = {
+        name: figure
+        for name, figure in FIGURES.items()
+        if any(columns[name] for columns in evaluations.values())
+    }
+    rows = [["variant", "seeds", *(heading for heading, _, _ in shown.values())]]
+    for name in variants:
+        if name in evaluations:
+            columns = evaluations[name]
+            cells = [
+                plus_minus(*mean_interval(columns[figure]), digits)
+                for figure, (_, digits, _) in shown.items()
+            ]
+            rows.append([name, str(max(map(len, columns.values()))), *cells])
+    bounds = (
+        f" Bounds are of {IMPORTANCE_SAMPLES} importance samples; runs that were evaluated with "
+        "more have none here."
+        if any(name in shown for name in BOUNDS)
+        else ""
+    )
+    return (
+        "## Evaluation\n\n"
+        "Runs whose weights are available, on the test images, in nats per image unless "
+        "another unit is named; ± as above. The best variance of the decoder is the squared error "
+        f"on training images.{bounds} The columns are explained by `python -m vae_keras.evaluate`, "
+        "which prints them for one run.\n\n" + markdown(rows)
+    )

@@ -16,7 +16,8 @@ from vae_keras.support.errors import InputError
 from vae_keras.support.files import absolute, check_new_folder
 from vae_keras.support.reporting import report
 from vae_keras.training.loop import train
-from vae_keras.training.run import Run, run_name
+from vae_keras.training.names import run_name
+from vae_keras.training.run import Run
 
 NAMES = ["photos[1]", "a * b?", "it's", '"quoted"', "#1 (copy)", "~", "a;b&c|d", "$HOME", "-n"]
 TINY = shlex.split(

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import vae_keras
-from vae_keras.training.run import Run, run_name
+from vae_keras.training.names import run_name
+from vae_keras.training.run import Run
 
 ROOT = Path(__file__).parents[1]
 

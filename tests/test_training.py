@@ -17,7 +17,8 @@ from vae_keras.support.seeds import derive_seed
 from vae_keras.training import loop as training
 from vae_keras.training.callbacks import SAMPLES, Guard
 from vae_keras.training.loop import steps_at_once, train
-from vae_keras.training.run import Run, create_run, run_name
+from vae_keras.training.names import create_run, run_name
+from vae_keras.training.run import Run
 
 COLUMNS = [
     "epoch",

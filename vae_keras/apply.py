@@ -11,7 +11,8 @@ from vae_keras.support.errors import InputError
 from vae_keras.support.files import check_new_folder
 from vae_keras.support.reporting import report
 from vae_keras.support.start import load
-from vae_keras.training.run import PRETRAINED, Run, find_run
+from vae_keras.training.names import PRETRAINED, find_run
+from vae_keras.training.run import Run
 
 if TYPE_CHECKING:
     import numpy as np

@@ -11,7 +11,8 @@ from vae_keras.support.reporting import report
 from vae_keras.support.start import load
 from vae_keras.support.terms import title
 from vae_keras.support.text import plain, wrap
-from vae_keras.training.run import Run, run_name, run_titles
+from vae_keras.training.names import run_name, run_titles
+from vae_keras.training.run import Run
 
 Results = Mapping[str, Any]
 Cell = Callable[[Results], str | None]

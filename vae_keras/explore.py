@@ -10,7 +10,8 @@ from vae_keras.support.errors import InputError, check_text
 from vae_keras.support.files import read_file, replacing
 from vae_keras.support.reporting import report, working
 from vae_keras.support.start import load
-from vae_keras.training.run import PRETRAINED, PRETRAINED_FOLDER, Run, find_run
+from vae_keras.training.names import PRETRAINED, PRETRAINED_FOLDER, find_run
+from vae_keras.training.run import Run
 
 PAGE_TITLE = b"<title>Latent space explorer</title>"
 

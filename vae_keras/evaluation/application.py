@@ -23,7 +23,8 @@ from vae_keras.support.errors import InputError
 from vae_keras.support.files import check_new_folder, replacing, write_csv
 from vae_keras.support.reporting import progress_bar, report, warn, working
 from vae_keras.support.seeds import derive_seed
-from vae_keras.training.run import Run, find_run
+from vae_keras.training.names import find_run
+from vae_keras.training.run import Run
 
 DRAWS = 5  # of z for each image in its ELBO
 REFERENCES = 2000  # training images that give an anomaly score its scale

@@ -33,7 +33,8 @@ from vae_keras.support.seeds import derive_seed
 from vae_keras.support.settings import is_number
 from vae_keras.support.terms import title
 from vae_keras.support.text import minus
-from vae_keras.training.run import Run, run_titles
+from vae_keras.training.names import run_titles
+from vae_keras.training.run import Run
 
 # Networks beyond either of these do not run in the page.
 MOST_MULTIPLICATIONS = 25_000_000

@@ -11,7 +11,7 @@ from vae_keras.support.reporting import report
 from vae_keras.support.settings import parse_names
 from vae_keras.support.start import load
 from vae_keras.support.text import plain, wrap
-from vae_keras.training.run import PRETRAINED, find_run
+from vae_keras.training.names import PRETRAINED, find_run
 
 if TYPE_CHECKING:
     from vae_keras.export.check import Check

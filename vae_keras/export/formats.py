@@ -11,7 +11,8 @@ from vae_keras.support.errors import InputError, check_name
 from vae_keras.support.files import check_new_folder, replacing
 from vae_keras.support.reporting import working
 from vae_keras.support.start import check_backend
-from vae_keras.training.run import PRETRAINED_FOLDER, Run
+from vae_keras.training.names import PRETRAINED_FOLDER
+from vae_keras.training.run import Run
 
 if TYPE_CHECKING:
     from vae_keras.export.check import Check

@@ -8,7 +8,8 @@ import numpy as np
 import vae_keras.backend.registered  # noqa: F401
 from vae_keras.model import Autoencoder
 from vae_keras.support.errors import InputError
-from vae_keras.training.run import PRETRAINED, Run, find_run
+from vae_keras.training.names import PRETRAINED, find_run
+from vae_keras.training.run import Run
 
 
 def load_model(path: str | os.PathLike) -> Autoencoder:

@@ -22,7 +22,8 @@ from vae_keras.support.errors import InputError, check_name
 from vae_keras.support.reporting import report, working
 from vae_keras.support.signals import Interrupted
 from vae_keras.support.start import check_backend, load
-from vae_keras.training.run import MovedError, Run
+from vae_keras.training.lock import MovedError
+from vae_keras.training.run import Run
 
 BACKENDS = ("local", "dask")
 REPORT_PATIENCE = 60  # seconds for another process to write its report

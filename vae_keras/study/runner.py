@@ -22,8 +22,9 @@ from vae_keras.support.files import MOST_ARRAY_BYTES, absolute, read_file
 from vae_keras.support.reporting import progress_bar, report
 from vae_keras.support.signals import PendingSignal, deferred_signals
 from vae_keras.support.start import load
+from vae_keras.training.names import create_run
 from vae_keras.training.requirements import check_requirements
-from vae_keras.training.run import Run, create_run
+from vae_keras.training.run import Run
 
 if TYPE_CHECKING:
     from vae_keras.study.table import RunTable

@@ -41,8 +41,10 @@ from vae_keras.training.callbacks import (
 )
 from vae_keras.training.checkpoints import BEST, restore_checkpoint
 from vae_keras.training.figures import save_figures
+from vae_keras.training.lock import MovedError
+from vae_keras.training.names import create_run, run_name
 from vae_keras.training.requirements import check_requirements, test_batch_size
-from vae_keras.training.run import MovedError, Run, check_run, create_run, run_name
+from vae_keras.training.run import Run, check_run
 from vae_keras.training.stopping import is_to_stop, kept_epoch
 
 MOST_STEPS_AT_ONCE = 25

@@ -9,14 +9,12 @@ import os
 import platform
 import re
 import shlex
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import filelock
 import numpy as np
 
-from vae_keras.config import EXPORTS, PLACES, PRESETS, FitConfig
+from vae_keras.config import EXPORTS, PLACES, FitConfig
 from vae_keras.data.arrays import as_image_data
 from vae_keras.data.images import ImageData
 from vae_keras.data.source import Files
@@ -38,23 +36,16 @@ from vae_keras.support.files import (
 from vae_keras.support.reporting import warn
 from vae_keras.support.settings import is_count, is_number
 from vae_keras.training.history import read_history
+from vae_keras.training.lock import FolderLock
 
 FORMAT = 1  # of config.json; raised when older versions of the package could misread it
 VERSIONED_PACKAGES = ("vae_keras", "tensorflow", "keras", "numpy")
 
 
-# Finished runs that come with the package: settings, metrics and the model.
-PRETRAINED_FOLDER = Path(__file__).parents[1] / "pretrained"
-PRETRAINED = tuple(sorted(path.parent.name for path in PRETRAINED_FOLDER.glob("*/config.json")))
-
 # TensorFlow takes them for a pattern in the path of a SavedModel.
 UNLOADABLE = re.compile(r"[\[\]*?]")
 
 FILE_NAME_ERRORS = "surrogateescape"  # file names can hold bytes that are not UTF-8
-
-
-class MovedError(InputError):
-    """The folder of a run was renamed or removed by somebody else while the run was at work."""
 
 
 class Run:
@@ -96,8 +87,7 @@ class Run:
         self.samples_file = self.directory / "samples.npz"
         self.checkpoints = self.directory / "checkpoints"
         self.tensorboard = self.directory / "tensorboard"
-        self._lock_file = self.directory / ".lock"
-        self._identity: tuple[int, int] | None = None  # of the folder, while it is locked
+        self._lock = FolderLock(self.directory)
 
     @property
     def exists(self) -> bool:
@@ -142,12 +132,6 @@ class Run:
             raise InputError(
                 f"{self.model_file} does not exist: restore it, or train the run again"
             )
-
-    def check_unlocked(self) -> None:
-        """Raise `InputError` if another process works in the folder."""
-        if self._lock_file.exists():
-            with self.locked():
-                pass
 
     def read_config(self) -> FitConfig:
         """The settings of the run, a `FitConfig`; `InputError` if they cannot be trusted."""
@@ -359,92 +343,22 @@ class Run:
         ):
             remove(path)
 
-    @contextlib.contextmanager
-    def locked(self, patience: float = 0) -> Iterator[None]:
-        """Keep the folder for this process inside a `with`.
+    def locked(self, patience: float = 0) -> contextlib.AbstractContextManager[None]:
+        """Keep the folder for this process inside a `with`: see `FolderLock.held`."""
+        return self._lock.held(patience)
 
-        The operating system gives the lock back when the process ends, however it ends.
-
-        Args:
-            patience: Seconds to wait for another process that has the folder.
-
-        Raises:
-            InputError: If another process has the folder.
-            MovedError: If the block fails because the folder is no longer there.
-        """
-        lock = filelock.FileLock(self._lock_file, timeout=patience)
-        try:
-            lock.acquire()
-        except filelock.Timeout:
-            raise InputError(
-                f"{self.directory} is in use by another process: wait for it, or choose another "
-                "folder"
-            ) from None
-        except OSError as error:
-            raise _unwritable(self.directory, error.strerror) from None
-        self._identity = self._identify()
-        try:
-            yield
-        except Exception:  # TensorFlow and HDF5 raise errors of their own
-            self.check_in_place()
-            raise
-        finally:
-            self._identity = None
-            lock.release()
+    def check_unlocked(self) -> None:
+        """Raise `InputError` if another process works in the folder."""
+        self._lock.check_free()
 
     def check_in_place(self) -> None:
         """Raise `MovedError` if the folder that is locked no longer has its name."""
-        if self._identity not in (None, self._identify()):
-            raise MovedError(
-                f"{self.directory} was renamed or removed while it was in use: move it back"
-            )
-
-    def _identify(self) -> tuple[int, int] | None:
-        """What tells the folder from another one of its name; None if there is none."""
-        try:
-            status = os.stat(self.directory)
-        except OSError:
-            return None
-        return status.st_dev, status.st_ino
+        self._lock.check_in_place()
 
     def remove_unfinished(self) -> None:
         """Remove what a killed process left half-written."""
         for folder in (self.directory, self.checkpoints):
             remove_unfinished(folder)
-
-
-def create_run(directory: str | os.PathLike | None = None, name: str = "run") -> Run:
-    """Make the folder of a new run.
-
-    Args:
-        directory: The folder; None for the first free one of `saved_models/<name>`,
-            `saved_models/<name>-2` and so on.
-        name: Used where no folder is named.
-
-    Returns:
-        `Run`, its folder made.
-
-    Raises:
-        InputError: If the folder cannot be written.
-    """
-    if directory is not None:
-        run = Run(directory)
-        try:
-            run.directory.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise _unwritable(run.directory, error.strerror) from None
-        return run
-    parent = Path("saved_models")
-    number = 1
-    while True:
-        run = Run(parent / (name if number == 1 else f"{name}-{number}"))
-        try:
-            run.directory.mkdir(parents=True)
-            return run
-        except FileExistsError:
-            number += 1
-        except OSError as error:
-            raise _unwritable(run.directory, error.strerror) from None
 
 
 def check_run(config: FitConfig, run: Run, resume: bool = False, overwrite: bool = False) -> None:
@@ -475,38 +389,6 @@ def check_run(config: FitConfig, run: Run, resume: bool = False, overwrite: bool
             )
 
 
-def find_run(name: str | os.PathLike) -> Run:
-    """The run in a folder, or one that comes with the package, by its name in `PRETRAINED`."""
-    if os.fspath(name) in PRETRAINED and not os.path.lexists(name):
-        return Run(PRETRAINED_FOLDER / name)
-    return Run(name)
-
-
-def run_name(config: FitConfig) -> str:
-    """A name that tells apart what people compare: `mnist-gelu-batchnorm_before`."""
-    encoder = config.encoder_activation or config.activation
-    decoder = config.decoder_activation or config.activation
-    parts = [UNLOADABLE.sub("_", find_source(config.dataset).title)]
-    parts.append(encoder if encoder == decoder else f"{encoder}-{decoder}")
-    if config.normalization != "none":
-        parts.append(f"{config.normalization}norm_{config.normalization_position}")
-    usual = PRESETS[config.preset].get("reconstruction_weight", FitConfig.reconstruction_weight)
-    if config.reconstruction_weight != usual:
-        weight = config.reconstruction_weight
-        parts.append(weight if isinstance(weight, str) else f"weight{weight:g}")
-    if config.dropout:
-        parts.append(f"dropout{config.dropout:g}")
-    if config.model != "vae":
-        parts.append(config.model)
-    return "-".join(parts)
-
-
-def run_titles(runs: Sequence[Run]) -> list[str]:
-    """What to call several runs side by side: their names, or folders where names are the same."""
-    names = [run_name(run.read_config()) for run in runs]
-    return names if len(set(names)) == len(names) else [str(run.directory) for run in runs]
-
-
 def _is_data_summary(data: Any) -> bool:
     """Whether this is what `Run.write_config` notes of the data, as far as it goes."""
     if not isinstance(data, dict):
@@ -524,7 +406,3 @@ def _is_data_summary(data: Any) -> bool:
 def _are_losses(values: Any) -> bool:
     """Whether this is a dictionary of numbers that has a loss."""
     return isinstance(values, dict) and "loss" in values and all(map(is_number, values.values()))
-
-
-def _unwritable(directory: Path, reason: str | None) -> InputError:
-    return InputError(f"{directory} cannot be written ({reason}): choose another ⟨directory⟩")

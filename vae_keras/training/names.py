@@ -1,0 +1,80 @@
+"""What runs are called, and where they are: names, titles, folders."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from vae_keras.config import PRESETS, FitConfig
+from vae_keras.data.sources import find_source
+from vae_keras.training.lock import unwritable
+from vae_keras.training.run import UNLOADABLE, Run
+
+# Finished runs that come with the package: settings, metrics and the model.
+PRETRAINED_FOLDER = Path(__file__).parents[1] / "pretrained"
+PRETRAINED = tuple(sorted(path.parent.name for path in PRETRAINED_FOLDER.glob("*/config.json")))
+
+
+def create_run(directory: str | os.PathLike | None = None, name: str = "run") -> Run:
+    """Make the folder of a new run.
+
+    Args:
+        directory: The folder; None for the first free one of `saved_models/<name>`,
+            `saved_models/<name>-2` and so on.
+        name: Used where no folder is named.
+
+    Returns:
+        `Run`, its folder made.
+
+    Raises:
+        InputError: If the folder cannot be written.
+    """
+    if directory is not None:
+        run = Run(directory)
+        try:
+            run.directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise unwritable(run.directory, error.strerror) from None
+        return run
+    parent = Path("saved_models")
+    number = 1
+    while True:
+        run = Run(parent / (name if number == 1 else f"{name}-{number}"))
+        try:
+            run.directory.mkdir(parents=True)
+            return run
+        except FileExistsError:
+            number += 1
+        except OSError as error:
+            raise unwritable(run.directory, error.strerror) from None
+
+
+def find_run(name: str | os.PathLike) -> Run:
+    """The run in a folder, or one that comes with the package, by its name in `PRETRAINED`."""
+    if os.fspath(name) in PRETRAINED and not os.path.lexists(name):
+        return Run(PRETRAINED_FOLDER / name)
+    return Run(name)
+
+
+def run_name(config: FitConfig) -> str:
+    """A name that tells apart what people compare: `mnist-gelu-batchnorm_before`."""
+    encoder = config.encoder_activation or config.activation
+    decoder = config.decoder_activation or config.activation
+    parts = [UNLOADABLE.sub("_", find_source(config.dataset).title)]
+    parts.append(encoder if encoder == decoder else f"{encoder}-{decoder}")
+    if config.normalization != "none":
+        parts.append(f"{config.normalization}norm_{config.normalization_position}")
+    usual = PRESETS[config.preset].get("reconstruction_weight", FitConfig.reconstruction_weight)
+    if config.reconstruction_weight != usual:
+        weight = config.reconstruction_weight
+        parts.append(weight if isinstance(weight, str) else f"weight{weight:g}")
+    if config.dropout:
+        parts.append(f"dropout{config.dropout:g}")
+    if config.model != "vae":
+        parts.append(config.model)
+    return "-".join(parts)
+
+
+def run_titles(runs: Sequence[Run]) -> list[str]:
+    """What to call several runs side by side: their names, or folders where names are the same."""
+    names = [run_name(run.read_config()) for run in runs]
+    return names if len(set(names)) == len(names) else [str(run.directory) for run in runs]

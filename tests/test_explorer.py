@@ -20,13 +20,14 @@ from vae_keras import build_model, explore, load_model
 from vae_keras.activations import ACTIVATIONS
 from vae_keras.explorer import build_page, contents
 from vae_keras.explorer import page as page_module
-from vae_keras.explorer.colors import DARK, LIGHT, page_colors
+from vae_keras.explorer.colors import DARK, page_colors
 from vae_keras.explorer.network import (
     count_multiplications,
     describe_encoder,
     describe_network,
     encode_array,
 )
+from vae_keras.plots.colors import CLASS_COLORS
 from vae_keras.support.errors import InputError
 from vae_keras.support.files import write_json
 from vae_keras.training.run import Run
@@ -232,7 +233,7 @@ def oklab(linear):
 
 
 @pytest.mark.parametrize("vision", VISIONS)
-@pytest.mark.parametrize("palette", [LIGHT, DARK])
+@pytest.mark.parametrize("palette", [CLASS_COLORS, DARK])
 def test_everybody_can_tell_classes_apart(palette, vision):
     colors = np.array([to_rgb(color) for color in palette])
     linear = np.where(colors <= 0.04045, colors / 12.92, ((colors + 0.055) / 1.055) ** 2.4)

@@ -6,12 +6,7 @@ from matplotlib.colors import to_hex, to_rgb
 
 from vae_keras.plots.colors import class_colors
 
-# Near the colors of the figures, but any two of them are further apart, also for readers without
-# one of the three kinds of cones. Among the figures' colors, those of 3 and 8 are both gray.
-LIGHT = (
-    *("#0667d2", "#ffab00", "#8a0000", "#8498ff", "#5f00a0"),
-    *("#a04d86", "#e90001", "#a19480", "#000051", "#92dadd"),
-)
+# Those of the figures, in tones that can be seen on a dark page, as far apart.
 DARK = (
     *("#5195ff", "#f9a500", "#a9501f", "#7fcd8e", "#973fd3"),
     *("#ad939f", "#fd5a43", "#ffe6ab", "#2d7986", "#68ffff"),
@@ -27,8 +22,9 @@ def page_colors(count: int) -> list[dict[str, str]]:
     Returns:
         List of dictionaries with `light` and `dark`, colors as HTML writes them.
     """
-    if count <= len(LIGHT):
-        return [{"light": light, "dark": dark} for light, dark in zip(LIGHT[:count], DARK)]
+    if count <= len(DARK):
+        pairs = zip(class_colors(count), DARK)
+        return [{"light": light, "dark": dark} for light, dark in pairs]
     return [{"light": to_hex(color), "dark": _paler(color)} for color in class_colors(count)]
 
 

@@ -3,13 +3,11 @@
 import dataclasses
 import json
 import math
-import os
-import subprocess
-import sys
 
 import keras
 import numpy as np
 import pytest
+from commands import run_command
 from scipy.linalg import sqrtm
 from scipy.stats import entropy, multivariate_normal, norm
 
@@ -814,12 +812,7 @@ def test_the_command_prints_one_table_for_all_runs(runs, cache):
 
 
 def run_evaluate(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "vae_keras.evaluate", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "COLUMNS": "160"},  # two runs side by side
-    )
+    return run_command("evaluate", *arguments, COLUMNS="160")  # two runs side by side
 
 
 @pytest.mark.slow

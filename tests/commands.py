@@ -4,7 +4,6 @@ To import it takes longer than most commands. What a command does before that, a
 is for `subprocess`.
 """
 
-import contextlib
 import multiprocessing
 import os
 import resource
@@ -83,9 +82,8 @@ def _run(words, streams, cwd, environment, quick, limit):
         number, value = limit
         resource.setrlimit(number, (value, resource.getrlimit(number)[1]))
     sys.argv[1:] = words[1:]
-    with contextlib.ExitStack() as stack:
-        if quick:
-            from quick import without_graphs_and_files
+    if quick:
+        from quick import QUICK, loop
 
-            stack.enter_context(without_graphs_and_files())
-        runpy.run_module(f"vae_keras.{words[0]}", run_name="__main__", alter_sys=True)
+        vars(loop).update(QUICK)
+    runpy.run_module(f"vae_keras.{words[0]}", run_name="__main__", alter_sys=True)

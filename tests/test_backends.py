@@ -41,7 +41,7 @@ for name in sys.argv[2:]:
     settings = config.replace(**changes)
     # The model that was trained on several devices is exported; the others only compared.
     is_exported = name.startswith("65-2-b")
-    loop.export_model = export if is_exported else lambda model, path, format: None
+    loop.export_model = export if is_exported else lambda model, path, format: path.mkdir()
     run = loop.train(settings, folder / name, data, devices=int(devices))
     if normalization == "auto":
         longer = settings.replace(epochs=4)

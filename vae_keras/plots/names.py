@@ -19,6 +19,7 @@ PARTS = {
     "decoder": "in the decoder alone",
 }
 EXTRAS = {
+    "bfloat16": "bfloat16",
     "dropout": "dropout",
     "batchnorm": "batch normalization",
     "batchnorm_after": "batch normalization after",

@@ -8,6 +8,7 @@ from pathlib import Path
 from vae_keras.study.claims import strictest_level
 from vae_keras.study.definition import SHIPPED, STUDY_FILE, CurveGroup, Rule, Study, read_study
 from vae_keras.study.evaluations import read_evaluations
+from vae_keras.study.rate_distortion import places
 from vae_keras.study.sections.differences import (
     Differences,
     all_differences,
@@ -18,7 +19,6 @@ from vae_keras.study.sections.figures import draw, figure_section
 from vae_keras.study.sections.losses import loss_section, loss_table, published_section
 from vae_keras.study.sections.rate_distortion import (
     draw_rate_distortion,
-    places,
     rate_distortion_section,
     rate_distortion_table,
 )

@@ -24,7 +24,7 @@ class Command:
         name: Name of the command.
         *arguments: Its arguments.
         cwd: Working directory.
-        quick: Whether training leaves out what takes longer than its steps, see `quick`.
+        quick: Whether it leaves out what takes longer than the steps of a tiny network.
         limit: A limit of the system, as `resource.setrlimit` takes it, and its value.
         **environment: Changes of the environment.
     """
@@ -83,7 +83,7 @@ def _run(words, streams, cwd, environment, quick, limit):
         resource.setrlimit(number, (value, resource.getrlimit(number)[1]))
     sys.argv[1:] = words[1:]
     if quick:
-        from quick import QUICK, loop
+        from quick import be_quick
 
-        vars(loop).update(QUICK)
+        be_quick()
     runpy.run_module(f"vae_keras.{words[0]}", run_name="__main__", alter_sys=True)

@@ -1,11 +1,17 @@
-"""Training without what takes longer than the steps of a tiny network.
+"""Commands without what takes longer than the steps of a tiny network.
 
-A module of its own, because the processes that tests start import it: it must be small.
+A module of its own, because the processes that tests start import it: it must be small. Started as
+a script, it is a training of a study.
 """
 
+import sys
 from unittest import mock
 
+from vae_keras.evaluation import judge
+from vae_keras.study import job
 from vae_keras.training import loop
+
+JUDGE_STEPS = 300  # instead of thousands, of the classifier that judges samples
 
 build_model = loop.build_model
 
@@ -29,3 +35,17 @@ QUICK = {
     "save_figures": lambda path, *_: path.mkdir(),
     "export_model": lambda model, path, _: path.mkdir(),
 }
+
+
+def be_quick(traces_graphs=False):
+    """Put these things in their places, for the rest of the process."""
+    vars(loop).update(QUICK)
+    if traces_graphs:
+        loop.build_model = build_model
+    judge.STEPS = JUDGE_STEPS
+    job.COMMAND = [sys.executable, __file__]
+
+
+if __name__ == "__main__":
+    be_quick(traces_graphs=True)  # many steps are quicker so
+    job.main()

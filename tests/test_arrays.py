@@ -170,7 +170,7 @@ def test_the_commands_train_on_a_file_and_find_it_in_another_place(arrays, tmp_p
     np.savez(file, images=images, labels=labels)
 
     def command(name, *arguments):
-        return run_command(name, *arguments, cwd=tmp_path)
+        return run_command(name, *arguments, cwd=tmp_path, quick=True)
 
     sizes = ["--encoder-filters", "4", "--encoder-strides", "2", "--decoder-filters", "4"]
     sizes += ["--decoder-strides", "2,1", "--latent-dim", "3", "--epochs", "2"]

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 from commands import run_command
+from quick import JUDGE_STEPS, QUICK
 from scipy.linalg import sqrtm
 from scipy.stats import entropy, multivariate_normal, norm
 
@@ -582,7 +583,7 @@ def cache(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("cache")
         patch.setenv("XDG_CACHE_HOME", str(folder))
-        patch.setattr(judge, "STEPS", 300)
+        patch.setattr(judge, "STEPS", JUDGE_STEPS)
         yield folder
 
 
@@ -671,15 +672,18 @@ def test_a_data_set_without_classes_has_no_judge(cache):
 def runs(tmp_path_factory):
     """A VAE and an autoencoder, trained for an epoch on a few digits."""
     folder = tmp_path_factory.mktemp("runs")
-    return [
-        train(
-            make_config(
-                "digits", model=model, epochs=1, max_train_images=64, latent_dim=dimensions
-            ),
-            folder / model,
-        )
-        for model, dimensions in (("vae", 3), ("autoencoder", 2))
-    ]
+    with pytest.MonkeyPatch.context() as patch:
+        for name, replacement in QUICK.items():
+            patch.setattr(f"vae_keras.training.loop.{name}", replacement)
+        return [
+            train(
+                make_config(
+                    "digits", model=model, epochs=1, max_train_images=64, latent_dim=dimensions
+                ),
+                folder / model,
+            )
+            for model, dimensions in (("vae", 3), ("autoencoder", 2))
+        ]
 
 
 @pytest.mark.slow
@@ -812,7 +816,7 @@ def test_the_command_prints_one_table_for_all_runs(runs, cache):
 
 
 def run_evaluate(*arguments):
-    return run_command("evaluate", *arguments, COLUMNS="160")  # two runs side by side
+    return run_command("evaluate", *arguments, quick=True, COLUMNS="160")  # for two runs
 
 
 @pytest.mark.slow

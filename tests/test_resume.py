@@ -1,12 +1,12 @@
 """Runs that are killed, share a folder, or meet a full disk."""
 
 import errno
-import multiprocessing
 import subprocess
 import time
 
 import numpy as np
 import pytest
+from commands import SERVER
 from quick import train_eagerly
 from test_fit import TINY, run_fit
 from test_training import assert_equal_runs
@@ -18,13 +18,9 @@ from vae_keras.training.run import Run
 
 KILLS = 20
 
-# Forked from a process that has imported TensorFlow but not yet used it.
-PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["vae_keras.training.loop"])
-
 
 def start(config, directory, data, resume, train=train):
-    process = PROCESSES.Process(
+    process = SERVER.Process(
         target=train, args=(config, directory, data), kwargs={"resume": resume}
     )
     process.start()

@@ -13,7 +13,7 @@ import sys
 import time
 
 import pytest
-from commands import run_command
+from commands import Command, run_command
 from test_training import assert_equal_runs
 
 from vae_keras.config import make_config
@@ -52,11 +52,8 @@ def study_file(tmp_path_factory):
     return path
 
 
-def command(study_file, directory, *options, epochs=EPOCHS, seeds=2):
+def arguments_for(study_file, directory, *options, epochs=EPOCHS, seeds=2):
     return [
-        sys.executable,
-        "-m",
-        "vae_keras.study",
         str(study_file),
         "--dataset",
         "digits",
@@ -73,13 +70,11 @@ def command(study_file, directory, *options, epochs=EPOCHS, seeds=2):
 
 
 def run_study(*arguments, **keywords):
-    return run_command("study", *command(*arguments, **keywords)[3:])
+    return run_command("study", *arguments_for(*arguments, **keywords), quick=True)
 
 
 def start_study(*arguments, **keywords):
-    return subprocess.Popen(
-        command(*arguments, **keywords), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    return Command("study", *arguments_for(*arguments, **keywords), quick=True)
 
 
 def runs_of(directory, seeds=2):
@@ -162,7 +157,7 @@ def test_evaluations_join_the_report(whole, study_file, tmp_path, monkeypatch):
     shutil.rmtree(directory / "leaky_relu" / "seed-1")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(judge, "STEPS", 30)
-    main(command(study_file, directory, "--report-only", "--evaluate")[3:])
+    main(arguments_for(study_file, directory, "--report-only", "--evaluate"))
     rows = list(csv.DictReader((directory / "evaluations.csv").read_text().splitlines()))
     assert [(row["variant"], row["seed"]) for row in rows] == [("leaky_relu", "0"), ("gelu", "0")]
     found = json.loads((directory / "gelu" / "seed-0" / "evaluation.json").read_text())
@@ -181,7 +176,7 @@ def test_evaluations_join_the_report(whole, study_file, tmp_path, monkeypatch):
     }
     file = directory / "gelu" / "seed-0" / "evaluation.json"
     file.write_text(json.dumps(fuller))
-    main(command(study_file, directory, "--report-only", "--evaluate")[3:])
+    main(arguments_for(study_file, directory, "--report-only", "--evaluate"))
     assert json.loads(file.read_text()) == fuller
     again = list(csv.DictReader((directory / "evaluations.csv").read_text().splitlines()))
     assert again == rows
@@ -189,10 +184,10 @@ def test_evaluations_join_the_report(whole, study_file, tmp_path, monkeypatch):
     # An evaluation without the integral is collected, and replaced where the weights exist.
     del fuller["settings"]["quadrature"], fuller["likelihood"]["log_likelihood"]
     file.write_text(json.dumps(fuller))
-    main(command(study_file, directory, "--report-only")[3:])
+    main(arguments_for(study_file, directory, "--report-only"))
     again = list(csv.DictReader((directory / "evaluations.csv").read_text().splitlines()))
     assert again == [rows[0], {**rows[1], "log_likelihood": ""}]
-    main(command(study_file, directory, "--report-only", "--evaluate")[3:])
+    main(arguments_for(study_file, directory, "--report-only", "--evaluate"))
     assert json.loads(file.read_text()) == found
 
 
@@ -298,7 +293,7 @@ def test_trainings_end_with_a_study_that_is_killed(study_file, tmp_path):
     wait_for(run.read_history, process)
     assert len(trainings(process)) == 1
     process.kill()
-    process.communicate()
+    process.communicate(timeout=60)
     wait_for(lambda: is_unlocked(run), seconds=30)
     assert any(run.checkpoints.glob("epoch-*.npz")) and not run.finished
 

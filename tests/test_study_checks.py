@@ -2,12 +2,11 @@
 
 import os
 import socket
-import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
+from commands import Command
 from PIL import Image
 
 from vae_keras.study.__main__ import main
@@ -147,18 +146,23 @@ def test_a_scheduler_that_does_not_answer_is_one_line(tmp_path):
     pytest.importorskip("distributed", reason="Dask is not installed: pip install distributed")
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
-        for address in (f"tcp://127.0.0.1:{port}", "tcp://127.0.0.1:1", "tcp://nowhere.invalid:1"):
-            arguments = ["gelu", "--dataset", "digits", "--backend", "dask", "--scheduler", address]
-            begin = time.monotonic()
-            result = subprocess.run(
-                [sys.executable, "-m", "vae_keras.study", *arguments, "--directory", "new"],
-                capture_output=True,
-                text=True,
-                timeout=100,
+        begin = time.monotonic()
+        studies = {
+            address: Command(
+                *("study", "gelu", "--dataset", "digits", "--directory", "new"),
+                *("--backend", "dask", "--scheduler", address),
                 cwd=tmp_path,
             )
-            assert result.returncode == 2, result.stderr
-            assert result.stderr.startswith(f"error: no Dask scheduler answers at {address}")
-            assert result.stderr.count("\n") == 1
-            assert time.monotonic() - begin < 60
-            assert not list(tmp_path.iterdir())
+            for address in (
+                f"tcp://127.0.0.1:{port}",
+                "tcp://127.0.0.1:1",
+                "tcp://nowhere.invalid:1",
+            )
+        }
+        for address, study in studies.items():
+            _, errors = study.communicate(timeout=100)
+            assert study.returncode == 2, errors
+            assert errors.startswith(f"error: no Dask scheduler answers at {address}")
+            assert errors.count("\n") == 1
+        assert time.monotonic() - begin < 60
+        assert not list(tmp_path.iterdir())

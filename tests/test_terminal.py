@@ -411,12 +411,10 @@ def test_closed_streams_do_not_keep_a_command_from_running(shell, has_output, ha
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("shell", ["2>&-", ">&-"])
-def test_a_training_needs_no_streams(shell, tmp_path):
+def test_a_training_needs_no_streams(tmp_path):
     run = Run(tmp_path / "run")
-    result = run_command("fit", *TINY, "--epochs", 1, "--directory", run.directory, shell=shell)
+    result = run_command("fit", *TINY, "--directory", run.directory, shell=">&- 2>&-")
     assert result.returncode == 0 and run.finished
-    assert result.stderr == "" and bool(result.stdout) == (shell == "2>&-")
 
 
 def run_with_broken_output(*arguments, stderr=subprocess.PIPE):

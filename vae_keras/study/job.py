@@ -18,6 +18,7 @@ from vae_keras.support.errors import InputError
 from vae_keras.support.start import THREADS, load
 from vae_keras.training.run import Run
 
+COMMAND = [sys.executable, "-m", "vae_keras.study.job"]
 ATTEMPTS = 3
 POLL = 0.2  # seconds
 PATIENCE = 60.0  # seconds for a training to stop, or for another one to give its folder back
@@ -103,7 +104,7 @@ def _train_in_process(
     environment = {**os.environ, **dict.fromkeys(THREADS, "1")}
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "vae_keras.study.job"],
+            COMMAND,
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -123,7 +123,7 @@ def integrate_likelihood(
 
 
 def _grid(radius: int, step: float, dimensions: int, only_new: bool) -> np.ndarray:
-    """The points of a disc, `(points, dimensions)`, or only those not on the twice as coarse grid."""
+    """The points of a disc, `(points, dimensions)`, or only those missing at twice the step."""
     side = math.floor(radius / step)
     indices = np.arange(-side, side + 1)
     grid = np.stack(np.meshgrid(*[indices] * dimensions, indexing="ij"), axis=-1)

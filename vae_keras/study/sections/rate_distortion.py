@@ -1,4 +1,4 @@
-"""The rate–distortion curve of a study: KL divergence against the error, weight by weight."""
+"""The rate–distortion curve of a study: KL divergence against the error for each weight."""
 
 import dataclasses
 
@@ -15,7 +15,7 @@ from vae_keras.support.text import markdown, number, plus_minus
 
 @dataclasses.dataclass(frozen=True)
 class Place:
-    """Where the runs of a variant lie on the curve, on the test images at the last epoch.
+    """The point of a variant on the curve, on the test images at the last epoch.
 
     Attributes:
         variant: Name of the variant.
@@ -31,7 +31,7 @@ class Place:
 
 
 def places(study: Study, table: RunTable) -> dict[str, list[Place]]:
-    """The places on each line of the curve, of the variants that have runs."""
+    """The points on each line of the curve, for the variants that have runs."""
     if study.rate_distortion is None:
         return {}
     lines: dict[str, list[Place]] = {}
@@ -51,14 +51,14 @@ def places(study: Study, table: RunTable) -> dict[str, list[Place]]:
 
 
 def _weight(study: Study, variant: str, dataset: str) -> float | str:
-    """The reconstruction weight of a variant, whatever its other settings are."""
+    """The reconstruction weight of a variant, regardless of its other settings."""
     settings = {**study.settings, **study.variants[variant]}
     given = {name: settings[name] for name in ("reconstruction_weight",) if name in settings}
     return make_config(dataset, settings.get("preset"), **given).reconstruction_weight
 
 
 def rate_distortion_table(lines: dict[str, list[Place]]) -> list[list[str]]:
-    """The places as a table, a list of rows of texts, the header first."""
+    """The points as rows of texts with a header."""
     rows = [["", "weight", "seeds", "KL (nats)", "mean squared error"]]
     for title, found in lines.items():
         for place in found:
@@ -70,15 +70,15 @@ def rate_distortion_table(lines: dict[str, list[Place]]) -> list[list[str]]:
 
 
 def rate_distortion_section(lines: dict[str, list[Place]]) -> str:
-    """The chapter of the report."""
+    """The section of the report."""
     return (
         "## Rate and distortion\n\n"
-        "On the test images at the last epoch. The rate is the KL divergence, what z says about an "
-        "image; the distortion is the mean squared error per pixel. The losses of different "
-        "weights have different scales and are not compared.\n\n"
+        "On the test images at the last epoch. The rate is the KL divergence; the distortion is "
+        "the mean squared error per pixel. Losses with different weights have different scales "
+        "and are not compared.\n\n"
         + markdown(rate_distortion_table(lines))
         + "\n\n![Rate–distortion curve](figures/rate_distortion.png)\n\n"
-        "*Mean over seeds, and bars from the least to the greatest.*"
+        "*Mean over seeds, with bars from minimum to maximum.*"
     )
 
 

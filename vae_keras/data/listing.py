@@ -89,7 +89,7 @@ def list_files(folder: str) -> list[PictureFile]:
             if not is_junk(name)
         ]
     if not found:
-        raise InputError(f"{folder} is empty: choose an image folder")
+        raise InputError(f"{folder} contains no files: choose an image folder")
     found.sort(key=lambda file: file.name)
     return found
 

@@ -360,7 +360,7 @@ BAD_ARGUMENTS = [
     ("gelu --backend dask", "belong together"),
     ("gelu --scheduler tcp://127.0.0.1:1", "belong together"),
     ("gelu --directory=", "--directory is empty"),
-    ("gelu --dataset digits --directory mine", "holds thesis.tex and is not a study"),
+    ("gelu --dataset digits --directory mine", "contains thesis.tex and is not a study"),
     ("gelu --dataset digits --directory file/study", "cannot be written"),
     ("gelu --dataset digits --directory other", "contains the study 'activations', not 'gelu'"),
     (

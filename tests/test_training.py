@@ -227,7 +227,7 @@ def test_a_folder_that_holds_something_else_is_left_alone(tiny_config, tiny_data
     (tmp_path / "figures").mkdir()
     (tmp_path / "figures" / "paper.png").write_text("mine")
     for overwrite in (False, True):
-        with pytest.raises(InputError, match="holds figures and is not a run"):
+        with pytest.raises(InputError, match="contains figures and is not a run"):
             train(tiny_config, tmp_path, tiny_data, overwrite=overwrite)
     assert (tmp_path / "figures" / "paper.png").read_text() == "mine"
 

@@ -30,7 +30,7 @@ EXPORTS = {
     "litert_int8": "model_int8.tflite",
 }
 
-# What each preset changes in the defaults of FitConfig.
+# The settings of each preset that differ from the defaults of FitConfig.
 PRESETS: dict[str, dict[str, Any]] = {
     # First edition's digits, and the vae-gelu study.
     "digits": {},

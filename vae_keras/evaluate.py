@@ -113,7 +113,7 @@ def _check_replaceable(run: Run, images: int | None, importance_samples: int) ->
         return
     settings = run.read_evaluation().get("settings", {})
     had_images, had_samples = settings.get("images", 0), settings.get("importance_samples", 0)
-    fewer = 0 < importance_samples < had_samples  # without any, the integral says more
+    fewer = 0 < importance_samples < had_samples  # the integral, with 0 samples, is better
     if (images is not None and images < had_images) or fewer:
         raise InputError(
             f"{run.evaluation_file} has {had_images:,} images and {had_samples} importance "

@@ -49,7 +49,7 @@ class LatentFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         model_: `VAE` or `Autoencoder`.
         image_shape_: Tuple `(height, width, channels)`.
         sample_shape_: Shape of one image in the `X` of `fit`.
-        scale_: The value of `X` that stands for white, 1 or 255.
+        scale_: The value of white in `X`, 1 or 255.
         n_features_in_: Number of values of an image.
         feature_names_in_: Names of the columns, if `X` was a data frame.
 

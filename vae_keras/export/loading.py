@@ -26,7 +26,7 @@ def load_model(path: str | os.PathLike) -> Autoencoder:
         `VAE` or `Autoencoder`.
 
     Raises:
-        InputError: If the file is missing, damaged, or holds another kind of model.
+        InputError: If the file is missing, damaged, or contains another kind of model.
     """
     path = find_run(path).directory
     if path.is_dir():
@@ -46,7 +46,8 @@ def load_model(path: str | os.PathLike) -> Autoencoder:
         ) from error
     if not isinstance(model, Autoencoder):
         raise InputError(
-            f"{path} holds a {type(model).__name__}, expected a VAE or Autoencoder of vae_keras"
+            f"{path} must contain a VAE or Autoencoder of vae_keras, received a "
+            f"{type(model).__name__}"
         )
     for weight in model.weights:
         if not np.isfinite(keras.ops.convert_to_numpy(weight)).all():

@@ -74,7 +74,7 @@ def plot_evaluation(
         axes[1].invert_yaxis()
         axes[1].xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(5, steps=[1, 2, 5, 10]))
         axes[1].xaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1, decimals=0))
-        axes[1].set(xlabel="share of the images", title="What a classifier sees in them")
+        axes[1].set(xlabel="share of the images", title="Classes assigned by a classifier")
     for panel in axes:
         panel.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3, markerscale=3)
     return figure

@@ -111,7 +111,7 @@ def _finish_panel(axes: Axes, term: str) -> None:
 
 def _rows(history: History) -> Sequence[Mapping[str, Any]]:
     """A history as one dictionary for each epoch."""
-    columns = getattr(history, "history", history)  # `fit` returns a callback that holds it
+    columns = getattr(history, "history", history)  # `fit` returns a callback with it
     if not isinstance(columns, Mapping):
         return columns
     epochs = range(len(next(iter(columns.values()))))

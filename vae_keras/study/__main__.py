@@ -54,14 +54,14 @@ def build_parser() -> cli.Parser:
         "--epochs",
         type=int,
         metavar="N",
-        help="number of epochs; a larger one extends the study (default: as for vae_keras.fit)",
+        help="number of epochs; a larger number extends the study (default: as for vae_keras.fit)",
     )
     add(
         "--seeds",
         type=int,
         default=3,
         metavar="N",
-        help="number of seeds; a larger one extends the study",
+        help="number of seeds; a larger number extends the study",
     )
     add(
         "--jobs",

@@ -171,7 +171,7 @@ REFUSALS = {
 def _refusal(error: Exception) -> tuple[str, int] | None:
     """Message and exit status for a refusal of the system; None for any other error."""
     for number, refusal in REFUSALS.items():
-        # TensorFlow and HDF5 wrap the operating system's error in one of their own.
+        # TensorFlow and HDF5 wrap the operating system's error in their own.
         if getattr(error, "errno", None) == number or os.strerror(number) in str(error):
             return refusal
     # TensorFlow's error, by name, because TensorFlow may not be imported.

@@ -119,7 +119,7 @@ def test_arrays_and_names_of_many_kinds_are_inputs(tiny_data, tmp_path, pictures
         (["{tmp}/missing.png"], "does not exist"),
         (["{tmp}/missing.npz"], "does not exist"),
         (["digit"], "did you mean 'digits'"),
-        (["{tmp}/empty"], "has no pictures"),
+        (["{tmp}/empty"], "contains no files"),
         (["{tmp}/large.npy"], "must have images of"),
         ([], "no images"),
     ],

@@ -206,7 +206,7 @@ def test_settings_of_the_data_hold_for_arrays_too(tiny_config, arrays, tmp_path)
     assert run.read_data_summary()["train_images"] == 40
     assert len(run.find_data(images).train_images) == 82
     for changes in ({"image_size": (16, 16)}, {"channels": 3}):
-        with pytest.raises(InputError, match=f"{next(iter(changes))} is .* the images"):
+        with pytest.raises(InputError, match=f"{next(iter(changes))} is .* the given images"):
             train(tiny_config.replace(**changes), tmp_path / "b", images, verbose=0)
     assert not (tmp_path / "b").exists()
 

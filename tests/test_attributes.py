@@ -91,7 +91,7 @@ def test_a_table_that_cannot_be_read_or_matches_nothing_is_one_line(tmp_path):
     table = read_attributes(write(tmp_path / "list.csv", HEADER + "a.png,1,2\n"))
     with pytest.raises(
         InputError,
-        match=r"no row for any of the 2 pictures: .* has a\.png, the pictures are b\.png and c",
+        match=r"no row for any of the 2 pictures: .* has a\.png, but the pictures are b\.png and c",
     ):
         rows_of(table, ["b.png", "c.png"])
 

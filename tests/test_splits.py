@@ -111,11 +111,11 @@ def test_the_digest_covers_the_validation_images(tmp_path):
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (("train", "Train", "test"), "has Train/, train/: only one folder can be for train"),
+        (("train", "Train", "test"), "has Train/, train/, but only one folder can be for train"),
         (("train", "test", "extra"), "has test/, train/ beside extra/: these can be classes"),
         (("cat", "dog", "test"), "has test/ beside cat/, dog/: these can be classes"),
         (("test",), "has test/, but no folder train/"),
-        (("cat/train", "cat/test", "dog/train"), "has a split inside of cat/: name .*/cat, or"),
+        (("cat/train", "cat/test", "dog/train"), "has a split inside of cat/: choose .*/cat, or"),
     ],
 )
 def test_what_may_be_a_split_or_a_class_is_asked_back(tmp_path, names, message):

@@ -354,7 +354,7 @@ def test_an_incomplete_study_is_reported_as_such(tmp_path):
     write_report(table, tmp_path)
     text = (tmp_path / "report.md").read_text()
     assert "**Incomplete**: no runs of leaky_relu; gelu with seed 2 has 5 epochs." in text
-    assert "| 1 | GELU in the encoder alone" in text and "it takes 3 seeds of every variant" in text
+    assert "| 1 | GELU in the encoder alone" in text and "it needs 3 seeds of each" in text
     assert not (tmp_path / "figures" / "differences.png").exists()
 
 
@@ -388,7 +388,7 @@ def test_published_curves_stand_above_those_of_the_same_variant(tmp_path, withou
 
 def test_losses_far_from_the_published_ones_are_named(tmp_path, without_figures):
     write_report(make_table({**LOSSES, "gelu": 45.2}), tmp_path)
-    assert "than 0.6: gelu (+0.85)." in (tmp_path / "report.md").read_text()
+    assert "above 0.6: gelu (+0.85)." in (tmp_path / "report.md").read_text()
 
 
 def test_what_is_known_of_published_losses_stands_beside_those_of_its_epoch(

@@ -4,10 +4,9 @@ import base64
 import io
 import json
 import re
-import subprocess
-import sys
 
 import numpy as np
+from commands import run_command
 from PIL import Image
 
 ROUNDING = 0.51 / 255  # of a pixel on a canvas
@@ -25,12 +24,7 @@ OPTIONS = (
 
 
 def run_explore(*arguments, cwd=None):
-    return subprocess.run(
-        [sys.executable, "-m", "vae_keras.explore", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-    )
+    return run_command("explore", *arguments, cwd=cwd)
 
 
 def scramble(model):

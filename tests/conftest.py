@@ -6,7 +6,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import pytest
 from browsing import BROWSERS, OPTIONS, run_explore, scramble
-from quick import build_eager_model
+from quick import without_graphs_and_files
 
 from vae_keras.config import make_config
 from vae_keras.data.images import ImageData
@@ -54,14 +54,10 @@ def images():
 
 
 @pytest.fixture
-def quick_training(monkeypatch):
-    """Makes `train` leave out what takes longer than the steps of a tiny network.
-
-    That is tracing graphs, drawing figures and exporting.
-    """
-    monkeypatch.setattr("vae_keras.training.loop.build_model", build_eager_model)
-    monkeypatch.setattr("vae_keras.training.loop.save_figures", lambda path, *_: path.mkdir())
-    monkeypatch.setattr("vae_keras.training.loop.export_model", lambda model, path, _: path.mkdir())
+def quick_training():
+    """Makes `train` leave out what takes longer than the steps of a tiny network."""
+    with without_graphs_and_files():
+        yield
 
 
 @pytest.fixture(scope="session")

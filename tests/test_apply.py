@@ -2,11 +2,10 @@
 
 import csv
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
+from commands import run_command
 from PIL import Image
 from scipy.stats import norm
 
@@ -178,16 +177,11 @@ def test_nothing_is_left_of_what_fails(runs, pictures, tiny_data, tmp_path):
 @pytest.mark.slow
 def test_the_command_applies_a_model_and_names_what_it_skips(runs, pictures, tmp_path):
     def apply(*arguments):
-        return subprocess.run(
-            [sys.executable, "-m", "vae_keras.apply", *map(str, arguments)],
-            capture_output=True,
-            text=True,
-            cwd=tmp_path,
-        )
+        return run_command("apply", *arguments, cwd=tmp_path)
 
     done = apply(runs["vae"].directory, pictures, "--output", "out")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == ["Starting TensorFlow …", "3 images", "written: out"]
+    assert done.stdout.splitlines() == ["3 images", "written: out"]
     errors = done.stderr.splitlines()
     assert "share_worse is omitted, because it needs the training images" in errors[0]
     assert "damaged.png is not a picture" in errors[1]

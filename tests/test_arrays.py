@@ -1,12 +1,11 @@
 """Images that are arrays, in memory or in files, from training to evaluation."""
 
 import json
-import subprocess
-import sys
 
 import keras
 import numpy as np
 import pytest
+from commands import run_command
 
 from vae_keras import ImageData, InputError, Run, load_data, train
 from vae_keras.data.arrays import as_image_data, as_images
@@ -171,12 +170,7 @@ def test_the_commands_train_on_a_file_and_find_it_in_another_place(arrays, tmp_p
     np.savez(file, images=images, labels=labels)
 
     def command(name, *arguments):
-        return subprocess.run(
-            [sys.executable, "-m", f"vae_keras.{name}", *map(str, arguments)],
-            capture_output=True,
-            text=True,
-            cwd=tmp_path,
-        )
+        return run_command(name, *arguments, cwd=tmp_path)
 
     sizes = ["--encoder-filters", "4", "--encoder-strides", "2", "--decoder-filters", "4"]
     sizes += ["--decoder-strides", "2,1", "--latent-dim", "3", "--epochs", "2"]

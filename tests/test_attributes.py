@@ -3,11 +3,10 @@
 import csv
 import json
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
+from commands import run_command
 from PIL import Image
 
 from vae_keras.config import make_config
@@ -175,12 +174,7 @@ def shades(tmp_path_factory):
 
 
 def run_attributes(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "vae_keras.attributes", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        cwd=os.sep,
-    )
+    return run_command("attributes", *arguments, cwd=os.sep)
 
 
 @pytest.mark.slow

@@ -4,12 +4,11 @@ import csv
 import io
 import json
 import os
-import subprocess
-import sys
 
 import keras
 import numpy as np
 import pytest
+from commands import run_command
 from damage import PLACES, put_in_place
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -232,16 +231,6 @@ def test_names_cannot_make_headings_or_html_in_a_report(tmp_path):
     assert escape("p < 0.001 | <b>") == "p < 0.001 \\| &lt;b>"
 
 
-def command(name, *arguments, **options):
-    return subprocess.run(
-        [sys.executable, "-m", f"vae_keras.{name}", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        **options,
-    )
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "arguments", "message"),
@@ -263,7 +252,7 @@ def command(name, *arguments, **options):
     ],
 )
 def test_numbers_and_names_without_measure_are_one_line(tmp_path, name, arguments, message):
-    done = command(name, *arguments, cwd=tmp_path)
+    done = run_command(name, *arguments, cwd=tmp_path)
     assert done.returncode == 2
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
@@ -279,18 +268,18 @@ def test_the_explorer_replaces_its_own_pages_alone(run):
         lambda: os.mkfifo(page),
     ):
         make()
-        done = command("explore", run.directory, "--output", page, "--overwrite")
+        done = run_command("explore", run.directory, "--output", page, "--overwrite")
         assert done.returncode == 2 and "is not a page of this command" in done.stderr
         assert os.path.lexists(page)
         page.unlink()
     config = run.config_file.read_bytes()
-    done = command("explore", run.directory, "--output", run.config_file, "--overwrite")
+    done = run_command("explore", run.directory, "--output", run.config_file, "--overwrite")
     assert done.returncode == 2 and run.config_file.read_bytes() == config
     page.write_text("<title>Latent space explorer</title>")
-    assert command("explore", run.directory, "--output", page).returncode == 2
+    assert run_command("explore", run.directory, "--output", page).returncode == 2
 
 
 @pytest.mark.slow
 def test_more_images_than_there_are_is_told_at_once(run):
-    done = command("evaluate", run.directory, "--images", 22)
+    done = run_command("evaluate", run.directory, "--images", 22)
     assert done.returncode == 2 and "images must be at most 21, received 22" in done.stderr

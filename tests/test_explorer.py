@@ -18,6 +18,8 @@ from PIL import Image
 
 from vae_keras import build_model, explore, load_model
 from vae_keras.activations import ACTIVATIONS
+from vae_keras.data.source import Unavailable
+from vae_keras.data.sources import find_source
 from vae_keras.explorer import build_page, contents
 from vae_keras.explorer import page as page_module
 from vae_keras.explorer.colors import DARK, page_colors
@@ -341,11 +343,22 @@ def test_the_page_lies_in_the_folder_of_the_run_under_a_free_name(two_runs, tmp_
 
 def test_the_page_of_a_model_of_the_package_lies_in_the_current_folder(tmp_path, monkeypatch):
     monkeypatch.setattr(explore, "load", lambda name: mock.Mock(build_page=make_page))
-    monkeypatch.setattr(Run, "find_data", lambda *_, **__: None)
+    monkeypatch.setattr(explore, "load_configured", lambda _: None)
     monkeypatch.chdir(tmp_path)
     for expected in ("explorer.html", "explorer-2.html"):
-        explore.explore(["mnist-gelu"], 10)
+        explore.explore(["mnist-gelu"], 10, dataset="digits")
         assert (tmp_path / expected).exists()
+
+
+def test_models_of_the_package_show_digits_where_mnist_is_missing(tmp_path, monkeypatch, capsys):
+    def refuse(*_):
+        raise Unavailable("offline", "here")
+
+    monkeypatch.setattr(type(find_source("mnist")), "prepare", refuse)
+    page = tmp_path / "page.html"
+    explore.main(["mnist-gelu", "mnist-leaky_relu", "--images", "10", "--output", str(page)])
+    assert "using scikit-learn's 1,797 digits instead" in " ".join(capsys.readouterr().out.split())
+    assert "digits" in page.read_text()
 
 
 def make_page(runs, data, images):

@@ -1,13 +1,13 @@
 """The command line, run for real."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
 
 import pytest
+from commands import Command, run_command
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -19,14 +19,8 @@ from vae_keras.training.run import Run
 TINY = ["--dataset", "digits", "--max-train-images", "64", "--epochs", "1"]
 
 
-def run_fit(*arguments, cwd=None, **environment):
-    return subprocess.run(
-        [sys.executable, "-m", "vae_keras.fit", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        env={**os.environ, **environment},
-    )
+def run_fit(*arguments, **options):
+    return run_command("fit", *arguments, **options)
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +73,7 @@ def test_the_face_network_takes_pictures_of_any_size(pets, tmp_path):
         6,
         "--directory",
         tmp_path / "run",
+        quick=True,
     )
     assert result.returncode == 0, result.stderr
     assert "18 training and 2 test images of 32×32×3" in result.stdout
@@ -196,7 +191,11 @@ def test_answers_that_need_no_tensorflow_come_within_a_second(tmp_path, argument
     seconds = []
     for _ in range(3):  # the best of three: the machine may be busy
         begin = time.monotonic()
-        result = run_fit(*arguments.split(), cwd=tmp_path)
+        result = subprocess.run(
+            [sys.executable, "-m", "vae_keras.fit", *arguments.split()],
+            capture_output=True,
+            cwd=tmp_path,
+        )
         seconds.append(time.monotonic() - begin)
         assert result.returncode == status
     assert min(seconds) < 1
@@ -233,21 +232,7 @@ def test_any_text_in_any_option_is_settings_or_a_one_line_error(folder, capsys, 
 @pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_keeps_what_is_there_and_says_how_to_go_on(tmp_path, number, status):
     run = Run(tmp_path / "run")
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "vae_keras.fit",
-            *TINY,
-            "--epochs",
-            "1000",
-            "--directory",
-            run.directory,
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = Command("fit", *TINY, "--epochs", 1000, "--directory", run.directory, quick=True)
     deadline = time.monotonic() + 120
     while not any(run.checkpoints.glob("epoch-*.npz")) and time.monotonic() < deadline:
         time.sleep(0.05)

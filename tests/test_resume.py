@@ -153,13 +153,13 @@ def fill(path):
 def test_a_disk_too_small_for_a_checkpoint_is_one_line(small_disk):
     run = Run(small_disk / "run")
     # A checkpoint of the book's network takes 2.4 MiB.
-    result = run_fit(*TINY, "--directory", run.directory)
+    result = run_fit(*TINY, "--directory", run.directory, quick=True)
     assert result.returncode == 1, result.stderr
     assert result.stderr.count("\n") == 1
     assert "the disk is full" in result.stderr and f"--resume {run.directory}" in result.stderr
     assert not list(run.directory.rglob(".unfinished-*"))
     subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
-    result = run_fit("--resume", run.directory)
+    result = run_fit("--resume", run.directory, quick=True)
     assert result.returncode == 0, result.stderr
     assert run.finished
 

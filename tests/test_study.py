@@ -13,6 +13,7 @@ import sys
 import time
 
 import pytest
+from commands import run_command
 from test_training import assert_equal_runs
 
 from vae_keras.config import make_config
@@ -72,7 +73,7 @@ def command(study_file, directory, *options, epochs=EPOCHS, seeds=2):
 
 
 def run_study(*arguments, **keywords):
-    return subprocess.run(command(*arguments, **keywords), capture_output=True, text=True)
+    return run_command("study", *command(*arguments, **keywords)[3:])
 
 
 def start_study(*arguments, **keywords):

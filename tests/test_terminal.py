@@ -473,8 +473,10 @@ def has_handler(process, number):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("seconds", [0, 0.1, 0.3, 2])
+@pytest.mark.parametrize(
+    ("number", "seconds"),
+    [(signal.SIGINT, 0), (signal.SIGTERM, 0.1), (signal.SIGINT, 0.3), (signal.SIGTERM, 2)],
+)
 def test_a_signal_while_a_command_starts_ends_it_with_its_status(number, seconds, tmp_path):
     process = subprocess.Popen(
         [sys.executable, "-m", "vae_keras.fit", "--dataset", "digits"],

@@ -5,12 +5,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from vae_keras.data.images import ImageData
+from vae_keras.data.sources import load_configured, resolve_dataset
 from vae_keras.support import cli
 from vae_keras.support.errors import InputError, check_text
 from vae_keras.support.files import read_file, replacing
 from vae_keras.support.reporting import report, working
 from vae_keras.support.start import load
-from vae_keras.training.names import PRETRAINED, PRETRAINED_FOLDER, find_run
+from vae_keras.training.names import PRETRAINED, find_run, is_pretrained
 from vae_keras.training.run import Run
 
 PAGE_TITLE = b"<title>Latent space explorer</title>"
@@ -73,13 +75,24 @@ def explore(
     file = _default_output(runs[0], overwrite) if output is None else Path(output)
     _check_output(file, overwrite)
     build_page = load("vae_keras.explorer").build_page
-    data = runs[0].find_data(dataset=dataset, data_dir=data_dir)
+    data = _load_images(runs, dataset, data_dir)
     with working("Encoding the images and packing the networks"):
         page, shown = build_page(runs, data, images)
     with replacing(file) as aside:
         aside.write_text(page, encoding="utf-8")
     size = file.stat().st_size / 2**20
     report(f"written: {file} ({size:.1f} MiB, {shown:,} test images); open it in a browser")
+
+
+def _load_images(runs: Sequence[Run], dataset: str | None, data_dir: str | None) -> ImageData:
+    """The data set of the runs. If all are models of the package, any images may be shown."""
+    for run in runs:
+        if not is_pretrained(run):
+            return run.find_data(dataset=dataset, data_dir=data_dir)
+    source, remark = resolve_dataset(dataset or "auto", data_dir)
+    if remark:
+        report(remark)
+    return load_configured(runs[0].read_config().replace(dataset=source.name, data_dir=data_dir))
 
 
 def _check_same_data(runs: Sequence[Run]) -> None:
@@ -98,7 +111,7 @@ def _check_same_data(runs: Sequence[Run]) -> None:
 def _default_output(run: Run, overwrite: bool) -> Path:
     """A path in the folder of a run, with the first free name."""
     # The models of the package are in the folder of the package, not in the user's.
-    is_own = not run.directory.is_relative_to(PRETRAINED_FOLDER)
+    is_own = not is_pretrained(run)
     folder = run.directory if is_own and _is_writable(run.directory) else Path()
     number = 1
     while True:

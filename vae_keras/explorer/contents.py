@@ -33,7 +33,7 @@ from vae_keras.support.seeds import derive_seed
 from vae_keras.support.settings import is_number
 from vae_keras.support.terms import title
 from vae_keras.support.text import minus
-from vae_keras.training.names import run_titles
+from vae_keras.training.names import is_pretrained, run_titles
 from vae_keras.training.run import Run
 
 # Larger networks do not run in the page.
@@ -75,6 +75,8 @@ class TrainedRun:
 def load_runs(runs: Sequence[Run], data: ImageData) -> list[TrainedRun]:
     """Load the models and latent points of runs of the same data set.
 
+    Models of the package may be shown with other images.
+
     Args:
         runs: List of `Run`, finished.
         data: Their complete `ImageData`.
@@ -88,7 +90,8 @@ def load_runs(runs: Sequence[Run], data: ImageData) -> list[TrainedRun]:
     """
     found = []
     for run, name in zip(runs, run_titles(runs), strict=True):
-        run.check_data(data.head(run.read_config().max_train_images))
+        if not is_pretrained(run):
+            run.check_data(data.head(run.read_config().max_train_images))
         model = load_model_of(run)
         encoded = encode_images(model, data.test_images)
         points = encoded[model.encoder_outputs[0]]

@@ -11,7 +11,7 @@ from vae_keras.support.errors import InputError, check_name
 from vae_keras.support.files import check_new_folder, replacing
 from vae_keras.support.reporting import working
 from vae_keras.support.start import check_backend
-from vae_keras.training.names import PRETRAINED_FOLDER
+from vae_keras.training.names import is_pretrained
 from vae_keras.training.run import Run
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def check_output(run: Run, output: str | os.PathLike | None) -> None:
     """Raise `InputError` unless the exports of a run can be written."""
     if output is not None:
         check_new_folder(output)
-    elif run.directory.parent == PRETRAINED_FOLDER:
+    elif is_pretrained(run):
         raise InputError(
             f"{run.directory.name} is a model of the package: choose a folder to write (⟨output⟩)"
         )

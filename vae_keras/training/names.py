@@ -55,6 +55,11 @@ def find_run(name: str | os.PathLike) -> Run:
     return Run(name)
 
 
+def is_pretrained(run: Run) -> bool:
+    """Whether a run comes with the package."""
+    return run.directory.parent == PRETRAINED_FOLDER
+
+
 def run_name(config: FitConfig) -> str:
     """A name with the settings that are often compared: `mnist-gelu-batchnorm_before`."""
     encoder = config.encoder_activation or config.activation

@@ -1,6 +1,6 @@
-"""The generated page of settings, and what MkDocs needs to show files outside of docs/.
+"""The generated page of settings, and a MkDocs hook that shows files outside of docs/.
 
-`python docs/hooks.py` writes docs/settings.md again.
+`python docs/hooks.py` regenerates docs/settings.md.
 """
 
 import os
@@ -26,14 +26,14 @@ HEADER = """\
 Every setting has an option of `python -m vae_keras.fit`, a field of `vae_keras.FitConfig`, and an
 entry in `config.json`. `make_config(dataset, **settings)` takes the same names.
 
-A default holds if neither the preset nor the data set changes it. Options that are on or off, such
-as `--decoder-dense-activation`, also exist with `--no-`.
+A default applies if neither the preset nor the data set changes it. Options without a value, such
+as `--decoder-dense-activation`, also have a form with `--no-`.
 """
 PRESETS_HEADER = """\
 ## Presets
 
-A preset changes these defaults. [Getting started](getting-started.md#presets) says which data set
-chooses which preset.
+A preset changes these defaults. [Getting started](getting-started.md#presets) lists the preset of
+each data set.
 """
 
 
@@ -66,7 +66,7 @@ def on_files(files: "Files", config: Any) -> "Files":
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Turn links out of docs/ into links to where the site has these files."""
+    """Turn links out of docs/ into links to the files' places on the site."""
     if page.file.src_uri.startswith(f"{PLACE}/"):
         return markdown
 

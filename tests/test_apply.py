@@ -118,8 +118,8 @@ def test_arrays_and_names_of_many_kinds_are_inputs(tiny_data, tmp_path, pictures
         (["{tmp}/missing.png"], "does not exist"),
         (["{tmp}/missing.npz"], "does not exist"),
         (["digit"], "did you mean 'digits'"),
-        (["{tmp}/empty"], "holds no"),
-        (["{tmp}/large.npy"], "the model takes"),
+        (["{tmp}/empty"], "contains no files"),
+        (["{tmp}/large.npy"], "must have images of"),
         ([], "no images"),
     ],
 )
@@ -158,7 +158,7 @@ def test_reconstructions_samples_and_a_path_are_pictures(runs, pictures, tiny_da
     for number in (1, 2, 3):
         name = f"samples/{number:05d}.png"
         assert (again / name).read_bytes() == (folder / name).read_bytes()
-    with pytest.raises(InputError, match="samples come from the prior"):
+    with pytest.raises(InputError, match="samples needs a prior"):
         apply_model(runs["autoencoder"], [], tmp_path / "more", samples=3)
 
 
@@ -170,7 +170,7 @@ def test_nothing_is_left_of_what_fails(runs, pictures, tiny_data, tmp_path):
         apply_model(runs["vae"], [pictures], tmp_path / "out", data=tiny_data)
     assert sorted(tmp_path.iterdir()) == before
     (tmp_path / "out").mkdir()
-    with pytest.raises(InputError, match="exists: name another output"):
+    with pytest.raises(InputError, match="exists: choose another output"):
         apply_model(runs["vae"], [pictures], tmp_path / "out", data=tiny_data)
 
 
@@ -183,14 +183,14 @@ def test_the_command_applies_a_model_and_names_what_it_skips(runs, pictures, tmp
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["3 images", "written: out"]
     errors = done.stderr.splitlines()
-    assert "no share_worse, which needs the training images" in errors[0]
+    assert "share_worse is omitted, because it needs the training images" in errors[0]
     assert "damaged.png is not a picture" in errors[1]
     assert errors[2] == "warning: skipped 1 of 4 pictures"
     assert len(read(tmp_path / "out")) == 3
     for arguments, message in (
         ((runs["vae"].directory, pictures, "--output", "out"), "out exists"),
         ((runs["vae"].directory, "--output", "b"), "nothing to do"),
-        ((tmp_path, pictures, "--output", "b"), "holds no run"),
+        ((tmp_path, pictures, "--output", "b"), "is not a run"),
         ((runs["vae"].directory, "nowhere/", "--output", "b"), "does not exist"),
     ):
         refused = apply(*arguments)

@@ -63,7 +63,7 @@ def test_without_a_test_set_a_fixed_share_is_held_out(arrays):
     for found, label in zip(first.test_images, first.test_labels):
         number = int(np.flatnonzero((images == found).all(axis=(1, 2, 3)))[0])
         assert labels[number] == label
-    with pytest.raises(InputError, match="labels: 3 were given for 91 images"):
+    with pytest.raises(InputError, match="received 3 labels for 91 images"):
         as_image_data((images, labels[:3]))
 
 
@@ -90,9 +90,9 @@ def test_a_file_of_arrays_is_a_data_set(arrays, tmp_path, form):
     ("content", "message"),
     [
         ({"pictures": np.zeros(3)}, "unknown array in .* 'pictures'"),
-        ({"labels": np.zeros(3)}, "must hold images, or train_images and test_images"),
-        ({"images": np.array([{}])}, "without Python objects"),
-        (b"no array", "without Python objects"),
+        ({"labels": np.zeros(3)}, "must contain images, or train_images and test_images"),
+        ({"images": np.array([{}])}, "is not a valid array file"),
+        (b"no array", "is not a valid array file"),
     ],
 )
 def test_files_of_something_else_are_refused(tmp_path, content, message):
@@ -144,9 +144,9 @@ def test_training_takes_test_images_and_callbacks(tiny_config, arrays, tmp_path)
     )
     assert [logs["val_loss"] for logs in seen] == [row["val_loss"] for row in run.read_history()]
     assert run.read_data_summary()["test_images"] == 11
-    with pytest.raises(InputError, match="has test images of its own"):
+    with pytest.raises(InputError, match="has its own test images"):
         train(tiny_config, tmp_path / "b", as_image_data(images), test=images, verbose=0)
-    with pytest.raises(InputError, match="test was given without data"):
+    with pytest.raises(InputError, match="test needs data"):
         train(tiny_config, tmp_path / "b", test=images, verbose=0)
     assert not (tmp_path / "b").exists()
 
@@ -200,7 +200,7 @@ def test_settings_of_the_data_hold_for_arrays_too(tiny_config, arrays, tmp_path)
     assert run.read_data_summary()["train_images"] == 40
     assert len(run.find_data(images).train_images) == 82
     for changes in ({"image_size": (16, 16)}, {"channels": 3}):
-        with pytest.raises(InputError, match=f"{next(iter(changes))} is .* the images"):
+        with pytest.raises(InputError, match=f"{next(iter(changes))} is .* the given images"):
             train(tiny_config.replace(**changes), tmp_path / "b", images, verbose=0)
     assert not (tmp_path / "b").exists()
 

@@ -69,9 +69,9 @@ def test_pictures_without_a_row_are_counted(tmp_path, caplog):
         (HEADER, "must have a header and rows"),
         ("file\na.png\n", "must have a header and rows"),
         ("2\n", "must have a header and rows"),
-        ("file,bright,bright\na.png,1,1\n", "needs a name of its own"),
-        (HEADER + "a.png,1\n", "row 2: 2 attributes expected, received 1"),
-        (HEADER + "a.png,1,2\na.png,1,2\n", "row 3: 'a.png' has a row already"),
+        ("file,bright,bright\na.png,1,1\n", "needs a unique name"),
+        (HEADER + "a.png,1\n", "row 2: expected 2 attributes, received 1"),
+        (HEADER + "a.png,1,2\na.png,1,2\n", "row 3: 'a.png' already has a row"),
         (HEADER + "a.png,perhaps,2\n", "row 2, bright: 'perhaps' is not a number, yes, no, true"),
         (HEADER + "a.png,1,inf\n", "row 2, Größe: 'inf' is not a number"),
     ],
@@ -90,7 +90,7 @@ def test_a_table_that_cannot_be_read_or_matches_nothing_is_one_line(tmp_path):
     table = read_attributes(write(tmp_path / "list.csv", HEADER + "a.png,1,2\n"))
     with pytest.raises(
         InputError,
-        match=r"no row for any of the 2 pictures: .* has a\.png, the pictures are b\.png and c",
+        match=r"no row for any of the 2 pictures: .* has a\.png, but the pictures are b\.png and c",
     ):
         rows_of(table, ["b.png", "c.png"])
 
@@ -255,14 +255,14 @@ def test_a_run_without_attributes_or_without_an_end_is_one_line(
 
     with pytest.raises(SystemExit):
         attributes.main([str(tmp_path), "--attribute", "grey"])
-    assert "holds no run" in capsys.readouterr().err
+    assert "is not a run" in capsys.readouterr().err
     run, folder = shades
     data = load_data(str(folder / "pictures"), image_size=(8, 8), channels=1)
-    with pytest.raises(InputError, match=r"have no attributes: .* with attributes$"):
+    with pytest.raises(InputError, match=r"have no attributes: .* as attributes$"):
         find_vector(None, data, "grey")
     monkeypatch.setattr(Run, "read_config", lambda self: make_config("digits"))
     with pytest.raises(
-        InputError, match="attributes is for image folders, received dataset digits"
+        InputError, match="attributes applies to image folders only, received dataset digits"
     ):
         attribute_of_run(run, "grey", "list.csv")
     monkeypatch.undo()

@@ -75,7 +75,7 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_used(
 def test_a_checkpoint_of_another_model_is_refused(model, tiny_config, tmp_path):
     save_checkpoint(model, tmp_path, 1)
     other = build_model(tiny_config.replace(latent_dim=3), IMAGE_SHAPE)
-    with pytest.raises(InputError, match="belongs to another model"):
+    with pytest.raises(InputError, match="does not belong to the model"):
         restore_checkpoint(other, tmp_path)
 
 

@@ -206,7 +206,7 @@ def test_labels_must_match_images():
 def test_labels_name_their_classes_unless_names_are_given():
     labels = np.array([0, 2, 1, 0])
     assert ImageData("mine", UINT8, UINT8, labels, labels).class_names == ("0", "1", "2")
-    with pytest.raises(InputError, match="3 classes need as many class_names"):
+    with pytest.raises(InputError, match="a name for each of 3 classes"):
         ImageData("mine", UINT8, UINT8, labels, labels, ("a", "b"))
     with pytest.raises(InputError, match="whole numbers from 0"):
         ImageData("mine", UINT8, UINT8, labels - 1, labels)

@@ -153,7 +153,7 @@ def test_an_integral_that_stays_inexact_is_a_warning(linear, monkeypatch, caplog
     found = evaluation.integrate_likelihood(model, images, encode_images(model, images), (1e-5,))
     assert found.points <= 10_000
     assert found.halving.mean() > 0.05
-    assert "the log-likelihood is not exact: halving the step to 1/" in caplog.text
+    assert "the log-likelihood is inexact: halving the step to 1/" in caplog.text
 
 
 def test_the_disc_holds_what_the_encoder_uses_and_a_huge_one_gets_a_coarse_grid(
@@ -213,7 +213,7 @@ def test_the_integral_lies_above_the_bound(linear):
 def test_there_is_no_grid_over_three_dimensions(tiny_config):
     model = build_model(tiny_config.replace(latent_dim=3), (8, 8, 1))
     images = np.zeros((2, 8, 8, 1), np.uint8)
-    with pytest.raises(ValueError, match="over 3 latent dimensions"):
+    with pytest.raises(ValueError, match="one or two latent dimensions, received 3"):
         evaluation.integrate_likelihood(model, images, encode_images(model, images))
 
 
@@ -664,7 +664,7 @@ def test_a_decoder_that_makes_one_class_has_no_entropy(digits_judge):
 
 def test_a_data_set_without_classes_has_no_judge(cache):
     images = np.zeros((4, 8, 8, 1), np.uint8)
-    with pytest.raises(InputError, match="faces has no classes"):
+    with pytest.raises(InputError, match="faces has no labels"):
         evaluation.Judge(ImageData("faces", images, images))
 
 
@@ -793,7 +793,7 @@ def test_the_command_prints_one_table_for_all_runs(runs, cache):
     table = dict(lines)
     wanted = {f"  {name}" for rows in SECTIONS.values() for name, _ in rows}
     integrated = ("log-likelihood, integrated", "points of the integral")
-    moved = ("  moved by half the step (mean / most)", "  moved by a larger disc (mean / most)")
+    moved = ("  change by half the step (mean / max)", "  change by a larger disc (mean / max)")
     few = ("learned from 100 images", "learned from 1,000 images")
     # The latent space has three dimensions.
     assert wanted - set(table) == {f"  {name}" for name in (*integrated, *moved, *few)}
@@ -812,7 +812,7 @@ def test_the_command_prints_one_table_for_all_runs(runs, cache):
     # Less is asked for than is there.
     refused = run_evaluate(directories[0], "--images", 50, "--importance-samples", 3)
     assert refused.returncode == 2
-    assert "replace it by --overwrite" in refused.stderr
+    assert "replace it with --overwrite" in refused.stderr
 
 
 def run_evaluate(*arguments):
@@ -829,7 +829,7 @@ def run_evaluate(*arguments):
         (["{run}", "--seed", "-1"], "seed must be at least 0"),
         (["{run}", "--seed", "x"], "must be a whole number"),
         ([], "required: RUN_DIR"),
-        (["{run}", "nowhere"], "nowhere holds no run"),
+        (["{run}", "nowhere"], "nowhere is not a run"),
     ],
 )
 def test_bad_arguments_are_one_line(runs, arguments, message):
@@ -844,7 +844,7 @@ def test_what_cannot_be_evaluated_is_refused(runs, tmp_path):
     config = runs[0].read_config()
     unfinished = Run(tmp_path)
     unfinished.write_config(config, load_data("digits").head(64))
-    with pytest.raises(InputError, match="is not finished: resume with"):
+    with pytest.raises(InputError, match="is not finished: resume it with"):
         evaluation.evaluate_run(unfinished)
     other = Run(tmp_path / "other")
     other.directory.mkdir()

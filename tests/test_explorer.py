@@ -295,14 +295,14 @@ def test_coloured_images_are_embedded_as_jpeg():
     ("arguments", "message"),
     [
         (["{run}", "--images", "0"], "images must be at least 1"),
-        (["nowhere"], "nowhere holds no run"),
+        (["nowhere"], "nowhere is not a run"),
         ([], "required: RUN_DIR"),
-        (["{run}", "--output", "{run}"], "is a folder: name a file by --output"),
+        (["{run}", "--output", "{run}"], "is a folder: choose a file as --output"),
         (["{run}", "--output", "{run}/config.json"], "is not a page of this command"),
         (["{run}", "--output", "{run}/none/page.html"], "is not a writable folder"),
         (
             ["{run}", "{other}"],
-            "dataset is 'digits' in .* and 'mnist' in .*: name runs of one data set",
+            "dataset is 'digits' in .* and 'mnist' in .*: pass runs of one data set",
         ),
     ],
 )

@@ -187,7 +187,7 @@ def test_z_is_sampled_again_by_button_and_key(open_page, two_run_page, two_runs)
                 canvas_image(page, ".change", index) * change.max(), change, atol=0.02
             )
     assert page.evaluate("panels[0].draws.length") == 3
-    assert re.search("z again, .*loss", page.locator("#announcement").inner_text())
+    assert re.search("new z, .*loss", page.locator("#announcement").inner_text())
 
 
 def test_the_posterior_is_an_ellipse_of_two_deviations(page_of_one, digits):

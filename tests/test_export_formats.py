@@ -278,12 +278,12 @@ BAD_ARGUMENTS = [
     ("run --format onxx", "unknown format 'onxx': did you mean 'onnx'?"),
     ("run --format", "expected one argument"),
     ("run", "the following arguments are required: --format"),
-    ("run --format saved_model --output run", "exists: name another --output"),
+    ("run --format saved_model --output run", "exists: choose another --output"),
     ("run --format saved_model --output no/such", "is not a writable folder"),
-    ("nowhere --format saved_model", "holds no run"),
+    ("nowhere --format saved_model", "is not a run"),
     (
         "mnist-gelu --format saved_model",
-        "a model of the package: name a folder to write (--output)",
+        "a model of the package: choose a folder to write (--output)",
     ),
 ]
 

@@ -206,7 +206,7 @@ def noise(path):
     return path.read_bytes()
 
 
-NO_PICTURE = "is not a picture in a known format (AVIF, BMP, GIF, "
+NO_PICTURE = "is not a picture in a supported format (AVIF, BMP, GIF, "
 BAD_FILES = {
     "empty": (lambda path: path.touch(), "is empty"),
     "text.jpg": (
@@ -247,7 +247,7 @@ def test_pictures_beside_classes_are_skipped(tmp_path, caplog):
     save_pictures(tmp_path / "class", 40)
     noise(tmp_path / "loose.png")
     assert len(load_data(str(tmp_path), image_size=(8, 8)).files) == 41
-    assert "loose.png lies beside the folders of the classes" in caplog.messages[0]
+    assert "loose.png is beside the folders of the classes" in caplog.messages[0]
 
 
 def test_a_subfolder_without_pictures_is_no_class(pictures):
@@ -289,13 +289,13 @@ def test_up_to_5_percent_may_be_skipped_and_not_more(pictures):
 
 
 def test_a_folder_in_which_nothing_can_be_used_is_refused(tmp_path):
-    with pytest.raises(InputError, match="holds no files"):
+    with pytest.raises(InputError, match="contains no files"):
         load_data(str(tmp_path))
     (tmp_path / "class").mkdir()
-    with pytest.raises(InputError, match="holds no files"):
+    with pytest.raises(InputError, match="contains no files"):
         load_data(str(tmp_path))
     noise(tmp_path / "class" / "one.png")
-    with pytest.raises(InputError, match="holds one image"):
+    with pytest.raises(InputError, match="has one image"):
         load_data(str(tmp_path))
     for number in range(10):
         (tmp_path / f"{number}.txt").write_text("x")
@@ -320,7 +320,10 @@ def test_links_in_a_circle_end(pictures, caplog):
         (pictures.parent / one / other).symlink_to(pictures.parent / other)
     (pictures / "one").symlink_to(pictures.parent / "one")
     assert len(list_files(str(pictures))) == 40
-    assert f"{pictures / 'again'} leads to a folder that is read already" in caplog.messages
+    assert (
+        f"{pictures / 'again'} is a link to a folder that was already read: skipped"
+        in caplog.messages
+    )
     assert len(caplog.messages) == 2
 
 
@@ -535,7 +538,7 @@ def test_a_run_whose_files_have_changed_says_so_and_stops(pictures, tmp_path, fo
             lambda: train(run.read_config().replace(epochs=2), run.directory, resume=True),
             lambda: evaluate_run(run, importance_samples=1),
         ):
-            with pytest.raises(InputError, match="split .* would be another") as caught:
+            with pytest.raises(InputError, match="which changes the split") as caught:
                 go_on()
             assert message in str(caught.value) and "\n" not in str(caught.value)
         (pictures / "new.png").unlink(missing_ok=True)
@@ -578,9 +581,9 @@ BAD_ARGUMENTS = [
     ("--dataset pictures --image-size 31x66", "nearest sizes are 28x64 or 32x64 or 32x68"),
     (
         "--dataset digits --test-fraction 0.2",
-        "--test-fraction is for array files and image folders",
+        "--test-fraction applies to array files and image folders",
     ),
-    ("--dataset digits --attributes faces.csv", "--attributes is for image folders"),
+    ("--dataset digits --attributes faces.csv", "--attributes applies to image folders"),
     ("--dataset pictures --cache=", "--cache is empty"),
 ]
 

@@ -440,7 +440,7 @@ def test_networks_that_do_not_fit_are_refused_at_once():
         VAE(encoder, three)
     wide = keras.Input((2,))
     other = keras.Model(wide, keras.layers.Reshape((4, 16, 1))(keras.layers.Dense(64)(wide)))
-    with pytest.raises(InputError, match="the decoder makes"):
+    with pytest.raises(InputError, match="the decoder returns"):
         VAE(encoder, other)
 
 

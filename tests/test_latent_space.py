@@ -125,7 +125,8 @@ def test_an_arc_between_points_in_one_direction_is_a_line():
 
 
 @pytest.mark.parametrize(
-    ("end", "message"), [([0, 0], "cannot start or end there"), ([-2, 0], "opposite directions")]
+    ("end", "message"),
+    [([0, 0], "cannot start or end at the origin"), ([-2, 0], "opposite directions")],
 )
 def test_an_arc_that_is_not_defined_is_refused(end, message):
     with pytest.raises(InputError, match=message):

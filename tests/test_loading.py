@@ -58,7 +58,7 @@ def code(path):
         (lambda path: path.write_bytes(path.read_bytes()[:-1000]), "cannot be loaded"),
         (lambda path: path.write_bytes(b""), "cannot be loaded"),
         (lambda path: path.unlink(), "does not exist"),
-        (foreign_model, "holds a Sequential, expected a VAE"),
+        (foreign_model, "must contain a VAE or Autoencoder of vae_keras, received a Sequential"),
         (foreign_class, "cannot be loaded"),
         (code, "cannot be loaded"),
     ],

@@ -17,7 +17,7 @@ from vae_keras.data.pictures import decode_picture, known_formats, why_unreadabl
 from vae_keras.data.resize import crop_and_resize
 from vae_keras.data.sources import load_data
 
-CUT = "the last bytes of the file are missing"
+CUT = "the end of the file is missing"
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_gray_values_that_use_the_lower_bits_alone_are_scaled(photo, tmp_path, d
     gray = np.asarray(photo.convert("L")).astype(np.uint16)
     Image.fromarray(gray << (depth - 8)).save(tmp_path / f"deep.{ending}")
     found = decode_picture(tmp_path / f"deep.{ending}", (16, 16), 1)
-    expected = "" if depth == 16 else f"only the lower {depth} of 16 bits are used, and scaled"
+    expected = "" if depth == 16 else f"only the lower {depth} of 16 bits are used: scaled"
     assert found.remark == expected
     assert np.abs(found.pixels[..., 0] - shrunk(photo, "L")).max() <= 2
 
@@ -116,7 +116,7 @@ def test_a_black_picture_of_16_bits_is_black(tmp_path):
 
 @pytest.mark.parametrize(
     ("most", "remark"),
-    [(1.0, ""), (255.0, ""), (9000.0, "values exceed their usual range")],
+    [(1.0, ""), (255.0, ""), (9000.0, "values exceed the usual range")],
 )
 def test_floats_are_scaled_by_their_range(photo, tmp_path, most, remark):
     gray = np.asarray(photo.convert("L")) / np.float32(255)
@@ -169,7 +169,7 @@ def test_of_odd_pictures_a_folder_says_one_line(tmp_path, caplog):
         assert len(data.train_images) + len(data.test_images) == 42
         (line,) = caplog.messages
         assert line.startswith("2 of 42 pictures, such as ")
-        assert line.endswith("only the lower 10 of 16 bits are used, and scaled")
+        assert line.endswith("only the lower 10 of 16 bits are used: scaled")
     caplog.clear()
     inputs = Inputs([folder], (8, 8, 3))
     assert sum(len(images) for _, images in inputs.batches(20)) == 42

@@ -57,7 +57,7 @@ def test_more_memory_than_the_machine_has_is_refused(settings, message):
     config = make_config("digits", **settings)
     with pytest.raises(InputError, match=message) as caught:
         check_requirements(config, (*(config.image_size or (28, 28)), 1), 60_000)
-    assert "and the machine has 16.0 GiB" in str(caught.value)
+    assert "but the machine has 16.0 GiB" in str(caught.value)
 
 
 def test_images_in_memory_count():

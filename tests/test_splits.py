@@ -87,7 +87,7 @@ def test_validation_images_of_a_folder_judge_the_epochs(tmp_path, tiny_config, q
     assert [len(images) for images in (data.train_images, data.test_images)] == [24, 8]
     assert len(data.validation_images) == 9
     assert "validation_loss" in run.read_history()[0]
-    with pytest.raises(InputError, match="leave out validation_fraction"):
+    with pytest.raises(InputError, match="omit validation_fraction"):
         train(config.replace(validation_fraction=0.2), tmp_path / "other")
     first = data.head(10)
     assert len(first.train_images) == 10 and len(first.validation_images) == 9
@@ -111,11 +111,11 @@ def test_the_digest_covers_the_validation_images(tmp_path):
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (("train", "Train", "test"), "has Train/, train/: only one folder can be for train"),
-        (("train", "test", "extra"), "has test/, train/ beside extra/: these may be classes"),
-        (("cat", "dog", "test"), "has test/ beside cat/, dog/: these may be classes"),
-        (("test",), "has test/, and no folder train/"),
-        (("cat/train", "cat/test", "dog/train"), "has a split inside of cat/: name .*/cat, or"),
+        (("train", "Train", "test"), "has Train/, train/, but only one folder can be for train"),
+        (("train", "test", "extra"), "has test/, train/ beside extra/: these can be classes"),
+        (("cat", "dog", "test"), "has test/ beside cat/, dog/: these can be classes"),
+        (("test",), "has test/, but no folder train/"),
+        (("cat/train", "cat/test", "dog/train"), "has a split inside of cat/: choose .*/cat, or"),
     ],
 )
 def test_what_may_be_a_split_or_a_class_is_asked_back(tmp_path, names, message):
@@ -141,18 +141,18 @@ def test_pictures_beside_a_split_are_skipped(divided, caplog):
         "loose.png",
         "train/loose.png",
     }
-    assert "loose.png lies beside the folders of the splits" in caplog.text
+    assert "loose.png is beside the folders of the splits" in caplog.text
 
 
 def test_a_share_is_not_held_out_where_there_is_a_test(divided):
-    with pytest.raises(InputError, match=r"leave out test_fraction, received 0\.3"):
+    with pytest.raises(InputError, match=r"omit test_fraction, received 0\.3"):
         load(divided, test_fraction=0.3)
     np.savez(
         divided.parent / "images.npz",
         train_images=np.zeros((4, 8, 8, 1), np.uint8),
         test_images=np.zeros((4, 8, 8, 1), np.uint8),
     )
-    with pytest.raises(InputError, match=r"leave out test_fraction, received 0\.3"):
+    with pytest.raises(InputError, match=r"omit test_fraction, received 0\.3"):
         load_data(str(divided.parent / "images.npz"), test_fraction=0.3)
 
 

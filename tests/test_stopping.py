@@ -159,7 +159,8 @@ def test_the_advice_names_dimensions():
 def test_a_weight_too_small_for_the_images_is_one_warning(tiny_config, tiny_data, tmp_path, capfd):
     train(tiny_config.replace(reconstruction_weight=20.0), tmp_path / "r", tiny_data, verbose=0)
     assert (
-        "a reconstruction weight of 20 means a standard deviation of 1.3" in capfd.readouterr().err
+        "a reconstruction weight of 20 implies a standard deviation of 1.3"
+        in capfd.readouterr().err
     )
     train(tiny_config.replace(reconstruction_weight=50.0), tmp_path / "s", tiny_data, verbose=0)
     assert "standard deviation" not in capfd.readouterr().err

@@ -205,7 +205,7 @@ def test_finished_runs_without_weights_are_kept_as_they_are(whole, study_file, t
     assert (directory / "report.md").read_text() == (whole[0] / "report.md").read_text()
     result = run_study(study_file, directory, epochs=EPOCHS + 1)
     assert result.returncode == 2
-    assert "no checkpoint to go on from" in result.stderr and result.stderr.count("\n") == 1
+    assert "epochs and no checkpoint" in result.stderr and result.stderr.count("\n") == 1
 
 
 def test_fewer_seeds_keep_the_runs_that_are_there_also_without_the_table(
@@ -226,7 +226,7 @@ def test_a_job_that_stops_unasked_is_no_success(study_file, tmp_path, monkeypatc
     planned = runner.plan_runs(find_study(str(study_file)), tmp_path / "study", "digits", 1)
     failures = runner.train_runs(planned, tmp_path / "study", jobs=1)
     assert list(failures) == ["leaky_relu/seed-0", "gelu/seed-0"]
-    assert "must have the folder" in failures["gelu/seed-0"]
+    assert "needs access to the folder" in failures["gelu/seed-0"]
 
 
 def test_an_error_of_a_cluster_is_one_line(monkeypatch):
@@ -356,19 +356,19 @@ BAD_ARGUMENTS = [
     ("gelu --backend dask", "belong together"),
     ("gelu --scheduler tcp://127.0.0.1:1", "belong together"),
     ("gelu --directory=", "--directory is empty"),
-    ("gelu --dataset digits --directory mine", "holds thesis.tex and is not a study"),
+    ("gelu --dataset digits --directory mine", "contains thesis.tex and is not a study"),
     ("gelu --dataset digits --directory file/study", "cannot be written"),
-    ("gelu --dataset digits --directory other", "holds the study 'activations', not 'gelu'"),
+    ("gelu --dataset digits --directory other", "contains the study 'activations', not 'gelu'"),
     (
         "gelu --dataset digits --directory wrong",
-        "seed-0 was made with activation 'relu', the study",
+        "seed-0 has activation 'relu', but the study",
     ),
-    ("gelu --dataset digits --directory long", "was made with epochs 200, the study wants 100"),
-    ("gelu --dataset digits --directory none --report-only", "holds no epoch of any run"),
+    ("gelu --dataset digits --directory long", "has epochs 200, but the study has 100"),
+    ("gelu --dataset digits --directory none --report-only", "has no finished epoch of any run"),
     ("gelu --nonsense", "unknown option --nonsense"),
     ("report", "required: DIR"),
-    ("report nowhere", "holds no runs.csv"),
-    ("report mine", "holds no runs.csv"),
+    ("report nowhere", "has no runs.csv"),
+    ("report mine", "has no runs.csv"),
 ]
 
 

@@ -61,7 +61,7 @@ BAD_STUDIES = {
     ),
     "batch": (f"[settings]\nmax_train_images = 31\n{VARIANTS}", "31 training images are fewer"),
     "pictures": (f'[settings]\ndataset = "pictures"\n{VARIANTS}', "19 training images are fewer"),
-    "null": (f'[settings]\nattributes = "a\\u0000b"\n{VARIANTS}', "holds a null character"),
+    "null": (f'[settings]\nattributes = "a\\u0000b"\n{VARIANTS}', "contains a null character"),
     "no table": (
         f'[settings]\ndataset = "pictures"\nattributes = "none.csv"\n{VARIANTS}',
         "none.csv cannot be read",
@@ -72,11 +72,11 @@ BAD_STUDIES = {
     ),
     "other options": (
         f'[settings]\ndataset = "digits"\ntest_fraction = 0.2\n{VARIANTS}',
-        "test_fraction is for array files and image folders",
+        "test_fraction applies to array files and image folders",
     ),
     "case": ("[variants.a]\n[variants.A]\nlatent_dim = 3\n", "'a' and 'A' differ only in case"),
     "dots": ('[variants.a]\n[variants."b."]\nlatent_dim = 3\n', "without a dot at the end"),
-    "output": ("[variants.a]\n[variants.Figures]\n", "has the name of a file that a study writes"),
+    "output": ("[variants.a]\n[variants.Figures]\n", "has the name of an output of a study"),
     "reference": (f'reference = ["a"]\n{VARIANTS}', "reference must be a text"),
     "members": (f"[comparisons.x]\nmembers = [[1]]\n{VARIANTS}", "unknown variant [1]"),
     "huge": (f"[settings]\nkl_weight = {BIG}\n{VARIANTS}", "kl_weight must be finite"),
@@ -87,7 +87,7 @@ BAD_STUDIES = {
     "huge epochs": (f"[settings]\nepochs = {BIG}\n{VARIANTS}", "epochs must be at most"),
     "sizes": (
         '[variants.a]\n[variants.b]\npreset = "faces_small"\nepochs = 100\n',
-        "epochs cannot differ here",
+        "epochs cannot be set here",
     ),
     "shapes": (
         '[settings]\nepochs = 9\n[variants.a]\n[variants.b]\npreset = "faces_small"\n',
@@ -130,7 +130,7 @@ def test_folders_of_others_beside_the_seeds_are_left_alone(folder, capsys):
     for name in ("seed-99999999999", "seed-٣", "seed-007", "seed-x"):
         (folder / "new" / "a" / name).mkdir(parents=True)
     arguments = ["mine.toml", "--dataset", "digits", "--directory", "new", "--report-only"]
-    assert "holds no epoch of any run" in refusal(capsys, *arguments)
+    assert "has no finished epoch of any run" in refusal(capsys, *arguments)
 
 
 def test_a_report_of_a_folder_in_use_is_refused(folder, capsys):

@@ -134,7 +134,7 @@ def test_where_no_run_has_come_to_the_end_all_count_at_the_last_epoch_that_they_
     ]
     assert comparison.mean == pytest.approx(np.mean(ends))
     verdict = judge(table, GELU.claims)[2]
-    assert verdict.decision == "not decided" and "have come to epoch 20" in verdict.reason
+    assert verdict.decision == "not decided" and "have reached epoch 20" in verdict.reason
 
 
 def test_claims_are_confirmed_and_refuted_by_clear_differences():
@@ -168,7 +168,7 @@ def test_a_claim_about_training_is_decided_by_training():
 def test_what_is_judged_at_epoch_120_is_not_decided_by_20_epochs():
     verdict = judge(make_table(), GELU.claims)[6]
     assert verdict.decision == "not decided"
-    assert verdict.reason == "it is judged at epoch 120, and these runs have 20"
+    assert verdict.reason == "it is judged at epoch 120, but these runs have 20"
     assert verdict.evidence[0].mean == pytest.approx(0.7, abs=0.01) and verdict.p is None
     assert judge(make_table(epochs=120), GELU.claims)[6].decision == "refuted"
 
@@ -244,7 +244,7 @@ def test_a_claim_without_its_runs_still_counts_in_the_correction():
     table.runs["b"] = {0: curve(39.0, 5)}
     first, second = judge(table, [below("a"), below("b")])
     assert first.p == pytest.approx(2 * P_FIRST)
-    assert second.p is None and second.reason == "it takes two seeds of every variant that it names"
+    assert second.p is None and second.reason == "it needs two seeds of each of its variants"
 
 
 def test_claims_are_judged_at_their_epoch_however_long_the_runs_are():
@@ -268,7 +268,7 @@ def test_seeds_between_two_looks_wait_for_the_next():
     table = dataclasses.replace(table_of({"a": [-0.5, -0.4]}), looks=rule.looks)
     (verdict,) = judge(table, [below("a")], rule)
     assert verdict.decision == "not decided"
-    assert verdict.reason == "it takes 3 seeds of every variant that it names"
+    assert verdict.reason == "it needs 3 seeds of each of its variants"
 
 
 def test_differences_within_the_margin_are_practically_equal():
@@ -294,13 +294,13 @@ def test_differences_within_the_margin_are_practically_equal():
 def test_a_report_says_which_analysis_it_is(tmp_path, without_figures):
     for seeds, text in (
         (4, "**This analysis is interim**: the final one is at 8 seeds."),
-        (6, "interim**: the final one is at 8 seeds. Since the runs are analyzed at 3, 4 and 8"),
+        (6, "interim**: the final one is at 8 seeds. Because the runs are analyzed at 3, 4 and 8"),
         (8, "**This analysis is final**: the final one is at 8 seeds."),
     ):
         write_report(make_table(seeds=seeds), tmp_path)
         report = (tmp_path / "report.md").read_text()
         assert text in report and "every corrected p is multiplied by 3 (Bonferroni)" in report
-        assert ("It leaves out 2 seeds of leaky_relu, 2 seeds of" in report) == (seeds == 6)
+        assert ("It omits 2 seeds of leaky_relu, 2 seeds of" in report) == (seeds == 6)
         assert "The rule was fixed after four seeds had been analyzed" in report
         assert "| gelu | 4 | 20 |" in report if seeds < 8 else "| gelu | 8 | 20 |" in report
 
@@ -354,7 +354,7 @@ def test_an_incomplete_study_is_reported_as_such(tmp_path):
     write_report(table, tmp_path)
     text = (tmp_path / "report.md").read_text()
     assert "**Incomplete**: no runs of leaky_relu; gelu with seed 2 has 5 epochs." in text
-    assert "| 1 | GELU in the encoder alone" in text and "it takes 3 seeds of every variant" in text
+    assert "| 1 | GELU in the encoder alone" in text and "it needs 3 seeds of each" in text
     assert not (tmp_path / "figures" / "differences.png").exists()
 
 
@@ -388,7 +388,7 @@ def test_published_curves_stand_above_those_of_the_same_variant(tmp_path, withou
 
 def test_losses_far_from_the_published_ones_are_named(tmp_path, without_figures):
     write_report(make_table({**LOSSES, "gelu": 45.2}), tmp_path)
-    assert "than 0.6: gelu (+0.85)." in (tmp_path / "report.md").read_text()
+    assert "above 0.6: gelu (+0.85)." in (tmp_path / "report.md").read_text()
 
 
 def test_what_is_known_of_published_losses_stands_beside_those_of_its_epoch(
@@ -447,7 +447,7 @@ def test_a_study_of_ones_own_has_its_comparisons_published_losses_and_claims(min
     assert "**Incomplete**: no runs of later." in text
     assert "| deep | 3 | 20 | 38.00 and 41.00 | 40.00 ± 0.00 |" in text
     assert "Published: figures of a rumor at the same epoch, two runs." in text
-    assert "Further from them than 0.5: deep (−1.00)." in text
+    assert "Differences above 0.5: deep (−1.00)." in text
     assert "| deep | published | 41.50 | 38.00 and 41.00 |" in text
     assert "|  | claim of a rumor | verdict |" in text
     assert "| 1 | Deep is better, a\\|b | **confirmed** at epoch 20 | < 0.001 |" in text
@@ -517,7 +517,7 @@ def test_evaluations_are_summed_up_where_there_are_any(tmp_path, without_figures
     report = (tmp_path / "report.md").read_text()
     # The t-interval of −395, −396 and −397.
     assert "| gelu | 3 | −396.00 ± 2.48 | 0.750 ± 0.000 |" in report
-    assert "Bounds are of 50 importance samples" in report
+    assert "Bounds use 50 importance samples" in report
     (tmp_path / "evaluations.csv").write_text("variant,seed,bound\ngelu,0,much\n")
     with pytest.raises(InputError, match="evaluations.csv is damaged"):
         write_report(table, tmp_path)

@@ -227,14 +227,14 @@ def test_a_folder_that_holds_something_else_is_left_alone(tiny_config, tiny_data
     (tmp_path / "figures").mkdir()
     (tmp_path / "figures" / "paper.png").write_text("mine")
     for overwrite in (False, True):
-        with pytest.raises(InputError, match="holds figures and is not a run"):
+        with pytest.raises(InputError, match="contains figures and is not a run"):
             train(tiny_config, tmp_path, tiny_data, overwrite=overwrite)
     assert (tmp_path / "figures" / "paper.png").read_text() == "mine"
 
 
 @pytest.mark.usefixtures("quick_training")
 def test_a_finished_run_is_replaced_only_when_asked(finished, tiny_config, tiny_data):
-    with pytest.raises(InputError, match="already holds a run.*resume.*overwrite"):
+    with pytest.raises(InputError, match="already contains a run.*resume.*overwrite"):
         train(tiny_config, finished.directory, tiny_data)
     run = train(tiny_config.replace(epochs=1), finished.directory, tiny_data, overwrite=True)
     assert len(run.read_history()) == 1
@@ -244,7 +244,7 @@ def test_a_finished_run_is_replaced_only_when_asked(finished, tiny_config, tiny_
     "changes, message",
     [
         ({"activation": "gelu"}, "activation is 'leaky_relu' in .*config.json, received 'gelu'"),
-        ({"epochs": 1}, "epochs is 2 in .*, received 1: a run can be made longer"),
+        ({"epochs": 1}, "epochs is 2 in .*, received 1: a run cannot be shortened"),
         ({"seed": 5}, "seed is 0 in"),
     ],
 )
@@ -284,7 +284,7 @@ def test_a_run_without_a_whole_checkpoint_keeps_its_results(finished, tiny_data)
         checkpoint.unlink()
     before = finished.history_file.read_bytes(), finished.metrics_file.read_bytes()
     longer = finished.read_config().replace(epochs=3)
-    with pytest.raises(InputError, match="holds no whole checkpoint.*overwrite"):
+    with pytest.raises(InputError, match="has no valid checkpoint.*overwrite"):
         train(longer, finished.directory, tiny_data, resume=True)
     assert (finished.history_file.read_bytes(), finished.metrics_file.read_bytes()) == before
 
@@ -293,7 +293,7 @@ def test_a_history_that_does_not_fit_is_refused(finished, tiny_data):
     config = finished.read_config().replace(epochs=3)
     lines = finished.history_file.read_text().splitlines(keepends=True)
     finished.history_file.write_text("".join(lines[:2]))
-    with pytest.raises(InputError, match="has 1 rows but the checkpoint is of epoch 2"):
+    with pytest.raises(InputError, match="has 1 rows, but the checkpoint is of epoch 2"):
         train(config, finished.directory, tiny_data, resume=True)
     finished.history_file.write_text(lines[0] + "1,a\n")
     with pytest.raises(InputError, match="history.csv is damaged"):

@@ -16,7 +16,7 @@ def _runs_a_command() -> bool:
     Commands answer --help at once, and import TensorFlow when their arguments are valid.
     """
     program = sys.argv[0] if sys.argv else ""
-    if program == "-m":  # Python is still looking for the module that it is to run
+    if program == "-m":  # Python is still looking for the module to run
         module = sys.orig_argv[-len(sys.argv)].removeprefix("-m")
         return module.partition(".")[0] == __name__
     is_script = os.path.splitext(os.path.basename(program))[0] == "vae-keras"
@@ -24,10 +24,10 @@ def _runs_a_command() -> bool:
 
 
 def _prepare_command() -> None:
-    """Have standard streams and an end without traceback from here on, before modules load."""
+    """Open the standard streams and handle signals without traceback, before modules load."""
     from vae_keras.support import signals, terminal
 
-    # Processes that share the work of a command look like commands, but were started otherwise.
+    # Worker processes of a command look like commands, but are started in another way.
     if sys.argv[0] == "-m" or sys.argv[0] in sys.orig_argv:
         terminal.open_closed_streams()
         signals.handle(signals.end_process)

@@ -9,8 +9,8 @@ COMMANDS = {
     "evaluate": "measure trained models: loss, likelihood, latent space, samples",
     "apply": "encode, reconstruct and score new images with a trained model",
     "export": "write a trained model for other runtimes: SavedModel, ONNX, LiteRT",
-    "attributes": "find and show the direction of an attribute, such as a smile",
-    "explore": "write a page for exploring the latent space of trained models",
+    "attributes": "find the latent direction of an attribute, such as a smile",
+    "explore": "write a web page that shows the latent space of trained models",
     "study": "train and compare many variants with several seeds",
     "benchmark": "time a training step against plain Keras and PyTorch",
 }
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _answer(word: str) -> None:
-    """Answer what is not a command."""
+    """Print help or the version; raise `InputError` for an unknown command."""
     import vae_keras
     from vae_keras.support.errors import check_name
 

@@ -1,4 +1,4 @@
-"""Activations: the one place where a name or a function becomes a layer."""
+"""Activations by name, and their layers."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -34,15 +34,15 @@ def activation_layer(activation: Activation, name: str | None = None) -> "keras.
     Args:
         activation: One of the names in `ACTIVATIONS`: `"gelu"` is the exact form x·Φ(x)
             (Hendrycks & Gimpel 2016, https://arxiv.org/abs/1606.08415), `"gelu_tanh"` its
-            approximation, `"leaky_relu"` has slope 0.3. Or another name that Keras knows, such as
-            `"hard_swish"`; a function of a tensor; a class of Keras layers; or a layer, of which
-            each place has a copy with weights of its own.
+            approximation, `"leaky_relu"` has slope 0.3. Or another activation of Keras, such as
+            `"hard_swish"`; a function of a tensor; a class of Keras layers; or a layer, which is
+            copied with new weights.
         name: Name of the layer.
 
     Raises:
         InputError: If the name is unknown; the message lists the known ones.
     """
-    # Here, so that a command line can list the names without waiting for TensorFlow.
+    # Imported here, so that a command line can list the names without TensorFlow.
     import keras
 
     from vae_keras.backend.smooth import SmoothActivation

@@ -22,8 +22,8 @@ def build_parser() -> cli.Parser:
     """The options of the command line."""
     parser = cli.Parser(
         prog="python -m vae_keras.apply",
-        description="Apply a trained model to new images: latents.csv and latents.npz have the "
-        "latent point, reconstruction error, KL divergence, ELBO and an anomaly score of each.",
+        description="Apply a trained model to new images. latents.csv and latents.npz contain the "
+        "latent point, reconstruction error, KL divergence, ELBO and anomaly score of each.",
         example="python -m vae_keras.apply saved_models/photos-gelu new/ --output latents",
     )
     parser.add_argument(
@@ -35,7 +35,7 @@ def build_parser() -> cli.Parser:
         "inputs",
         nargs="*",
         metavar="INPUT",
-        help="picture files, folders, .npy or .npz files, or a data set's name (its test images)",
+        help="picture files, folders, .npy or .npz files, or a data set (its test images)",
     )
     parser.add_argument("--output", required=True, metavar="DIR", help="folder to write")
     parser.add_argument(
@@ -50,7 +50,9 @@ def build_parser() -> cli.Parser:
     parser.add_argument(
         "--between", nargs=2, metavar=("A", "B"), help="also draw a path between two pictures"
     )
-    parser.add_argument("--seed", type=int, metavar="N", help="decides every draw (default: 0)")
+    parser.add_argument(
+        "--seed", type=int, metavar="N", help="seed of all random draws (default: 0)"
+    )
     cli.add_data_dir(parser)
     cli.add_dataset(parser)
     return parser
@@ -73,24 +75,24 @@ def apply(
     data_dir: str | None = None,
     data: Any = None,
 ) -> Path:
-    """Apply the model of a run to images; write what it says into a new folder.
+    """Apply the model of a run to images, and write the results into a new folder.
 
     The folder has `latents.csv`, a row for each image, and `latents.npz`, the same as arrays. The
     columns are `file`; the outputs of the encoder, with standard deviations in the table and
     log-variances in the arrays; `reconstruction_error`, the mean over pixels through the latent
     point; for a VAE `kl` and `elbo` in nats, averaged over five draws of z; and `share_worse`, the
-    share of training images that the model explains worse: a small one marks an anomaly. It is left
-    out, with a warning, where the training images are not at hand.
+    share of training images that the model explains worse: a small share marks an anomaly. It is
+    omitted, with a warning, if the training images are not available.
 
     Args:
         run: A finished run, its folder, or the name of a model that comes with the package.
-        inputs: An array of images, or places of them, see `vae_keras.data.inputs.Inputs`.
+        inputs: An array of images, or paths and data sets, see `vae_keras.data.inputs.Inputs`.
         output: Folder to write. It must not exist.
         reconstructions: Also write the reconstruction of each image, a PNG file.
         samples: Number of new images from the prior to write.
-        between: Two places of one image each; writes a path between them in latent space.
-        seed: Integer that decides every draw.
-        dataset, data_dir, data: Where the training images are now, see `Run.find_data`.
+        between: Two inputs of one image each; writes a path between them in latent space.
+        seed: Seed of all random draws.
+        dataset, data_dir, data: New location of the training images, see `Run.find_data`.
 
     Returns:
         The folder.
@@ -111,7 +113,7 @@ def _apply(directory: str, output: str, inputs: Sequence[str] = (), **options: A
     cli.check_range("seed", options.get("seed"), 0)
     run.check_finished()
     if not inputs and not options.keys() & {"samples", "between"}:
-        raise InputError("nothing to do: name inputs, ⟨samples⟩ or ⟨between⟩")
+        raise InputError("nothing to do: pass inputs, ⟨samples⟩ or ⟨between⟩")
     check_new_folder(output)  # before TensorFlow is imported
     report(f"written: {apply(run, inputs, output, **options)}")
 

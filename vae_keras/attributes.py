@@ -13,16 +13,18 @@ def build_parser() -> cli.Parser:
     """The options of the command line."""
     parser = cli.Parser(
         prog="python -m vae_keras.attributes",
-        description="Find the direction in the latent space that stands for an attribute of the "
-        "images, such as a smile, and add it to some of them.",
+        description="Find the latent direction of an attribute of the images, such as a smile, and "
+        "add it to some of them.",
         example="python -m vae_keras.attributes saved_models/photos-gelu --attribute Smiling",
     )
     parser.add_argument("directory", metavar="RUN_DIR", help="folder of a finished run")
-    parser.add_argument("--attribute", required=True, metavar="NAME", help="such as Smiling")
+    parser.add_argument(
+        "--attribute", required=True, metavar="NAME", help="name of the attribute, such as Smiling"
+    )
     parser.add_argument(
         "--attributes",
         metavar="FILE",
-        help="CSV file: the name of a picture's file, then its attributes (default: the run's)",
+        help="CSV file: the name of a picture file, then its attributes (default: the run's)",
     )
     cli.add_data_dir(parser)
     cli.add_dataset(parser)
@@ -30,7 +32,7 @@ def build_parser() -> cli.Parser:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Find the vector that the arguments name, and print what it is like."""
+    """Find the vector that the arguments name, and print its properties."""
     cli.run_command(lambda: find(**vars(build_parser().parse_args(arguments))))
 
 
@@ -41,7 +43,7 @@ def find(
     data_dir: str | None = None,
     dataset: str | None = None,
 ) -> None:
-    """Find the vector of an attribute and report what it is like."""
+    """Find the vector of an attribute and report its properties."""
     run = Run(directory)
     run.check_finished()
     run.check_unlocked()
@@ -52,7 +54,7 @@ def find(
         f"{found['images_without']:,} without\nlength of the vector: {found['norm']:.3f}"
     )
     if found["last_change"] is not None:
-        report(f"changed by the last batch of images: {found['last_change']:.1%}")
+        report(f"change by the last batch of images: {found['last_change']:.1%}")
     report(f"written: {folder}")
 
 

@@ -1,4 +1,4 @@
-"""Everything that decides a run, and the networks of the book as presets."""
+"""The settings of a run, and the networks of the book as presets."""
 
 import argparse
 import dataclasses
@@ -12,8 +12,8 @@ from vae_keras.activations import ACTIVATIONS
 from vae_keras.support.errors import InputError, check_name
 from vae_keras.support.settings import declarations, setting, validate
 
-# Choices that are classes or functions elsewhere, by the names they have there, so that a command
-# line can list them without importing Keras.
+# Choices that are classes or functions of other modules, by name, so that a command line can list
+# them without importing Keras.
 MODELS = {"vae": "VAE", "autoencoder": "Autoencoder"}
 NORMALIZATIONS = {"none": None, "batch": "FusedBatchNormalization", "layer": "LayerNormalization"}
 NORMALIZATION_POSITIONS = ("before", "after")
@@ -22,7 +22,7 @@ PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}  # Keras's dty
 DEFAULT_VALIDATION_FRACTION = 0.1
 KEPT_EPOCHS = ("best", "last")
 OUTPUT_LAYERS = {"conv_transpose": "Conv2DTranspose", "conv": "Conv2D"}
-# Formats that a model is exported to, and what each export is called in the folder of a run.
+# Export formats, and the name of each export in the folder of a run.
 EXPORTS = {
     "saved_model": "saved_model",
     "onnx": "onnx",
@@ -30,7 +30,7 @@ EXPORTS = {
     "litert_int8": "model_int8.tflite",
 }
 
-# What each preset changes in the defaults of FitConfig.
+# The settings of each preset that differ from the defaults of FitConfig.
 PRESETS: dict[str, dict[str, Any]] = {
     # First edition's digits, and the vae-gelu study.
     "digits": {},
@@ -74,7 +74,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "batch_size": 128,
         "epochs": 10,
     },
-    # For images of one's own, whose size and noise the book's weights do not know.
+    # For the user's own images: the book's weights fit neither their size nor their noise.
     "pictures": {
         "latent_dim": 32,
         "reconstruction_weight": "auto",
@@ -84,8 +84,8 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
 }
 
-# The preset of each data set; "digits" for others of tensorflow-datasets, and "pictures" for
-# images of one's own.
+# The preset of each data set; "digits" for others of tensorflow-datasets, and "pictures" for the
+# user's own images.
 DATASET_PRESETS = {
     "digits": "digits",
     "mnist": "digits",
@@ -107,7 +107,7 @@ def _image_size(text: str) -> tuple[int, ...]:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DataSettings:
-    """Which images, and what becomes of them before training.
+    """The images of a run and their preparation.
 
     Raises:
         InputError: If a value has the wrong type, is out of range or unknown.
@@ -122,8 +122,7 @@ class DataSettings:
     )
     data_dir: str | None = setting(
         None,
-        "where tensorflow-datasets keeps its data (default: $TFDS_DATA_DIR, or "
-        "~/tensorflow_datasets)",
+        "data folder of tensorflow-datasets (default: $TFDS_DATA_DIR, or ~/tensorflow_datasets)",
         DATA,
         metavar="DIR",
         identity=False,
@@ -209,7 +208,7 @@ class FitConfig(DataSettings):
     )
     preset: str = setting(
         "digits",
-        "network of the book, or defaults for your own images (default: by the data set)",
+        "network of the book, or defaults for your own images (default: that of the data set)",
         MODEL,
         choices=PRESETS,
     )
@@ -267,7 +266,7 @@ class FitConfig(DataSettings):
     reconstruction_weight: float | str = setting(
         1000.0,
         "weight of the reconstruction loss, which is a mean over pixels; auto finds the variance "
-        "of a Gaussian decoder instead, with a loss in nats",
+        "of a Gaussian decoder in training, with a loss in nats",
         LOSS,
         metavar="W",
         above=0,
@@ -289,12 +288,16 @@ class FitConfig(DataSettings):
     )
     learning_rate: float = setting(5e-4, "learning rate of Adam", TRAINING, metavar="RATE", above=0)
     lr_decay: float = setting(
-        1.0, "factor of the learning rate after each epoch", TRAINING, metavar="FACTOR", above=0
+        1.0,
+        "multiply the learning rate by this after each epoch",
+        TRAINING,
+        metavar="FACTOR",
+        above=0,
     )
     clipnorm: float | None = setting(
         None, "scale each gradient down to a norm of at most X (default: off)", TRAINING, above=0
     )
-    batch_size: int = setting(32, "images in a training step", TRAINING, least=1)
+    batch_size: int = setting(32, "images per training step", TRAINING, least=1)
     epochs: int = setting(
         100,
         "number of epochs (default: 100 for digits, otherwise 20 or the preset's)",
@@ -304,7 +307,7 @@ class FitConfig(DataSettings):
     )
     validation_fraction: float | None = setting(
         None,
-        "share of the training images that is held out to judge epochs by (default: 0, or 0.1 with "
+        "share of the training images that is held out for validation (default: 0, or 0.1 with "
         "⟨early_stopping⟩ or ⟨keep⟩ best)",
         TRAINING,
         least=0,
@@ -312,8 +315,8 @@ class FitConfig(DataSettings):
     )
     early_stopping: int | None = setting(
         None,
-        "stop when the loss of the validation images has not fallen for this many epochs (default: "
-        "off, or the preset's)",
+        "stop when the validation loss has not fallen for this many epochs (default: off, or the "
+        "preset's)",
         TRAINING,
         metavar="EPOCHS",
         least=1,
@@ -321,26 +324,26 @@ class FitConfig(DataSettings):
     )
     keep: str = setting(
         "last",
-        "epoch whose weights the finished model has; best has the least validation loss",
+        "epoch whose weights the finished model has; best has the lowest validation loss",
         TRAINING,
         choices=KEPT_EPOCHS,
     )
     export: tuple[str, ...] = setting(
         ("saved_model",),
-        "formats that the finished model is exported to, separated by commas",
+        "export formats of the finished model, separated by commas",
         TRAINING,
         choices=EXPORTS,
         identity=False,
     )
     precision: str = setting(
         "float32",
-        "type to compute in; weights, losses and noise are always float32",
+        "type for computations; weights, losses and noise are always float32",
         TRAINING,
         choices=PRECISIONS,
     )
     seed: int = setting(
         0,
-        "decides initial weights, order of images and noise",
+        "seed of initial weights, order of images and noise",
         TRAINING,
         least=0,
         below=2**31,
@@ -358,8 +361,8 @@ class FitConfig(DataSettings):
             object.__setattr__(self, "kl_weight", 1.0)
         if self.model == "autoencoder" and self.kl_weight is not None:
             raise InputError(
-                f"⟨kl_weight⟩ {self.kl_weight} was given with model 'autoencoder', which has no KL "
-                "divergence: leave it out, or choose model 'vae'"
+                f"⟨kl_weight⟩ {self.kl_weight} does not apply to model 'autoencoder', which has no "
+                "KL divergence: omit it, or choose model 'vae'"
             )
         self._check_loss()
         self._check_validation()
@@ -369,7 +372,7 @@ class FitConfig(DataSettings):
         if self.reconstruction_weight == "auto" and self.reconstruction != "mse":
             raise InputError(
                 "⟨reconstruction_weight⟩ auto finds the variance of a Gaussian decoder, which "
-                f"⟨reconstruction⟩ {self.reconstruction} does not have: give a number, or take mse"
+                f"⟨reconstruction⟩ {self.reconstruction} does not have: choose a number, or mse"
             )
         if self.kl_warmup and self.model == "autoencoder":
             raise InputError("⟨kl_warmup⟩ is for model 'vae': an autoencoder has no KL divergence")
@@ -416,7 +419,7 @@ class FitConfig(DataSettings):
             check_strides(self.image_size, self.encoder_strides)
 
     def arguments_of(self, function: Callable, prefix: str = "") -> dict[str, Any]:
-        """The settings that are parameters of a function or class, by their names there.
+        """The settings that are parameters of a function or class, by parameter name.
 
         Args:
             function: Such as `build_encoder`.
@@ -432,9 +435,9 @@ class FitConfig(DataSettings):
         return given
 
     def differences(self, other: "FitConfig") -> dict[str, tuple[Any, Any]]:
-        """The settings that make two runs different ones, each with both values.
+        """The settings that distinguish two runs, each with both values.
 
-        Epochs and locations do not count: a run can be resumed with other ones.
+        Epochs and locations do not count, because a resumed run may change them.
         """
         pairs = {
             field.name: (getattr(self, field.name), getattr(other, field.name))
@@ -449,10 +452,10 @@ PLACES = tuple(field.name for field, declared in declarations(FitConfig) if decl
 
 
 def make_config(dataset: str = "digits", preset: str | None = None, **settings: Any) -> FitConfig:
-    """Settings for a data set: the preset's, with some changed.
+    """Settings for a data set: its preset with changes.
 
     Args:
-        dataset: Name of the data set. It chooses the preset if none is given.
+        dataset: Name of the data set. Its preset is used if `preset` is None.
         preset: A name in `PRESETS`.
         **settings: Fields of `FitConfig` that differ from the preset.
 
@@ -472,8 +475,8 @@ def make_config(dataset: str = "digits", preset: str | None = None, **settings: 
 def check_strides(image_shape: Sequence[int], strides: Sequence[int]) -> int:
     """Return the product of `strides`; raise `InputError` if images of this shape do not fit.
 
-    The decoder multiplies what the encoder divided, so both sides of an image must be multiples of
-    the product.
+    The encoder divides the sides of an image by the product and the decoder multiplies them by it,
+    so both must be multiples of the product.
     """
     scale = math.prod(strides)
     height, width = image_shape[:2]

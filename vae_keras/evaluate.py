@@ -34,8 +34,8 @@ def build_parser() -> cli.Parser:
         "--importance-samples",
         type=int,
         metavar="K",
-        help="draws for each image in the bound on its likelihood (500; without it, models of one "
-        "or two latent dimensions have the likelihood itself and no bound)",
+        help="draws for each image in the bound on its likelihood (default: 500; no bound for "
+        "models with one or two latent dimensions, whose likelihood is integrated)",
     )
     parser.add_argument(
         "--images",
@@ -52,9 +52,11 @@ def build_parser() -> cli.Parser:
     cli.add_data_dir(parser)
     cli.add_dataset(parser)
     parser.add_argument(
-        "--overwrite", action="store_true", help="replace evaluations of other images or samples"
+        "--overwrite",
+        action="store_true",
+        help="replace an evaluation even if it has more images or samples",
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="decides every draw")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of all random draws")
     return parser
 
 
@@ -106,16 +108,16 @@ def evaluate_all(
 
 
 def _check_replaceable(run: Run, images: int | None, importance_samples: int) -> None:
-    """Raise `InputError` if a quick look would replace a fuller evaluation."""
+    """Raise `InputError` if an evaluation would replace one with more images or samples."""
     if not run.evaluation_file.exists():
         return
     settings = run.read_evaluation().get("settings", {})
     had_images, had_samples = settings.get("images", 0), settings.get("importance_samples", 0)
-    fewer = 0 < importance_samples < had_samples  # without any, the integral says more
+    fewer = 0 < importance_samples < had_samples  # the integral, with 0 samples, is better
     if (images is not None and images < had_images) or fewer:
         raise InputError(
-            f"{run.evaluation_file} is of {had_images:,} images and {had_samples} importance "
-            "samples: ask for as many, or replace it by ⟨overwrite⟩"
+            f"{run.evaluation_file} has {had_images:,} images and {had_samples} importance "
+            "samples: use at least as many, or replace it with ⟨overwrite⟩"
         )
 
 
@@ -124,7 +126,7 @@ def describe(runs: Sequence[Run], results: Sequence[Results], width: int) -> str
 
     Args:
         runs: List of `Run`.
-        results: What `evaluate_run` returned for each.
+        results: The return value of `evaluate_run` for each.
         width: Columns of the terminal.
 
     Returns:
@@ -148,7 +150,7 @@ def describe(runs: Sequence[Run], results: Sequence[Results], width: int) -> str
 
 
 def _cell(cell: Cell, result: Results) -> str | None:
-    """The text of a cell, or None if this kind of model or data has no such figure."""
+    """The text of a cell, or None if this kind of model or data has no such value."""
     try:
         return cell(result)
     except KeyError:
@@ -156,7 +158,7 @@ def _cell(cell: Cell, result: Results) -> str | None:
 
 
 def _loss_rows(results: Sequence[Results]) -> Iterator[Row]:
-    """The rows of the loss and of all terms that any of the models has."""
+    """The rows of the loss and of the terms of all models."""
     yield "images", _value("settings", "images", "{:,}")
     kinds: tuple[tuple[str, str, Callable[[str], Cell]], ...] = (
         ("with one random z", "draws", _draws),
@@ -169,7 +171,7 @@ def _loss_rows(results: Sequence[Results]) -> Iterator[Row]:
 
 
 def _value(section: str, name: str, form: str) -> Cell:
-    """A value with its standard error, if there is one; None where the model has no value."""
+    """A value with its standard error, if there is one; None if the model has no value."""
     return lambda result: _with_error(result[section], name, f"{name}_standard_error", form)
 
 
@@ -195,7 +197,7 @@ def _through_the_mean(name: str) -> Cell:
 
 
 def _per_axis(section: str, name: str, form: str) -> Cell:
-    """The values of all latent axes, or their range where they are many."""
+    """The values of all latent axes, or their range for more than three axes."""
 
     def cell(result: Results) -> str:
         texts = [form.format(value) for value in result[section][name]]
@@ -231,7 +233,7 @@ def _rarest_class(result: Results) -> str:
 
 
 def _moved(section: str, change: str) -> Cell:
-    """How much the integral moved, on average and at most."""
+    """The mean and maximal change of the integral."""
 
     def cell(result: Results) -> str:
         mean, most = (result[section][f"{change}_{kind}"] for kind in ("mean", "max"))
@@ -253,8 +255,8 @@ def _likelihood_rows(section: str) -> list[Row]:
         ("  in bits per dimension", _value(section, "elbo_bits_per_dimension", "{:.4f}")),
         ("log-likelihood, integrated", _value(section, "log_likelihood", "{:.2f}")),
         ("  in bits per dimension", _value(section, "log_likelihood_bits_per_dimension", "{:.4f}")),
-        ("  moved by half the step (mean / most)", _moved(section, "halving")),
-        ("  moved by a larger disc (mean / most)", _moved(section, "enlarging")),
+        ("  change by half the step (mean / max)", _moved(section, "halving")),
+        ("  change by a larger disc (mean / max)", _moved(section, "enlarging")),
         ("importance-weighted bound", _value(section, "bound", "{:.2f}")),
         ("  in bits per dimension", _value(section, "bound_bits_per_dimension", "{:.4f}")),
         ("  effective samples (median / 5%)", lambda result: _effective(result, section)),
@@ -279,7 +281,10 @@ SECTIONS: dict[str, list[Row]] = {
             "mutual information with the image",
             _value("information", "mutual_information", "{:.2f}"),
         ),
-        ("KL of all z together from the prior", _value("information", "marginal_kl", "{:.2f}")),
+        (
+            "KL of the aggregate posterior from the prior",
+            _value("information", "marginal_kl", "{:.2f}"),
+        ),
         (
             "active units",
             lambda result: (
@@ -298,7 +303,7 @@ SECTIONS: dict[str, list[Row]] = {
         ),
         ("gaps: places in range far from all images", _value("geometry", "gaps_box", "{:.1%}")),
         (
-            "overlap: labels that neighbors agree with",
+            "overlap: agreement with neighbors' labels",
             _value("geometry", "neighbour_agreement", "{:.1%}"),
         ),
     ],
@@ -307,7 +312,7 @@ SECTIONS: dict[str, list[Row]] = {
         ("learned from 1,000 images", _labels(1000)),
         ("learned from all training images", _labels(None)),
     ],
-    "Samples, as a classifier sees them": [
+    "Samples, judged by a classifier": [
         ("drawn from", lambda result: DRAWN_FROM[result["samples"]["drawn_from"]]),
         ("entropy of their classes (bits)", _value("samples", "class_entropy", "{:.3f}")),
         ("  of the test images'", _value("samples", "test_class_entropy", "{:.3f}")),
@@ -319,14 +324,14 @@ SECTIONS: dict[str, list[Row]] = {
     ],
 }
 FOOTNOTE = (
-    "± is a standard error over images: how far other test images would move the figure. In a mean "
-    "of seeds it includes the scatter between seeds. A bound with few effective samples is loose. "
+    "± is a standard error over images: the expected change with other test images. In a mean over "
+    "seeds it includes the scatter between seeds. A bound with few effective samples is loose. "
     "Bits per dimension count 8-bit pixel values under a Gaussian decoder, where a uniform density "
     "has 7.99. A Bernoulli decoder's log-likelihood is a pseudo-likelihood of gray pixels; do not "
     "compare it with a Gaussian's. The mutual information cannot exceed log(images); with fewer "
-    "images the KL of all z together is larger. Far from all images means further than the 99th "
-    "percentile of the distances between nearest images, for a VAE between one z drawn for each. "
-    "Ten neighbors classify a point, five if there are 100 images. The Fréchet distance is between "
+    "images the KL of the aggregate posterior is larger. Far from all images means farther than "
+    "the 99th percentile of the distances between nearest images; for a VAE, between one random z "
+    "of each. Ten neighbors classify a point, five for 100 images. The Fréchet distance is between "
     "features of a small classifier for this data set; do not compare it with FID, which uses "
     "Inception, or between data sets or numbers of images."
 )

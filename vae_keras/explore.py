@@ -22,9 +22,9 @@ def build_parser() -> cli.Parser:
     """The options of the command line."""
     parser = cli.Parser(
         prog="python -m vae_keras.explore",
-        description="Write one HTML file in which to explore the latent space of trained models: "
-        "a pointer moves over the plane, and the page decodes what lies below it. Several runs of "
-        "one data set stand side by side. The file needs no server and no network.",
+        description="Write an HTML file that shows the latent space of trained models: the page "
+        "decodes the point under the pointer. Several runs of one data set are shown side by side. "
+        "The file needs no server and no network.",
         example="python -m vae_keras.explore saved_models/digits-gelu",
     )
     parser.add_argument(
@@ -37,7 +37,7 @@ def build_parser() -> cli.Parser:
         "--output",
         metavar="FILE",
         help="file to write (default: explorer.html in the folder of the first run, or in the "
-        "current one for a model of the package; explorer-2.html and so on where that name is "
+        "current folder for a model of the package; explorer-2.html and so on if that name is "
         "taken)",
     )
     parser.add_argument(
@@ -45,7 +45,7 @@ def build_parser() -> cli.Parser:
         type=int,
         default=2000,
         metavar="N",
-        help="test images to show at most, chosen at random",
+        help="maximum number of test images, chosen at random",
     )
     cli.add_data_dir(parser)
     cli.add_dataset(parser)
@@ -66,7 +66,7 @@ def explore(
     overwrite: bool = False,
     dataset: str | None = None,
 ) -> None:
-    """Write the page for some runs, and report where it is."""
+    """Write the page for some runs, and report its path."""
     runs = [find_run(directory) for directory in directories]
     cli.check_range("images", images, 1)
     for run in runs:
@@ -85,7 +85,7 @@ def explore(
 
 
 def _load_images(runs: Sequence[Run], dataset: str | None, data_dir: str | None) -> ImageData:
-    """The data set of the runs. Models of the package alone are content with any images."""
+    """The data set of the runs. If all are models of the package, any images may be shown."""
     for run in runs:
         if not is_pretrained(run):
             return run.find_data(dataset=dataset, data_dir=data_dir)
@@ -104,13 +104,13 @@ def _check_same_data(runs: Sequence[Run]) -> None:
             if getattr(config, name) != getattr(first, name):
                 raise InputError(
                     f"⟨{name}⟩ is {getattr(first, name)!r} in {runs[0].directory} and "
-                    f"{getattr(config, name)!r} in {run.directory}: name runs of one data set"
+                    f"{getattr(config, name)!r} in {run.directory}: pass runs of one data set"
                 )
 
 
 def _default_output(run: Run, overwrite: bool) -> Path:
-    """A page in the folder of a run, under the first name that may be used."""
-    # The models of the package lie in its own folder, which is not the user's.
+    """A path in the folder of a run, with the first free name."""
+    # The models of the package are in the folder of the package, not in the user's.
     is_own = not is_pretrained(run)
     folder = run.directory if is_own and _is_writable(run.directory) else Path()
     number = 1
@@ -125,20 +125,20 @@ def _check_output(output: Path, overwrite: bool) -> None:
     """Raise `InputError` unless the page may be written."""
     check_text(os.fspath(output))
     if output.is_dir():
-        raise InputError(f"{output} is a folder: name a file by ⟨output⟩")
+        raise InputError(f"{output} is a folder: choose a file as ⟨output⟩")
     if os.path.lexists(output):
         if not _is_page(output):
-            raise InputError(f"{output} is not a page of this command: name another ⟨output⟩")
+            raise InputError(f"{output} is not a page of this command: choose another ⟨output⟩")
         if not overwrite:
             raise InputError(
-                f"{output} exists: replace it by ⟨overwrite⟩, or name another ⟨output⟩"
+                f"{output} exists: replace it with ⟨overwrite⟩, or choose another ⟨output⟩"
             )
     if not _is_writable(output.parent):
-        raise InputError(f"{output.parent} is not a writable folder: name another ⟨output⟩")
+        raise InputError(f"{output.parent} is not a writable folder: choose another ⟨output⟩")
 
 
 def _is_page(file: Path) -> bool:
-    """Whether this command wrote a file, which may then be replaced."""
+    """Whether this command wrote a file, so that it may be replaced."""
     try:
         return not file.is_symlink() and PAGE_TITLE in read_file(file)[:4096]
     except InputError:

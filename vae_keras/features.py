@@ -1,4 +1,4 @@
-"""Latent features of images in scikit-learn: a transformer around a model, trained or to be."""
+"""A scikit-learn transformer that computes latent features of images with a VAE."""
 
 import math
 import os
@@ -31,25 +31,25 @@ TESTED = 100  # training images whose losses are computed after each epoch
 
 
 class LatentFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """Images as points of the latent space, for pipelines of scikit-learn.
+    """Transforms images to points of the latent space, in scikit-learn pipelines.
 
     `X` has the shape `(images, height, width, channels)`, or `(images, height, width)` for gray
     images, or `(images, pixels)` with one image in each row, as scikit-learn's own data sets have.
     Values are 0 to 255, or 0 to 1 if `fit` saw none above 1. They are rounded to 8 bits.
 
     Args:
-        model: What `fit` takes over: a finished `Run` or its folder, a `model.keras`, the name of a
+        model: Trained model to use: a finished `Run` or its folder, a `model.keras`, the name of a
             model that comes with the package, a `VAE` or an `Autoencoder`. None to train one.
         config: `FitConfig` of the training; None for the preset `pictures`.
         image_shape: Tuple `(height, width, channels)` of the image in each row of `X`; `"row"` for
             gray images one pixel high; None for the model's shape, or for square gray images.
-        verbose: 1 to report on the training, 0 for silence.
+        verbose: 1 to print messages during training, 0 to print none.
 
     Attributes:
         model_: `VAE` or `Autoencoder`.
         image_shape_: Tuple `(height, width, channels)`.
-        sample_shape_: Shape of one image in `X`, as it was given to `fit`.
-        scale_: The value of `X` that stands for white, 1 or 255.
+        sample_shape_: Shape of one image in the `X` of `fit`.
+        scale_: The value of white in `X`, 1 or 255.
         n_features_in_: Number of values of an image.
         feature_names_in_: Names of the columns, if `X` was a data frame.
 
@@ -82,14 +82,14 @@ class LatentFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self.verbose = verbose
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Train a model on images, or take over the one that was given.
+        """Train a model on images, or use the given model.
 
         Args:
             X: Images, see above.
-            y: Ignored; for pipelines.
+            y: Ignored; present for pipelines.
 
         Raises:
-            InputError: If they are no images, or not of the model's shape.
+            InputError: If `X` does not contain images of the model's shape.
         """
         model = None if self.model is None else _load(self.model)
         sample_shape = _shape(X)[1:]
@@ -107,13 +107,13 @@ class LatentFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         return latent_points(self.model_, images)
 
     def inverse_transform(self, X: Any) -> np.ndarray:
-        """The image that is decoded at each latent point.
+        """Decode the image at each latent point.
 
         Args:
             X: Array `(images, latent_dim)`.
 
         Returns:
-            float32 array in the shape and the range of the images that `fit` was given.
+            float32 array with the shape and range of the images passed to `fit`.
         """
         check_is_fitted(self)
         z = check_array(X, dtype=np.float32)
@@ -200,7 +200,7 @@ class LatentFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         config = make_config(preset="pictures") if self.config is None else self.config
         fitted, _ = split_validation(len(images), config.held_out)
         config = config.replace(batch_size=min(config.batch_size, len(fitted)))
-        # A run needs test images; whoever wants to test sets images aside before `fit`.
+        # A run needs test images. Users who test set images aside before `fit`.
         data = ImageData("X", images, images[:TESTED])
         with tempfile.TemporaryDirectory() as folder:
             run = train(config, os.path.join(folder, "run"), data, verbose=self.verbose)

@@ -50,7 +50,7 @@ def build_parser() -> cli.Parser:
         nargs="?",
         const=True,
         metavar="DIR",
-        help="resume the run in DIR, or in --directory; --epochs can make it longer",
+        help="resume the run in DIR, or in --directory; --epochs extends it",
     )
     run.add_argument("--overwrite", action="store_true", help="replace the run in --directory")
     run.add_argument("--tensorboard", action="store_true", help="also write logs for TensorBoard")
@@ -64,7 +64,7 @@ def build_parser() -> cli.Parser:
 
 
 def parse(arguments: Sequence[str] | None = None) -> tuple[FitConfig, dict[str, Any]]:
-    """Turn command-line arguments into settings, checked as far as that needs no TensorFlow.
+    """Turn command-line arguments into settings and check them without TensorFlow.
 
     Returns:
         Tuple of the settings and a dictionary of the other arguments of `train`.
@@ -92,7 +92,7 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[FitConfig, dict[str, 
     if run["directory"]:
         check_run(config, Run(run["directory"]), run["resume"], run["overwrite"])
     if not run["resume"]:
-        # Last, because it may have to wait for the network.
+        # Last, because it may wait for the network.
         source, remark = resolve_dataset(dataset, config.data_dir)
         if remark:
             report(remark)
@@ -104,22 +104,22 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[FitConfig, dict[str, 
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Train what the arguments ask for, and say where everything is."""
+    """Train with the given arguments, and print the results and where they are."""
     cli.run_command(lambda: fit(*parse(arguments)))
 
 
 def fit(config: FitConfig, run_options: dict[str, Any]) -> None:
-    """Train, and show the final table."""
+    """Train, and print the final table."""
     train = load("vae_keras.training.loop").train
     report(describe_run(train(config, **run_options)))
 
 
 def describe_run(run: Run) -> str:
-    """The final table of a run, where its files are, and what to do next."""
+    """The final table of a run, the paths of its files, and the next steps."""
     metrics, config = run.read_metrics(), run.read_config()
     history = run.read_history()
     if not history:
-        raise InputError(f"{run.history_file} holds no epoch: restore it")
+        raise InputError(f"{run.history_file} has no rows: restore it")
     names = [*loss_columns(history[-1]), "elbo"]
     names = [name for name in names if name in metrics["test"]]
     rows = [["", *map(title, names)]]
@@ -141,25 +141,25 @@ def describe_run(run: Run) -> str:
 
 
 def _describe_decoder(metrics: dict[str, Any]) -> list[str]:
-    """What the ELBO in a run's metrics assumes; empty where there is none."""
+    """The decoder that the ELBO in a run's metrics assumes; empty without an ELBO."""
     if "elbo" not in metrics["test"]:
         return []
     if "calibrated_variance" in metrics:
         deviation = math.sqrt(metrics["calibrated_variance"])
         return [
-            "The ELBO is that of a Gaussian decoder, which found a standard deviation of "
-            f"{deviation:.3g}."
+            "The ELBO is that of a Gaussian decoder with standard deviation "
+            f"{deviation:.3g}, found in training."
         ]
     if "implied_variance" in metrics:
         return [
             "The ELBO is that of a Gaussian decoder with variance "
-            f"{metrics['implied_variance']:.3g}, which the reconstruction weight implies."
+            f"{metrics['implied_variance']:.3g}, implied by the reconstruction weight."
         ]
     return ["The ELBO is that of a Bernoulli decoder, a pseudo-likelihood of gray pixels."]
 
 
 def _next_steps(run: Run, config: FitConfig, metrics: dict[str, Any]) -> list[str]:
-    """Commands that can be copied."""
+    """Commands to copy."""
     python = ["python", "-m"]
     steps = [
         [*python, "vae_keras.evaluate", run.directory],
@@ -177,36 +177,36 @@ def _next_steps(run: Run, config: FitConfig, metrics: dict[str, Any]) -> list[st
 
 
 def _more(config: FitConfig, metrics: dict[str, Any]) -> tuple[str, int]:
-    """The option that makes a run longer."""
+    """The option that extends a run."""
     if config.early_stopping and metrics["epochs"] < config.epochs:
         return "--early-stopping", 2 * config.early_stopping
     return "--epochs", 2 * config.epochs
 
 
 def _run_options(run: dict[str, Any]) -> dict[str, Any]:
-    """The arguments that say which run, checked; `resume` becomes a bool."""
+    """The checked arguments that name a run; `resume` becomes a bool."""
     if isinstance(run["resume"], str):
         if run["directory"] not in (None, run["resume"]):
             raise InputError(
                 f"--resume {run['resume']} and --directory {run['directory']} name two folders: "
-                "give one"
+                "pass one of them"
             )
         run = {**run, "directory": run["resume"], "resume": True}
     if run["resume"] and run["overwrite"]:
-        raise InputError("--resume and --overwrite contradict each other: give one")
+        raise InputError("--resume and --overwrite contradict each other: pass one of them")
     if run["resume"] and not run["directory"]:
         raise InputError("--resume needs the folder of a run: --resume DIR")
     if run["overwrite"] and not run["directory"]:
         raise InputError("--overwrite needs the folder of a run: --directory DIR")
     if run["directory"] == "":
-        raise InputError("--directory is empty: name a path")
+        raise InputError("--directory is empty: pass a path")
     return run
 
 
 def _absolute(name: str, path: str) -> str:
     """A path as a run stores it, so that the run can be resumed from another folder."""
     if not path:
-        raise InputError(f"⟨{name}⟩ is empty: name a path")
+        raise InputError(f"⟨{name}⟩ is empty: pass a path")
     return absolute(path)
 
 
@@ -219,7 +219,7 @@ def _devices(text: str) -> int | str:
         number = 0
     if number < 1:
         raise argparse.ArgumentTypeError(
-            f"must be 'all' or a number of at least 1, received {text[:50]!r}"
+            f"must be 'all' or a whole number of at least 1, received {text[:50]!r}"
         )
     return number
 

@@ -1,4 +1,4 @@
-"""The layer that Keras does not have."""
+"""The sampling layer of the VAE."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ class Sampling(keras.layers.Layer):
     """Draws z = mean + exp(log_var / 2)·ε with ε from N(0, I): the reparameterization trick.
 
     Args:
-        seed: Integer that starts the noise, or None for a random start.
+        seed: Integer seed of the noise, or None for a random seed.
 
     Call arguments:
         mean: Float tensor of shape `(batch, latent_dim)`.

@@ -1,4 +1,4 @@
-"""What the loss means as a likelihood, in nats."""
+"""The loss as a likelihood, in nats."""
 
 import math
 from typing import Any
@@ -10,12 +10,12 @@ from keras import ops
 from vae_keras.backend.precision import precise_dtype
 from vae_keras.support.errors import InputError
 
-AUTO = "auto"  # a reconstruction weight that follows from the error
+AUTO = "auto"  # a reconstruction weight that is derived from the error
 FINEST_VARIANCE = 1 / (12 * 255**2)  # of rounding a pixel to 8 bits
 
 
 def implied_variance(reconstruction_weight: float, pixels: int) -> float:
-    """Variance of the Gaussian decoder that a weighted mean squared error stands for.
+    """Variance of the Gaussian decoder that a weighted mean squared error implies.
 
     W·mean((x − x̂)²) over D values equals Σ(x − x̂)² / 2σ² when σ² = D / 2W.
 
@@ -40,11 +40,11 @@ def log_likelihood(error: Any, pixels: int, variance: float | None = None) -> An
             a number, or a float array of any shape.
         pixels: The number D of values in an image.
         variance: σ² of a Gaussian decoder, log N(x; x̂, σ²I) = −D/2·(error/σ² + log 2πσ²). None
-            for a Bernoulli distribution over each pixel, −D·error: a pseudo-likelihood where
-            pixels are gray.
+            for a Bernoulli distribution over each pixel, −D·error: a pseudo-likelihood for gray
+            pixels.
 
     Returns:
-        What `error` is, a number or a float64 array.
+        A number or a float64 array, like `error`.
     """
     error = np.float64(error)
     if variance is None:
@@ -62,7 +62,7 @@ class CalibratedGaussian(keras.layers.Layer):
 
     Args:
         pixels: The number D of values in an image.
-        momentum: Share of σ² that a batch leaves as it was.
+        momentum: Share of σ² that is kept at each batch.
 
     Call arguments:
         error: Mean squared error of each image, `(batch,)`.
@@ -97,7 +97,7 @@ class CalibratedGaussian(keras.layers.Layer):
             weight = ops.cast(ops.reshape(sample_weight, (-1,)), "float32")
         total = ops.sum(weight)
         average = ops.maximum(ops.divide_no_nan(ops.sum(weight * error), total), FINEST_VARIANCE)
-        # Of several devices, one may have no images of a small batch.
+        # With several devices, one may get no images of a small batch.
         average = ops.where(total > 0, average, ops.convert_to_tensor(self.variance))
         self.variance.assign(self.momentum * self.variance + (1 - self.momentum) * average)
 
@@ -113,7 +113,7 @@ def calibrated_likelihood(reconstruction: str, pixels: int) -> CalibratedGaussia
     """The likelihood of a model whose reconstruction weight is `"auto"`.
 
     Raises:
-        InputError: If the reconstruction loss is that of another decoder than a Gaussian.
+        InputError: If the reconstruction loss does not belong to a Gaussian decoder.
     """
     if reconstruction != "mse":
         raise InputError(

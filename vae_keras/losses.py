@@ -27,8 +27,8 @@ def mean_squared_error(images: Tensor, reconstructions: Tensor) -> Tensor:
 def binary_crossentropy(images: Tensor, reconstructions: Tensor) -> Tensor:
     """Binary cross-entropy averaged over pixels and channels, in nats per pixel.
 
-    For gray images this is no likelihood of the pixels (a Bernoulli variable is
-    0 or 1), but the book trains its fashion network with it.
+    For gray images this is not a likelihood of the pixels, because a Bernoulli variable is 0 or 1.
+    The book trains its fashion network with it.
 
     Args:
         images: Float tensor of shape `(batch, height, width, channels)` in [0, 1].

@@ -1,4 +1,4 @@
-"""The models: a plain autoencoder, and the variational autoencoder on top of it."""
+"""The models: the plain autoencoder, and the variational autoencoder derived from it."""
 
 import math
 from typing import Any, ClassVar, NamedTuple
@@ -40,7 +40,7 @@ class Autoencoder(SeededNoise, KerasContract, keras.Model):
         decoder: `keras.Model` from z to images.
         reconstruction: `"mse"` or `"bce"`, the error between images and reconstructions.
         reconstruction_weight: Weight of that error, which is a mean over pixels; or `"auto"` for
-            a Gaussian decoder that finds its own variance, whose loss is in nats.
+            a Gaussian decoder whose variance is found in training, with a loss in nats.
 
     Call arguments:
         images: Tensor of shape `(batch, height, width, channels)`: uint8, or floats in [0, 1].
@@ -85,7 +85,7 @@ class Autoencoder(SeededNoise, KerasContract, keras.Model):
 
         Args:
             images: uint8, or floats in [0, 1], `(count, height, width, channels)`.
-            batch_size: Images that are computed at once.
+            batch_size: Images per call of the encoder.
 
         Returns:
             Dictionary of float tensors `(count, latent_dim)`. Nothing in them is random.
@@ -105,7 +105,7 @@ class Autoencoder(SeededNoise, KerasContract, keras.Model):
         return self.decode(self.points(images, batch_size), batch_size)
 
     def latent(self, encoded: dict[str, Tensor]) -> Tensor:
-        """The z that training decodes, from the outputs of the encoder."""
+        """The z to decode in training, from the outputs of the encoder."""
         return encoded["z"]
 
     def call(self, images: Tensor, training: bool = False) -> dict[str, Tensor]:
@@ -119,7 +119,7 @@ class Autoencoder(SeededNoise, KerasContract, keras.Model):
 
     @property
     def variance(self) -> float | None:
-        """σ² of the Gaussian decoder that the loss stands for; None with `"bce"`."""
+        """σ² of the Gaussian decoder that the loss implies; None with `"bce"`."""
         if self.likelihood is not None:
             return float(ops.convert_to_numpy(self.likelihood.variance))
         if self.reconstruction != "mse":
@@ -131,7 +131,7 @@ class Autoencoder(SeededNoise, KerasContract, keras.Model):
         return RECONSTRUCTION_LOSSES[self.reconstruction](images, reconstructions)
 
     def loss_terms(self, images: Tensor, outputs: dict[str, Tensor]) -> dict[str, LossTerm]:
-        """The terms of the loss by name, from target images and what `call` returned."""
+        """The terms of the loss by name, from target images and the outputs of `call`."""
         error = self.reconstruction_error(images, outputs["reconstruction"])
         if self.likelihood is not None:
             return {"reconstruction_loss": LossTerm(self.likelihood(error))}
@@ -155,7 +155,7 @@ class Autoencoder(SeededNoise, KerasContract, keras.Model):
             error = self.reconstruction_error(target, y_pred["reconstruction"])
             self.likelihood.update(error, sample_weight)
         terms = self.loss_terms(target, y_pred)
-        penalty = sum(self.losses)  # regularizers, and what layers add
+        penalty = sum(self.losses)  # regularizers and losses added by layers
         loss = sum(term.weight * term.value for term in terms.values())
         self.loss_tracker.update_state(loss + penalty, sample_weight)
         for name, term in terms.items():
@@ -207,7 +207,7 @@ class VAE(Autoencoder):
         reconstruction: `"mse"` or `"bce"`, the error between images and reconstructions.
         reconstruction_weight: Weight of that error, or `"auto"`, as for `Autoencoder`.
         kl_weight: Weight of the KL divergence, which is in nats.
-        seed: Integer that starts the noise, or None for a random start.
+        seed: Integer seed of the noise, or None for a random seed.
 
     Call arguments and returns:
         As for `Autoencoder`; `reconstruction` comes from a random z.
@@ -246,8 +246,8 @@ class VAE(Autoencoder):
 
         Args:
             count: Number of images.
-            seed: Integer; the same seed gives the same images. None for new ones.
-            batch_size: Images that are computed at once.
+            seed: Integer; the same seed gives the same images. None for a random seed.
+            batch_size: Images per call of the decoder.
 
         Returns:
             Float tensor of shape `(count, height, width, channels)` in [0, 1].

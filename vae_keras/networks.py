@@ -14,7 +14,7 @@ from vae_keras.config import NORMALIZATION_POSITIONS, NORMALIZATIONS, OUTPUT_LAY
 from vae_keras.support.errors import check_name
 from vae_keras.support.seeds import derive_seed
 
-# Of every convolution. Keras's global image_data_format does not change what images are here.
+# Of every convolution. Keras's global image_data_format does not change the layout of images here.
 CONVOLUTION: dict[str, Any] = {"padding": "same", "data_format": "channels_last"}
 
 
@@ -31,7 +31,7 @@ def build_encoder(
     dropout: float = 0.0,
     seed: int | None = None,
 ) -> keras.Model:
-    """Convolutions, then one dense layer for each output.
+    """Build an encoder: convolutions, then one dense layer for each output.
 
     Args:
         image_shape: Tuple `(height, width, channels)`.
@@ -45,7 +45,7 @@ def build_encoder(
         normalization: `"none"`, `"batch"` or `"layer"`.
         normalization_position: `"before"` or `"after"` the activation.
         dropout: Rate of the dropout after each convolution, in [0, 1).
-        seed: Integer that decides the initial weights and the noise of dropout; None for random.
+        seed: Integer seed of the initial weights and of dropout; None for random ones.
 
     Returns:
         `keras.Model` from images `(batch, height, width, channels)` to a dictionary of tensors
@@ -85,13 +85,13 @@ def build_decoder(
     output_layer: str = "conv_transpose",
     seed: int | None = None,
 ) -> keras.Model:
-    """A dense layer, then transposed convolutions up to the image.
+    """Build a decoder: a dense layer, then transposed convolutions up to the image.
 
-    Every layer but the last carries normalization, activation and dropout. The last one ends in a
+    Normalization, activation and dropout follow every layer but the last. The last layer ends in a
     sigmoid, so that pixels lie in [0, 1].
 
     Args:
-        image_shape: Tuple `(height, width, channels)` of the images to make.
+        image_shape: Tuple `(height, width, channels)` of the output.
         filters: Filters of each transposed convolution except the output layer.
         strides: Stride of each transposed convolution and of the output layer: one more than
             `filters`.
@@ -164,7 +164,7 @@ def _activation_block(
 def _named(name: str, seed: int | None) -> dict[str, Any]:
     """The name of a layer, and Keras's default initializer, seeded by that name.
 
-    Networks that differ in one layer thus start from the same weights in all others.
+    Networks that differ in one layer therefore start with the same weights in all others.
     """
     kernel_seed = None if seed is None else derive_seed(seed, name, "kernel")
     initializer = keras.initializers.GlorotUniform(seed=kernel_seed)

@@ -1,1 +1,1 @@
-"""What the science need not show: fused kernels and several devices."""
+"""Technical details of the models: Keras's interface, fused kernels, several devices."""

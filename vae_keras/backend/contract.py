@@ -1,4 +1,4 @@
-"""Methods of `keras.Model` that an autoencoder must narrow, or that it refuses."""
+"""Methods of `keras.Model` that an autoencoder restricts or does not support."""
 
 import os
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -12,11 +12,11 @@ from vae_keras.support.errors import InputError
 if TYPE_CHECKING:
     from keras import Model as _Base
 else:
-    _Base = object  # it is mixed into a model class, whose methods it calls
+    _Base = object  # a mixin of a model class, whose methods it calls
 
 
 class KerasContract(_Base):
-    """What `keras.Model` accepts is honored, or refused in one line."""
+    """Keras's interface of a model. Unsupported arguments raise a one-line error."""
 
     def compile(
         self, optimizer: Any = "rmsprop", loss: Any = None, loss_weights: Any = None, **options: Any
@@ -26,27 +26,27 @@ class KerasContract(_Base):
         Metrics are computed on the reconstructions.
 
         Raises:
-            InputError: If a loss is given: it belongs to the model.
+            InputError: If a loss is given, because the loss belongs to the model.
         """
         if loss is not None or loss_weights is not None:
             raise InputError(
-                "compile takes no loss here: it is the model's own. Choose it with "
-                'reconstruction="mse" or "bce" and reconstruction_weight when you make the model'
+                "compile takes no loss here, because the loss belongs to the model: choose it with "
+                'the arguments reconstruction="mse" or "bce" and reconstruction_weight of the model'
             )
         super().compile(optimizer=optimizer, **options)
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Compile a loaded model as it was; Keras does not where a class has its own `compile`."""
+        """Compile a loaded model, which Keras does not do for a class with its own `compile`."""
         self.compile(**keras.saving.deserialize_keras_object(config))
         self.optimizer.build(self.trainable_variables)
 
     def fit(self, x: Any = None, *arguments: Any, **options: Any) -> Any:
         """Train; the arguments are those of `keras.Model.fit`.
 
-        Images are uint8, or floats in [0, 1]. Without `y` they are their own target.
+        Images are uint8, or floats in [0, 1]. Without `y`, they are the target.
 
         Raises:
-            InputError: If the first batch holds floats outside [0, 1].
+            InputError: If the first batch contains floats outside [0, 1].
         """
         return super().fit(check_first_batch(x), *arguments, **options)
 
@@ -54,7 +54,7 @@ class KerasContract(_Base):
         """The loss and its terms on images, with a random z; arguments as in Keras.
 
         Raises:
-            InputError: If the first batch holds floats outside [0, 1].
+            InputError: If the first batch contains floats outside [0, 1].
         """
         return super().evaluate(check_first_batch(x), *arguments, **options)
 
@@ -67,7 +67,7 @@ class KerasContract(_Base):
         return super().compute_metrics(x, target, reconstructions, sample_weight)
 
     def make_trackers(self) -> None:
-        """Make a metric for the loss and for each of its terms, whatever `floatx` is."""
+        """Create a metric for the loss and for each of its terms, independent of `floatx`."""
         dtype = "float64" if self.variable_dtype == "float64" else "float32"
         for name in ("loss", *self.term_names):
             setattr(self, f"{name}_tracker", keras.metrics.Mean(name, dtype))
@@ -82,23 +82,23 @@ class KerasContract(_Base):
         """Save as a `.keras` file; the arguments are those of `keras.Model.save`."""
         if os.fspath(filepath).endswith((".h5", ".hdf5")):
             raise InputError(
-                f"{filepath}: HDF5 holds functional models only, and no configuration of others: "
-                "save as .keras, or the weights with save_weights"
+                f"{filepath}: HDF5 stores functional models only: save as .keras, or save the "
+                "weights with save_weights"
             )
         super().save(filepath, *arguments, **options)
 
     def export(
         self, filepath: Any, format: str = "tf_saved_model", verbose: Any = None, **options: Any
     ) -> None:
-        """Export encoder, decoder and both in one.
+        """Export encoder, decoder and their composition.
 
         Args:
             filepath: Folder to write; for LiteRT a file.
             format: `"tf_saved_model"`, `"onnx"`, `"litert"` or `"litert_int8"`, see
-                `export_saved_model`, `export_onnx` and `export_litert`. Another format of Keras
-                gets the whole model.
-            verbose: Whether Keras says what it wrote in another format.
-            **options: Of another format.
+                `export_saved_model`, `export_onnx` and `export_litert`. Keras's other formats
+                export the whole model.
+            verbose: Verbosity of Keras for its other formats.
+            **options: Options of Keras for its other formats.
 
         Raises:
             InputError: If the format needs a package or TensorFlow as Keras's backend, or lacks an
@@ -120,7 +120,7 @@ class KerasContract(_Base):
         export_model(self, filepath, name)
 
     def quantize(self, *arguments: Any, **options: Any) -> NoReturn:
-        """Refused: Keras quantizes dense layers alone, and these networks are convolutional."""
+        """Not supported: Keras quantizes only dense layers; these networks are convolutional."""
         raise InputError("these models cannot be quantized: Keras has no integer convolutions")
 
     def summary(self, **kwargs: Any) -> None:

@@ -1,4 +1,4 @@
-"""Batches that several devices share; a small last one leaves some of them without an image."""
+"""Batches split among several devices, some of which may get no images of a small batch."""
 
 import functools
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from vae_keras.support.errors import InputError
 
 
 def distribution(devices: int | str) -> tf.distribute.Strategy:
-    """The `tf.distribute.Strategy` that trains on so many devices of this host.
+    """The `tf.distribute.Strategy` for a number of devices of this host.
 
     Args:
         devices: A number, or `"all"`.
@@ -28,33 +28,33 @@ def distribution(devices: int | str) -> tf.distribute.Strategy:
     wanted = len(present) if devices == "all" else int(devices)
     if not 1 <= wanted <= len(present):
         raise InputError(
-            f"{wanted} devices asked for, but there are {len(present)}: {', '.join(present)}"
+            f"⟨devices⟩ is {wanted}, but there are {len(present)}: {', '.join(present)}"
         )
     return _mirrored(tuple(present[:wanted]))
 
 
 @functools.cache
 def _mirrored(devices: tuple[str, ...]) -> tf.distribute.Strategy:
-    """One strategy for a whole process: TensorFlow mixes up the exchanges of several."""
+    """One strategy for the whole process, because TensorFlow mixes up several strategies."""
     return tf.distribute.MirroredStrategy(devices)
 
 
 if TYPE_CHECKING:
     _Base = Autoencoder
 else:
-    _Base = object  # it is mixed into a model class, whose methods it calls
+    _Base = object  # a mixin of a model class, whose methods it calls
 
 
 def shared(model_class: type[Autoencoder]) -> type[Autoencoder]:
-    """The class of a model that trains with batches shared among devices.
+    """The class of a model that trains with batches split among devices.
 
-    `unshared` turns such a model into a plain one, which can be saved.
+    `unshared` converts such a model to a plain one, which can be saved.
     """
     return type(model_class.__name__, (SharedBatches, model_class), {"plain_class": model_class})
 
 
 def unshared(model: Autoencoder) -> Autoencoder:
-    """A plain model with the weights of one whose class `shared` made; another one as it is."""
+    """A plain model with the weights of a model of a `shared` class; other models are unchanged."""
     if not isinstance(model, SharedBatches):
         return model
     plain = model.plain_class.from_config(model.get_config())
@@ -63,7 +63,7 @@ def unshared(model: Autoencoder) -> Autoencoder:
 
 
 class SharedBatches(_Base):
-    """What a model needs besides `Autoencoder` when several devices share its batches."""
+    """The methods of a model whose batches are split among several devices."""
 
     plain_class: type[Autoencoder]
 
@@ -90,7 +90,7 @@ class SharedBatches(_Base):
         """The part of the loss that this device adds: gradients are summed over devices."""
         loss = super().compute_loss(x, y, y_pred, sample_weight, training)
         share = share_of_batch(tf.shape(x)[0])
-        # A device without images has no mean: its loss is not a number.
+        # The loss of a device without images is NaN.
         return tf.math.multiply_no_nan(loss, tf.cast(share.count / share.total, loss.dtype))
 
 
@@ -106,7 +106,7 @@ class SharedSampling(Sampling):
 
 
 class Share(NamedTuple):
-    """The images of one device in a batch: those before it, its own, and all of them."""
+    """Numbers of images in a batch: before those of this device, of this device, and in total."""
 
     start: tf.Tensor
     count: tf.Tensor
@@ -114,13 +114,13 @@ class Share(NamedTuple):
 
 
 def share_of_batch(count: tf.Tensor) -> Share:
-    """Which part of a batch this device has.
+    """The part of a batch on this device.
 
     Args:
         count: Number of images that this device has.
     """
     context = tf.distribute.get_replica_context()
-    if context is None:  # Keras asks for shapes alone, outside of any device
+    if context is None:  # Keras infers shapes outside of any device
         return Share(tf.constant(0), count, count)
     counts = context.all_gather(tf.reshape(count, (1,)), axis=0)
     start = tf.reduce_sum(counts[: context.replica_id_in_sync_group])
@@ -128,18 +128,18 @@ def share_of_batch(count: tf.Tensor) -> Share:
 
 
 def apply_to_share(network: Callable, inputs: tf.Tensor, training: bool) -> Any:
-    """A network applied to the images of this device, even if there are none.
+    """Apply a network to the images of this device, even if there are none.
 
-    A blank input stands in for none: oneDNN, TensorFlow's library for convolutions on many CPUs,
-    fails without any, and batch normalization would have no number for its statistics.
+    A blank input replaces an empty batch, because oneDNN, TensorFlow's library for convolutions on
+    many CPUs, fails for it, and the statistics of batch normalization would be NaN.
 
     Args:
         network: Function of inputs and `training`.
         inputs: Float tensor whose first axis is the batch.
-        training: Whether dropout and batch normalization act as in training.
+        training: Whether dropout and batch normalization are in training mode.
 
     Returns:
-        What the network returns, for as many inputs as there are.
+        The outputs of the network for the inputs without the blank one.
     """
     count = tf.shape(inputs)[0]
     added = tf.cast(count == 0, tf.int32)

@@ -1,4 +1,4 @@
-"""What models accept: images of two kinds, large arrays, and encoders from elsewhere."""
+"""Inputs of models: uint8 and float images, large arrays, and users' encoders."""
 
 import itertools
 import numbers
@@ -18,10 +18,10 @@ ROUNDING = 1e-4
 
 
 def as_unit_range(images: Tensor) -> Tensor:
-    """Images as floats in [0, 1]: uint8 is divided by 255, floats must lie there already.
+    """Images as floats in [0, 1]: uint8 is divided by 255, floats must be in this range.
 
     Raises:
-        InputError: If float images that are at hand (not in a compiled function) lie outside.
+        InputError: If float images outside of a compiled function are not in [0, 1].
     """
     if not hasattr(images, "dtype"):
         images = np.asarray(images)
@@ -37,15 +37,15 @@ def check_range(images: Any) -> None:
     values = ops.convert_to_numpy(images)
     if not values.size or values.dtype == np.uint8:
         return
-    if not (values.min() >= -ROUNDING and values.max() <= 1 + ROUNDING):  # also of NaN
+    if not (values.min() >= -ROUNDING and values.max() <= 1 + ROUNDING):  # true for NaN
         raise InputError(
             f"float images must lie in [0, 1], received values from {values.min():.4g} to "
-            f"{values.max():.4g}: divide them, or pass uint8 images, which are divided by 255"
+            f"{values.max():.4g}: scale them, or pass uint8 images, which are divided by 255"
         )
 
 
 def check_first_batch(data: Any) -> Any:
-    """Check the range of the first images that `fit` will see; return the data to use.
+    """Check the range of the first images for `fit`; return the data to use.
 
     Args:
         data: An array, a `tf.data.Dataset`, a `keras.utils.PyDataset` or an iterator of batches.
@@ -65,21 +65,21 @@ def check_first_batch(data: Any) -> Any:
 
 
 def target_images(x: Tensor, y: Tensor | None, image_shape: tuple[int, ...]) -> Tensor:
-    """What the reconstructions of the images `x` should be: `y`, or without it the images."""
+    """The target of the reconstructions of `x`: `y`, or `x` without it."""
     target = x if y is None else y
     if tuple(target.shape[1:]) != image_shape:
         raise InputError(
-            f"the target must be images of {image_shape}, received {tuple(target.shape)}: leave y "
-            "out to reconstruct the images themselves"
+            f"the target must be images of {image_shape}, received {tuple(target.shape)}: omit y "
+            "to reconstruct the images themselves"
         )
     return as_unit_range(target)
 
 
 def in_batches(function: Callable, inputs: Tensor, batch_size: int) -> Any:
-    """`function(inputs)`, computed for so many inputs at a time and joined again.
+    """`function(inputs)`, computed in batches and concatenated.
 
-    In a compiled function all inputs are computed at once. Under PyTorch the results carry no
-    graph for gradients, which would hold the activations of all batches in memory.
+    A compiled function computes all inputs at once. Under PyTorch, the results have no graph for
+    gradients, because it would keep the activations of all batches in memory.
     """
     count = inputs.shape[0]
     if count is None or count <= batch_size:
@@ -98,13 +98,13 @@ def _without_graph(outputs: Any) -> Any:
 def check_networks(
     encoder: keras.Model, decoder: keras.Model, names: Sequence[str]
 ) -> tuple[int, tuple[int, ...]]:
-    """Whether two networks make a model.
+    """Check that two networks fit together.
 
     Args:
-        encoder: From images to the outputs `names`: a dictionary, a list or a tuple of them, or
-            the only one.
-        decoder: From z to images.
-        names: The outputs that the model needs.
+        encoder: Network from images to the outputs `names`: a dictionary, a list or a tuple of
+            them, or a single tensor.
+        decoder: Network from z to images.
+        names: Names of the required outputs.
 
     Returns:
         Tuple of the size of the latent space and the shape of an image.
@@ -118,28 +118,28 @@ def check_networks(
         encoded_shape = tuple(encoder.input_shape[1:])
     except (AttributeError, ValueError):
         raise InputError(
-            "encoder and decoder must be functional or sequential models whose shapes are known"
+            "encoder and decoder must be functional or sequential models with known shapes"
         ) from None
     for name, output in name_outputs(outputs, names).items():
         if name in names and tuple(output.shape[1:]) != (latent_dim,):
             raise InputError(
-                f"output {name!r} of the encoder has shape {tuple(output.shape)}, the decoder "
+                f"output {name!r} of the encoder has shape {tuple(output.shape)}, but the decoder "
                 f"takes (batch, {latent_dim})"
             )
     if encoded_shape != image_shape:
         raise InputError(
-            f"the encoder takes images of {encoded_shape}, the decoder makes {image_shape}"
+            f"the encoder takes images of {encoded_shape}, but the decoder returns {image_shape}"
         )
     if any(weight.dtype in HALF for weight in (*encoder.weights, *decoder.weights)):
         raise InputError(
-            "weights of 16 bits are too coarse for training: use the dtype policy mixed_bfloat16 "
+            "16-bit weights are too coarse for training: use the dtype policy mixed_bfloat16 "
             "or mixed_float16, which keep float32 weights"
         )
     return latent_dim, image_shape
 
 
 def name_outputs(outputs: Any, names: Sequence[str]) -> dict[str, Tensor]:
-    """The outputs of an encoder by name; further elements of a list, such as a z, are left out.
+    """The outputs of an encoder by name, without further elements of a list, such as z.
 
     Raises:
         InputError: If there are too few, or a dictionary lacks a name.
@@ -176,10 +176,10 @@ def check_sizes(
     strides: Sequence[int],
     with_output_layer: bool = False,
 ) -> int:
-    """The product of the strides of a network.
+    """Check the sizes of a network and return the product of its strides.
 
     Raises:
-        InputError: Unless all sizes are whole numbers and fit each other.
+        InputError: Unless all sizes are whole numbers and fit together.
     """
     if not _are_whole(image_shape) or len(image_shape) != 3:
         raise InputError(

@@ -1,4 +1,4 @@
-"""Weights of the loss that can change while training goes on."""
+"""Weights of the loss that can change during training."""
 
 import math
 import numbers
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 
 class LossWeight:
-    """An attribute of a model: a number outside, a variable in the compiled training step.
+    """An attribute of a model: a number for users, a variable in the compiled training step.
 
-    The variable is no weight of the model: it is saved with the configuration.
+    The variable is not a weight of the model. Its value is saved with the configuration.
 
     Args:
-        positive: Whether zero is refused.
-        words: Texts that may stand in the place of a number.
+        positive: Whether the value must be positive instead of at least 0.
+        words: Strings that are allowed instead of a number.
     """
 
     def __init__(self, positive: bool = False, words: tuple[str, ...] = ()) -> None:
@@ -44,7 +44,7 @@ class LossWeight:
         if isinstance(value, str) or isinstance(before, str):
             if value != before:
                 raise InputError(
-                    f"⟨{self.name}⟩ cannot change from {before!r} to {value!r}: make a new model"
+                    f"⟨{self.name}⟩ cannot change from {before!r} to {value!r}: create a new model"
                 )
             weights[self.name] = value, None
             return
@@ -54,7 +54,7 @@ class LossWeight:
             variable = weights[self.name][1]
             variable.assign(value)
         weights[self.name] = value, variable
-        if keras.backend.backend() == "jax":  # a compiled step holds the old value
+        if keras.backend.backend() == "jax":  # a compiled step contains the old value
             for kind in ("train", "test"):
                 if getattr(model, f"{kind}_function", None) is not None:
                     getattr(model, f"make_{kind}_function")(force=True)

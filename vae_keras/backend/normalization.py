@@ -1,4 +1,4 @@
-"""Normalization of the layers' outputs, and the fast way to train through it."""
+"""Normalization layers, with a fused kernel for the training of batch normalization."""
 
 from typing import Any
 
@@ -8,11 +8,11 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="vae_keras")
 class FusedBatchNormalization(keras.layers.BatchNormalization):
-    """Keras's batch normalization; with TensorFlow one kernel trains it, forward and backward.
+    """Keras's batch normalization, trained through one kernel with TensorFlow.
 
-    Outputs and moving averages are those of Keras's layer to rounding. Inference runs Keras's own
-    operations, and so does training where the kernel does not apply: to inputs that are not
-    images `(batch, height, width, channels)`, or in float64.
+    Outputs and moving averages equal those of Keras's layer up to rounding. Inference runs Keras's
+    operations. So does training if the kernel does not apply: for inputs that are not images
+    `(batch, height, width, channels)`, or in float64.
     """
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
@@ -28,7 +28,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
             variance=[],
             epsilon=self.epsilon,
         )
-        # The kernel returns the variance of the sample; Keras averages that of the batch itself.
+        # The kernel returns the sample variance; Keras averages the population variance.
         count = ops.cast(tf.size(inputs) // inputs.shape[-1], "float32")
         batch = (mean, variance * (count - 1.0) / count)
         for moving, value in zip((self.moving_mean, self.moving_variance), batch):
@@ -47,7 +47,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
 
 
 def normalization_layer(kind: str, name: str) -> keras.layers.Layer:
-    """A new layer of a class that `config.NORMALIZATIONS` names."""
+    """A new layer of a class in `config.NORMALIZATIONS`."""
     if kind == "FusedBatchNormalization":
         return FusedBatchNormalization(name=name)
     return getattr(keras.layers, kind)(name=name)

@@ -1,4 +1,4 @@
-"""Every class of layers: Keras finds those of a saved model only once they are registered."""
+"""Imports every class of layers, because Keras loads a model only with registered classes."""
 
 import vae_keras.backend.normalization
 import vae_keras.backend.smooth

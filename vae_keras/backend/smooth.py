@@ -1,4 +1,4 @@
-"""Smooth activations and their derivatives, and the fast way to train through them."""
+"""Smooth activations, with fused kernels for training."""
 
 import math
 from collections.abc import Callable
@@ -13,11 +13,11 @@ from vae_keras.support.errors import check_name
 Tensor = Any
 Function = Callable[..., Any]
 
-# Each function maps x to its value and its derivative there, from shared parts.
+# Each function maps x to its value and its derivative, which share subexpressions.
 
 
 def gelu(x: Tensor) -> tuple[Tensor, Tensor]:
-    """x·Φ(x), Φ the distribution function of N(0, 1): the exact form.
+    """x·Φ(x), where Φ is the distribution function of N(0, 1): the exact form.
 
     Reference:
         Hendrycks & Gimpel 2016, https://arxiv.org/abs/1606.08415.
@@ -37,7 +37,7 @@ def gelu_tanh(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def silu(x: Tensor) -> tuple[Tensor, Tensor]:
-    """x·σ(x), σ the logistic function: SiLU, or swish.
+    """x·σ(x), where σ is the logistic function: SiLU, or swish.
 
     Reference:
         Elfwing, Uchibe & Doya 2017, https://arxiv.org/abs/1702.03118.
@@ -47,7 +47,7 @@ def silu(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def mish(x: Tensor) -> tuple[Tensor, Tensor]:
-    """x·tanh(log(1 + eˣ)), written with s = σ(x) and q = 1 − s, which cannot overflow.
+    """x·tanh(log(1 + eˣ)), in terms of s = σ(x) and q = 1 − s, which cannot overflow.
 
     Reference:
         Misra 2019, https://arxiv.org/abs/1908.08681.
@@ -65,10 +65,10 @@ SMOOTH_FUNCTIONS = {"gelu": gelu, "gelu_tanh": gelu_tanh, "mish": mish, "silu": 
 def _fused(function: Function) -> Function:
     """The function for training with TensorFlow: one kernel forward, one backward.
 
-    Written out, a smooth activation is many operations, each of which reads and writes
-    the whole tensor, forward and backward. XLA compiles those of either direction into one
-    pass. To compute the shared parts again in the backward pass takes less time than to keep
-    the derivative: with two outputs XLA makes several passes.
+    A smooth activation consists of many operations, each of which reads and writes the whole
+    tensor, forward and backward. XLA compiles those of each direction into one pass. The backward
+    pass recomputes the shared subexpressions, because this takes less time than keeping the
+    derivative: with two outputs, XLA makes several passes.
     """
     import tensorflow as tf
 
@@ -83,7 +83,7 @@ def _fused(function: Function) -> Function:
 
 
 def _wide(x: Tensor) -> Tensor:
-    """A tensor of 16 bits as float32, in which a processor computes without emulation."""
+    """A 16-bit tensor as float32, in which a processor computes without emulation."""
     return ops.cast(x, "float32") if keras.backend.standardize_dtype(x.dtype) in HALF else x
 
 
@@ -99,9 +99,9 @@ def _value(function: Function) -> Function:
 def _fused_where_shapes_are_fixed(value: Function) -> Function:
     """The function for inference with TensorFlow.
 
-    XLA compiles for one shape. That pays in a graph whose shapes are all known, such as the
-    evaluation's thousands of equal batches. Single calls and exported models, whose batches vary,
-    keep ordinary operations.
+    XLA compiles for one shape. That is faster in a graph with fixed shapes, such as the thousands
+    of equal batches of an evaluation. Single calls and exported models, whose batches vary, use
+    ordinary operations.
     """
     import tensorflow as tf
 
@@ -115,7 +115,7 @@ def _fused_where_shapes_are_fixed(value: Function) -> Function:
 
 
 def _compile(function: Function) -> Function:
-    """The function compiled by XLA, anew for every shape of its arguments."""
+    """The function compiled by XLA, once for every shape of its arguments."""
     import tensorflow as tf
 
     return tf.function(function, jit_compile=True)
@@ -126,15 +126,15 @@ if keras.backend.backend() == "tensorflow":
     FOR_TRAINING = {name: _fused(function) for name, function in SMOOTH_FUNCTIONS.items()}
     FOR_INFERENCE = {name: _fused_where_shapes_are_fixed(value) for name, value in VALUES.items()}
 else:
-    FOR_TRAINING = FOR_INFERENCE = VALUES  # JAX compiles its whole step; torch has its own way
+    FOR_TRAINING = FOR_INFERENCE = VALUES  # JAX compiles its whole step; torch cannot use XLA
 
 
 @keras.saving.register_keras_serializable(package="vae_keras")
 class SmoothActivation(keras.layers.Layer):
     """A smooth activation, applied element by element.
 
-    Training runs a fused kernel, exported models ordinary
-    operations; both agree to rounding.
+    Training runs a fused kernel, exported models run ordinary operations. Both agree up to
+    rounding.
 
     Args:
         function: `"gelu"`, `"gelu_tanh"`, `"mish"` or `"silu"`.

@@ -1,6 +1,6 @@
-"""Work on a trained model, shared among processes of one thread each.
+"""Work on a trained model, split among processes with one thread each.
 
-The threads of one process wait for each other after each of a network's many small operations.
+The threads of one process wait for each other after each of the many small operations of a network.
 Processes with one thread each do not.
 """
 
@@ -14,9 +14,9 @@ from typing import Any
 from vae_keras.support.errors import InputError
 from vae_keras.support.start import THREADS, load
 
-IDLE = 10  # seconds that a process without work stays
+IDLE = 10  # seconds after which a process without work ends
 
-_model: Any  # what a process that shares the work has loaded
+_model: Any  # the model in a worker process
 
 
 def map_with_model(
@@ -25,10 +25,10 @@ def map_with_model(
     """`function(model, *each)` for each of `arguments`.
 
     Args:
-        function: Function of a module, with results that can be pickled.
+        function: Function of a module, whose results can be pickled.
         model: `keras.Model` that can be saved.
         arguments: List of tuples.
-        processes: How many to start; 1 to do the work in this process.
+        processes: Number of processes to start; 1 to do the work in this process.
 
     Yields:
         The results, in the order of `arguments`.
@@ -58,12 +58,12 @@ def map_with_model(
             except TerminatedWorkerError:
                 raise InputError(
                     f"one of {processes} processes was killed, perhaps because memory ran out: "
-                    "start fewer, on the command line with --jobs"
+                    "start fewer processes (--jobs)"
                 ) from None
 
 
 def _load(path: Path) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that shares the work
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process handles Ctrl-C
     os.environ.update(dict.fromkeys(THREADS, "1"))
     global _model
     _model = load("vae_keras.export.loading").load_model(path)

@@ -1,4 +1,4 @@
-"""How fast a training step is, beside the same network written in other ways.
+"""The time of a training step, compared with other implementations of the same network.
 
 `python -m vae_keras.benchmark` prints the tables; it asserts nothing about time.
 """

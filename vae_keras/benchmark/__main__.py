@@ -37,14 +37,14 @@ def build_parser() -> cli.Parser:
     """The options of the command line."""
     parser = cli.Parser(
         prog="python -m vae_keras.benchmark",
-        description="Time a training step of the book's digits network, in alternating blocks, "
-        "beside the same network in plain Keras and, where it is installed, plain PyTorch.",
+        description="Time a training step of the book's digits network, in alternating blocks "
+        "with the same network in plain Keras and, if it is installed, in plain PyTorch.",
         example="python -m vae_keras.benchmark --blocks 7",
     )
     add = parser.add_argument
-    add("--batch-size", type=int, default=32, metavar="N", help="images in a training step")
-    add("--blocks", type=int, default=15, metavar="N", help="rounds of blocks")
-    add("--steps", type=int, default=30, metavar="N", help="least number of steps in a block")
+    add("--batch-size", type=int, default=32, metavar="N", help="images per training step")
+    add("--blocks", type=int, default=15, metavar="N", help="number of blocks of each row")
+    add("--steps", type=int, default=30, metavar="N", help="minimum number of steps per block")
     return parser
 
 
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def benchmark(batch_size: int, blocks: int, steps: int) -> None:
-    """Report how long steps take, in one training at a time and in one for each core."""
+    """Report the time of steps, in one training at a time and in one for each core."""
     for name, value, least in (
         ("batch_size", batch_size, 1),
         ("blocks", blocks, 2),
@@ -96,7 +96,7 @@ def _one_at_a_time(
     if importlib.util.find_spec("torch"):
         workers |= dict.fromkeys(of_torch, Worker(threads, images, batch_size, of_torch))
     else:
-        report("PyTorch is not installed and left out: pip install torch")
+        report("PyTorch is not installed and therefore omitted: pip install torch")
     seconds: dict[Any, list[float]] = {row: [] for row in workers}
     for block in progress_bar(range(-1, blocks), desc="one at a time", unit="block"):
         for row, worker in workers.items():

@@ -1,7 +1,7 @@
-"""The digits network written in several ways, each as a function that trains and counts its steps.
+"""Implementations of the digits network, each as a function that trains and counts its steps.
 
-The plain versions are what one writes without thinking about speed. They exist to be
-compared with, and nothing else in the package uses them.
+The plain versions are not optimized. They serve for comparison only, and nothing else in the
+package uses them.
 """
 
 import itertools
@@ -12,13 +12,13 @@ import numpy as np
 
 from vae_keras.config import PRECISIONS
 
-Training = Callable[[], int]  # trains at least one step and returns how many
+Training = Callable[[], int]  # trains at least one step and returns the number of steps
 
 LATENT_DIM, RECONSTRUCTION_WEIGHT, LEARNING_RATE = 2, 1000.0, 5e-4
 
 
 def this_package(images: np.ndarray, batch_size: int, activation: str, precision: str) -> Training:
-    """This package: its model, its step, its input pipeline."""
+    """This package: its model, its training step and its input pipeline."""
     from vae_keras.data.batches import training_batches
 
     batches = training_batches(images, batch_size, seed=0)
@@ -28,7 +28,7 @@ def this_package(images: np.ndarray, batch_size: int, activation: str, precision
 def this_package_without_pipeline(
     images: np.ndarray, batch_size: int, activation: str, precision: str
 ) -> Training:
-    """This package on one batch in memory: the difference is the input pipeline."""
+    """This package on one batch in memory, without the input pipeline."""
     import tensorflow as tf
 
     batch = tf.constant(images[:batch_size] / np.float32(255))

@@ -11,9 +11,9 @@ from vae_keras.model import Autoencoder
 def flops_per_image(model: Autoencoder) -> int:
     """Operations of a training step on one image, forward and backward.
 
-    Convolutions and dense layers only, a multiplication and an addition counted as two;
-    the backward pass of a layer costs a second forward pass for the gradient of its
-    weights and a third one for that of its input, which the very first layer does not need.
+    Only convolutions and dense layers count, with a multiplication and an addition as two
+    operations. The gradient of a layer's weights costs as much as its forward pass, and so does
+    the gradient of its input, which the first layer does not need.
 
     Args:
         model: `VAE` or `Autoencoder`.

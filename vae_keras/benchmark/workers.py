@@ -1,4 +1,4 @@
-"""Processes that train steps when they are told to, and wait meanwhile."""
+"""Processes that train steps on request."""
 
 import multiprocessing
 import signal
@@ -21,7 +21,7 @@ class Worker:
         threads: Threads that TensorFlow or PyTorch may use.
         images: uint8 array `(images, height, width, channels)`.
         batch_size: Images in a step.
-        contestants: A name in `CONTESTANTS`, an activation and a precision, for each.
+        contestants: Tuples of a name in `CONTESTANTS`, an activation and a precision.
     """
 
     def __init__(
@@ -44,11 +44,11 @@ class Worker:
         self._connection.send((contestant, steps))
 
     def wait(self) -> float:
-        """Seconds that each of these steps took, on average."""
+        """Wait for the block and return the mean seconds per step."""
         return self._connection.recv()
 
     def time(self, contestant: Any, steps: int) -> float:
-        """Run a block of at least this many steps and return the seconds of one, on average."""
+        """Run a block of at least this many steps and return the mean seconds per step."""
         self.begin(contestant, steps)
         return self.wait()
 
@@ -65,11 +65,11 @@ def _work(
     batch_size: int,
     contestants: Sequence[tuple[str, str, str]],
 ) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process handles Ctrl-C
     trainings: dict[Any, Callable[[], int]] = {}
     if any("PyTorch" in name for name, *_ in contestants):
-        # Triton has its own LLVM, which aborts a process that has loaded TensorFlow's. A script
-        # or notebook may have imported it. Triton has no use on a CPU.
+        # Triton's LLVM aborts a process that has loaded TensorFlow's, which a script or notebook
+        # may have imported. Triton is not used on a CPU.
         sys.modules["triton"] = None  # type: ignore[assignment]
         import torch
 
@@ -99,7 +99,7 @@ MATMUL_FLOPS = 2 * MATMUL_SIDE**3
 
 
 def _matmul() -> Callable[[], int]:
-    """A product of two float32 matrices, whose speed is the ceiling for everything else."""
+    """A product of two float32 matrices, whose speed is the ceiling in the tables."""
     import tensorflow as tf
 
     left, right = tf.random.stateless_normal((2, MATMUL_SIDE, MATMUL_SIDE), seed=(0, 0))

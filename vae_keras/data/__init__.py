@@ -1,1 +1,1 @@
-"""Data sets: where images come from, how they are stored, and how they reach a model."""
+"""Data sets: sources of images, their storage, and the pipelines that feed a model."""

@@ -1,4 +1,4 @@
-"""Images that are arrays already: in memory, or in an .npy or .npz file."""
+"""Images in arrays: in memory, or in an .npy or .npz file."""
 
 import os
 import zipfile
@@ -18,7 +18,7 @@ from vae_keras.support.files import absolute
 from vae_keras.support.reporting import report
 
 ENDINGS = (".npy", ".npz")
-PASSED = "arrays:"  # how a run stores that its images were passed to `train`
+PASSED = "arrays:"  # prefix of the data set of a run whose images were passed to `train`
 NAMES = ("images", "labels", "train_images", "train_labels", "test_images", "test_labels")
 
 
@@ -39,7 +39,7 @@ class Arrays(Source):
         if self.name.startswith(PASSED):
             raise InputError(
                 f"the images of {self.name.removeprefix(PASSED)!r} were passed as arrays: pass "
-                "them again, or name an .npz file of them with ⟨dataset⟩"
+                "them again, or pass an .npz file of them as ⟨dataset⟩"
             )
         if not os.path.isfile(self.name):
             raise InputError(f"{self.name!r} is not a file")
@@ -65,10 +65,10 @@ class Arrays(Source):
 
 
 def read_arrays(file: str) -> dict[str, np.ndarray]:
-    """The arrays of a file by name; that of an .npy file is `images`.
+    """The arrays of a file by name; the array of an .npy file is `images`.
 
     Raises:
-        InputError: If the file cannot be read, holds Python objects, or lacks images.
+        InputError: If the file cannot be read, contains Python objects, or lacks images.
     """
     try:
         loaded = np.load(file, allow_pickle=False)
@@ -76,13 +76,13 @@ def read_arrays(file: str) -> dict[str, np.ndarray]:
     except OSError as error:
         raise InputError(f"{file} cannot be read: {error.strerror or error}") from None
     except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"{file} is not an array file without Python objects: {error}") from None
+        raise InputError(f"{file} is not a valid array file: {error}") from None
     for name in arrays:
         check_name(f"array in {file}", name, NAMES)
     has_split = "train_images" in arrays and "test_images" in arrays
     if has_split == ("images" in arrays):
         raise InputError(
-            f"{file} must hold images, or train_images and test_images; received "
+            f"{file} must contain images, or train_images and test_images; received "
             f"{', '.join(sorted(arrays)) or 'nothing'}"
         )
     return arrays
@@ -91,32 +91,32 @@ def read_arrays(file: str) -> dict[str, np.ndarray]:
 def as_image_data(
     data: Any, test: Any = None, name: str = "arrays", test_fraction: float = 0.1
 ) -> ImageData:
-    """Whatever a user passes as images, as `ImageData`.
+    """Convert the images that a user passes to `ImageData`.
 
     Args:
         data: `ImageData`; or an array or tensor of images; or a tuple of images and labels.
-        test: Images for the test in the same form; None to hold out a share of `data`.
-        name: Name of arrays.
-        test_fraction: That share.
+        test: Test images in the same form; None to hold out a share of `data`.
+        name: Name of the arrays.
+        test_fraction: Share of `data` to hold out for the test.
 
     Raises:
-        InputError: If they are not images, or `test` is given with `ImageData`, which has a test.
+        InputError: If they are not images, or `test` is given with `ImageData`, which has its own.
     """
     if not isinstance(data, ImageData):
         return make_image_data(
             _pair(data), None if test is None else _pair(test), name, test_fraction
         )
     if test is not None:
-        raise InputError("⟨test⟩ was given with ImageData, which has test images of its own")
+        raise InputError("⟨test⟩ cannot be used with ImageData, which has its own test images")
     return data
 
 
 def make_image_data(
     data: tuple[Any, Any], test: tuple[Any, Any] | None, name: str, test_fraction: float
 ) -> ImageData:
-    """`ImageData` of images with labels or None; a fixed share is held out where there is no test.
+    """`ImageData` of images with labels or None; without a test, a share is held out.
 
-    The split depends on the number of images and the share alone.
+    The split depends only on the number of images and the share.
     """
     images, labels = as_images(data[0], "images"), data[1]
     if test is not None:
@@ -131,7 +131,7 @@ def make_image_data(
     if labels is not None:
         labels = np.asarray(labels)
         if len(labels) != len(images):
-            raise InputError(f"labels: {len(labels)} were given for {len(images)} images")
+            raise InputError(f"labels: received {len(labels)} labels for {len(images)} images")
     return ImageData(
         name,
         images[fitted],
@@ -142,10 +142,10 @@ def make_image_data(
 
 
 def as_images(values: Any, name: str = "images") -> np.ndarray:
-    """An array of images as uint8, `(count, height, width, channels)`.
+    """Convert an array of images to uint8, `(count, height, width, channels)`.
 
-    Floats in [0, 1] are multiplied by 255, floats up to 255 are rounded; a line says which.
-    Gray images may lack the last axis. Channels may come first where they cannot be mistaken.
+    Floats in [0, 1] are multiplied by 255, floats up to 255 are rounded; a message tells which.
+    Gray images may lack the last axis. Channels may come first if that is unambiguous.
 
     Raises:
         InputError: If it is not an array of images.
@@ -162,21 +162,21 @@ def as_images(values: Any, name: str = "images") -> np.ndarray:
     if images.dtype == np.uint8 or not images.size:
         return images
     least, most = images.min(), images.max()
-    if not (least >= 0 and most <= 255):  # also of NaN
+    if not (least >= 0 and most <= 255):  # true for NaN
         raise InputError(
-            f"{name} must be uint8, or numbers from 0 to 1 or to 255, received values from "
+            f"{name} must be uint8, or numbers from 0 to 1 or 0 to 255, received values from "
             f"{least:.4g} to {most:.4g}"
         )
     if images.dtype.kind == "f" and most <= 1:
-        report(f"{name}: floats from {least:.4g} to {most:.4g} are taken as [0, 1]")
+        report(f"{name}: floats from {least:.4g} to {most:.4g} are read as [0, 1]")
         images = images * images.dtype.type(255)
     else:
-        report(f"{name}: numbers from {least:.4g} to {most:.4g} are taken as [0, 255]")
+        report(f"{name}: numbers from {least:.4g} to {most:.4g} are read as [0, 255]")
     return np.round(images).astype(np.uint8)
 
 
 def _pair(data: Any) -> tuple[Any, Any]:
-    """Images and labels, from a tuple of both or from images alone."""
+    """Images and labels, from a tuple of both or from images only."""
     if isinstance(data, tuple):
         if len(data) != 2:
             raise InputError(

@@ -1,4 +1,4 @@
-"""Properties of pictures in a CSV file, such as CelebA's list: who smiles, who wears glasses."""
+"""Attributes of pictures in a CSV file, such as CelebA's list: smiling, eyeglasses."""
 
 import csv
 import dataclasses
@@ -22,7 +22,7 @@ UNKNOWN = ("", "?", "-", "n/a", "na", "nan", "none", "null")
 
 @dataclasses.dataclass(frozen=True)
 class AttributeTable:
-    """What a file says of pictures.
+    """The attributes of pictures in a file.
 
     Attributes:
         path: The file.
@@ -37,7 +37,7 @@ class AttributeTable:
 
 
 def read_attributes(path: str | os.PathLike) -> AttributeTable:
-    """Read a table: a header, then a row for each picture, its file's name first, then numbers.
+    """Read a table: a header, then a row for each picture with its file name and numbers.
 
     Args:
         path: A CSV file, with commas, semicolons or tabs; or CelebA's own `list_attr_celeba.txt`,
@@ -49,7 +49,7 @@ def read_attributes(path: str | os.PathLike) -> AttributeTable:
         `AttributeTable`.
 
     Raises:
-        InputError: If the file cannot be read or is no such table.
+        InputError: If the file cannot be read or is not such a table.
     """
     try:
         text = read_file(path, MOST_ARRAY_BYTES).decode("utf-8-sig")
@@ -58,22 +58,22 @@ def read_attributes(path: str | os.PathLike) -> AttributeTable:
         raise InputError(f"{path} is not a CSV file in UTF-8: {error}") from None
     if len(lines) < 2 or len(lines[0]) < 2:
         raise InputError(
-            f"{path} must have a header and rows: the name of a picture's file, then its attributes"
+            f"{path} must have a header and rows: the name of a picture file, then its attributes"
         )
     header, *body = lines
     names = tuple(name.strip() for name in header[1:])
     if len(set(names)) < len(names) or "" in names:
         raise InputError(
-            f"{path}: every attribute needs a name of its own, received {', '.join(names)}"
+            f"{path}: every attribute needs a unique name, received {', '.join(names)}"
         )
     rows = {}
     for number, (name, *cells) in enumerate(body, start=2):
         if len(cells) != len(names):
             raise InputError(
-                f"{path}, row {number}: {len(names)} attributes expected, received {len(cells)}"
+                f"{path}, row {number}: expected {len(names)} attributes, received {len(cells)}"
             )
         if normal(name) in rows:
-            raise InputError(f"{path}, row {number}: {name!r} has a row already")
+            raise InputError(f"{path}, row {number}: {name!r} already has a row")
         rows[normal(name)] = [
             _number(cell, f"{path}, row {number}, {column}") for column, cell in zip(names, cells)
         ]
@@ -83,17 +83,17 @@ def read_attributes(path: str | os.PathLike) -> AttributeTable:
 def rows_of(table: AttributeTable, names: Sequence[str]) -> np.ndarray:
     """The attributes of pictures, found by their paths, see `vae_keras.data.matching.match`.
 
-    How many pictures have no row is said on stderr.
+    A warning counts the pictures without a row.
 
     Args:
         table: `AttributeTable`.
         names: Paths of the files in their folder.
 
     Returns:
-        float32 array `(pictures, attributes)`; not a number where nothing is known.
+        float32 array `(pictures, attributes)`; NaN for unknown values.
 
     Raises:
-        InputError: If the table has a row for none of them, or it is not clear which.
+        InputError: If no picture has a row, or a row is ambiguous.
     """
     paths = list(map(normal, names))
     matches = match(table.path, table.rows, paths)
@@ -102,7 +102,7 @@ def rows_of(table: AttributeTable, names: Sequence[str]) -> np.ndarray:
     if len(missing) == len(names):
         raise InputError(
             f"{table.path} has no row for any of the {len(names):,} pictures: its first column has "
-            f"{' and '.join(itertools.islice(table.rows, 2))}, the pictures are "
+            f"{' and '.join(itertools.islice(table.rows, 2))}, but the pictures are "
             f"{' and '.join(names[:2])}"
         )
     if missing:
@@ -115,18 +115,18 @@ def rows_of(table: AttributeTable, names: Sequence[str]) -> np.ndarray:
 
 
 def split_by(values: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Which images have an attribute.
+    """Find the images with an attribute.
 
     Args:
-        values: Float array `(images,)`, not a number where nothing is known.
+        values: Float array `(images,)`; NaN for unknown values.
         name: Name of the attribute.
 
     Returns:
-        Two boolean arrays `(images,)`: where the attribute is known, and where it is present: the
-        larger of two values, or of more values those above the median.
+        Two boolean arrays `(images,)`: whether the attribute is known, and whether it is present.
+        It is present at the larger of two values, or above the median of more values.
 
     Raises:
-        InputError: If all images are alike.
+        InputError: If all images have the same value.
     """
     known = ~np.isnan(values)
     distinct = np.unique(values[known])
@@ -134,7 +134,7 @@ def split_by(values: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
         raise InputError(
             f"attribute {name!r} has the same value in all images: it has no direction"
         )
-    # Where the median is the largest value, as of many ones and a few zeros, those below it differ.
+    # If the median is the largest value, as with many ones and few zeros, use the next lower one.
     threshold = min(np.median(values[known]), distinct[-2]) if len(distinct) > 2 else distinct[0]
     return known, values > threshold
 

@@ -17,10 +17,10 @@ def training_batches(
     first_epoch: int = 0,
     chosen: np.ndarray | None = None,
 ) -> "tf.data.Dataset":
-    """Batches for training, epoch after epoch without end.
+    """An infinite sequence of training batches, epoch by epoch.
 
-    The order of an epoch is a permutation that depends on `seed` and the epoch's
-    number alone, so that training can go on from any epoch.
+    The order of an epoch is a permutation that depends only on `seed` and the number of the epoch,
+    so that training can resume at any epoch.
 
     Args:
         images: uint8 array `(images, height, width, channels)`.
@@ -37,7 +37,7 @@ def training_batches(
     start = derive_seed(seed, "order")
 
     def order_of_epoch(epoch: "tf.Tensor") -> "tf.data.Dataset":
-        # As int32: half the memory of int64, for up to two thousand million images.
+        # int32 takes half the memory of int64 and is enough for two billion images.
         order = tf.random.experimental.stateless_shuffle(
             tf.range(len(images), dtype=tf.int32) if chosen is None else tf.constant(chosen),
             seed=tf.stack([tf.constant(start, tf.int64), epoch]),
@@ -50,7 +50,7 @@ def training_batches(
 def ordered_batches(
     images: np.ndarray, batch_size: int, chosen: np.ndarray | None = None
 ) -> "tf.data.Dataset":
-    """Batches in the order of the array, once: for evaluation.
+    """Batches in the order of the array, once, for evaluation.
 
     Args:
         images: uint8 array `(images, height, width, channels)`.
@@ -68,13 +68,13 @@ def ordered_batches(
 
 
 def split_validation(count: int, fraction: float) -> tuple[np.ndarray, np.ndarray]:
-    """Which training images to train on, and which to hold out for validation.
+    """Split the indices of the training images into training and validation.
 
-    The split depends on the two numbers alone, so that runs of several seeds share it.
+    The split depends only on the two arguments, so that runs of several seeds share it.
 
     Args:
         count: Number of training images.
-        fraction: Share to hold out; of any share but 0 at least one image.
+        fraction: Share to hold out; at least one image unless it is 0.
 
     Returns:
         Tuple of two int32 arrays of indices, in ascending order.
@@ -91,10 +91,10 @@ def scale(images: np.ndarray) -> np.ndarray:
 
 
 def _gather(images: np.ndarray, indices: "tf.data.Dataset") -> "tf.data.Dataset":
-    """A dataset of batches of indices as one of float32 images in [0, 1].
+    """A dataset of float32 images in [0, 1], from a dataset of batches of indices.
 
-    NumPy picks the images, because a TensorFlow tensor of them would be a second copy of
-    the largest thing in the process.
+    NumPy selects the images, because a TensorFlow tensor of all images would be a second copy of
+    the largest object in the process.
     """
     import tensorflow as tf
 
@@ -103,8 +103,7 @@ def _gather(images: np.ndarray, indices: "tf.data.Dataset") -> "tf.data.Dataset"
         batch = tf.ensure_shape(batch, (None, *images.shape[1:]))
         return tf.cast(batch, tf.float32) / 255.0
 
-    # There is nothing to tune, and a process would wait for the tuner's next look, after up to a
-    # minute, before it can end.
+    # There is nothing to tune, and the tuner can delay the end of a process by a minute.
     options = tf.data.Options()
     options.autotune.enabled = False
     return indices.map(pick).prefetch(2).with_options(options)

@@ -1,4 +1,4 @@
-"""The digits that scikit-learn carries."""
+"""The digits of scikit-learn."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Folders of pictures: decoded, split into training and test, with classes and attributes."""
+"""Image folders: decoded, split into training and test, with classes and attributes."""
 
 import errno
 import functools
@@ -34,14 +34,14 @@ from vae_keras.support.files import absolute
 from vae_keras.support.reporting import progress_bar, report, warn
 
 MOST_SKIPPED = 0.05  # as a share of the files
-DECODING = 2  # to be raised with every change of what decode_picture makes of a file
+DECODING = 2  # version of decode_picture; raise it whenever the result changes
 FILES_AT_ONCE = 32  # in a call of the pipeline, which costs as much as a small picture
-# Errors that last; any other error of the system can pass, and hides a good picture.
+# Permanent errors. Any other error of the system may be temporary and hide a good picture.
 LASTING = (errno.EACCES, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOENT, errno.EPERM)
 
 
 class Folder(Source):
-    """Image folders: pictures side by side, or one sub-folder for each class."""
+    """Image folders: pictures in one folder, or one sub-folder for each class."""
 
     options = frozenset({"image_size", "channels", "test_fraction", "cache", "attributes"})
 
@@ -70,7 +70,7 @@ class Folder(Source):
         count = len(list_files(self.name))
         if settings.attributes is not None:
             read_attributes(settings.attributes)
-        return self.image_shape(settings), count - 1  # one at least is for the test
+        return self.image_shape(settings), count - 1  # at least one is for the test
 
     def load(self, settings: DataSettings, expected_files: Files | None = None) -> ImageData:
         height, width, channels = self.image_shape(settings)
@@ -97,25 +97,25 @@ def read_folder(
 ) -> dict[str, Any]:
     """Decode a folder of pictures and split it into training and test.
 
-    Folders `train/`, `test/` and `val/` above the classes are the split. Otherwise it follows from
-    the names of the files and `test_fraction` alone, so that runs of several seeds are tested on
-    the same images. Files that are no pictures are skipped, counted, and named on stderr.
+    Folders `train/`, `test/` and `val/` above the classes define the split. Otherwise it depends
+    only on the names of the files and `test_fraction`, so that runs of several seeds are tested on
+    the same images. Files that are not pictures are skipped, with warnings.
 
     Args:
         folder: The folder: pictures, or one sub-folder of pictures for each class.
-        size: Tuple `(height, width)` to cut and scale the pictures to.
+        size: Tuple `(height, width)` to crop and scale the pictures to.
         channels: 1 or 3.
-        test_fraction: Share of the files that is kept for the test.
+        test_fraction: Share of the files that is held out for the test.
         cache: Folder for the decoded images, see `stored_images`; None for memory.
-        attributes: CSV file with properties of the pictures, see `read_attributes`; or None.
-        expected: The files that must be there, as `files` of an earlier call; None for any.
+        attributes: CSV file with attributes of the pictures, see `read_attributes`; or None.
+        expected: Files that the folder must contain, as `files` of an earlier call; None for any.
 
     Returns:
         Dictionary with fields of `ImageData`.
 
     Raises:
-        InputError: If the folder is not what was expected, more than 5% of its files are no
-            pictures, too few are left, or the system fails to read one for a reason that may pass.
+        InputError: If the folder does not contain the expected files, more than 5% of its files are
+            not pictures, too few are left, or a file cannot be read because of a temporary failure.
     """
     listed = arrange(folder, list_files(folder))
     if expected is not None:
@@ -126,7 +126,7 @@ def read_folder(
     parts = _split(folder, listed, test_fraction)
     files = [file for part in parts.values() for file in part]
     splits = [split for split, part in parts.items() for _ in part]
-    # Not when files were modified, which archives bring along and permissions do not change.
+    # `changed`, not the modification time: archives restore that one, and permissions keep it.
     states = [(file.name, file.bytes, file.changed) for file in files]
     key = (DECODING, Image.__version__, known_formats(), os.path.realpath(folder), states)
     images, notes = stored_images(
@@ -140,7 +140,7 @@ def read_folder(
     if not (counts[TRAIN] and counts[TEST]):
         raise InputError(
             f"{folder} has {counts[TRAIN]} pictures for training and {counts[TEST]} for the "
-            "test: there must be one of each, so add pictures or change ⟨test_fraction⟩"
+            "test, but needs at least one of each: add pictures or change ⟨test_fraction⟩"
         )
     columns, names = {"images": images[: len(good)]}, {}
     class_names = [files[number].class_name for number in good]
@@ -171,7 +171,7 @@ def _split(
     """The files for training, validation and test, in this order, each in random order."""
     if any(file.split == TEST for file in files):
         check_own_test(folder, test_fraction)
-        # In random order, so that the first few images are not of one class.
+        # Shuffled, so that the first images are not all of one class.
         order = np.random.default_rng(0).permutation(len(files))
         shuffled = [files[number] for number in order]
         return {
@@ -183,7 +183,7 @@ def _split(
 
 
 def _decode_all(folder: str, files: list[PictureFile], images: np.ndarray) -> dict[str, np.ndarray]:
-    """Decode the files into the first rows of `images`; return which are odd or skipped."""
+    """Decode the files into the first rows of `images`; return the remarks and skipped files."""
     import tensorflow as tf
 
     decode = functools.partial(_decode_some, folder, files, images.shape[1:])
@@ -201,7 +201,7 @@ def _decode_all(folder: str, files: list[PictureFile], images: np.ndarray) -> di
         warnings.catch_warnings(),
         progress_bar(total=len(files), desc=name, unit="image") as bar,
     ):
-        warnings.simplefilter("ignore")  # Pillow's, on large pictures and odd headers
+        warnings.simplefilter("ignore")  # Pillow's, about large pictures and unusual headers
         for decoded, reasons, mended in pipeline.prefetch(tf.data.AUTOTUNE).as_numpy_iterator():
             images[filled : filled + len(decoded)] = decoded
             filled += len(decoded)
@@ -215,8 +215,8 @@ def _decode_all(folder: str, files: list[PictureFile], images: np.ndarray) -> di
             bar.update(len(reasons))
     seconds = time.perf_counter() - begin
     report(
-        f"{name}: {len(files):,} files read in {seconds:.1f} s, "
-        f"{len(files) / seconds:,.0f} a second"
+        f"{name}: read {len(files):,} files in {seconds:.1f} s, "
+        f"{len(files) / seconds:,.0f} per second"
     )
     return {
         "numbers": np.array(list(problems), np.int64),
@@ -232,8 +232,8 @@ def _decode_some(
     """Decode the files of these numbers.
 
     Returns:
-        Tuple of the images of those that can be used, for each file the reason why it cannot be
-        used, and for each file what is odd about it, both as bytes that may be empty.
+        Tuple of the images of the usable files, the problem of each file, and a remark on each
+        file, both as bytes that may be empty.
     """
     images = np.empty((len(numbers), *shape), np.uint8)
     reasons, remarks = [], []
@@ -254,14 +254,16 @@ def _decode_some(
 
 
 def _check_lasting(folder: str, file: PictureFile, reason: str) -> None:
-    """Raise `InputError` if a file may be readable another time: a cache would miss it for good."""
+    """Raise `InputError` if the failure may be temporary: a cache would lack the file forever."""
     said = reason.removeprefix(UNREADABLE)
     if said != reason and said not in map(os.strerror, LASTING):
-        raise InputError(f"{os.path.join(folder, file.name)} {reason}; if that passes, try again")
+        raise InputError(
+            f"{os.path.join(folder, file.name)} {reason}; if this is temporary, try again"
+        )
 
 
 def _check_skipped(folder: str, files: list[PictureFile], problems: dict[int, str]) -> None:
-    """Raise `InputError` once too many files are skipped."""
+    """Raise `InputError` if too many files are skipped."""
     if len(problems) > MOST_SKIPPED * len(files):
         found = [f"{files[number].name} {reason}" for number, reason in problems.items()]
         raise InputError(
@@ -271,7 +273,7 @@ def _check_skipped(folder: str, files: list[PictureFile], problems: dict[int, st
 
 
 def _warn_of_odd(folder: str, files: list[PictureFile], remarks: dict[int, str]) -> None:
-    """One line for each kind of odd pictures that are used."""
+    """Print one warning for each kind of remark on the pictures."""
     for remark in sorted(set(remarks.values())):
         names = [files[number].name for number in remarks if remarks[number] == remark]
         place = os.path.join(folder, names[0])
@@ -283,5 +285,5 @@ def _warn_of_skipped(folder: str, files: list[PictureFile], problems: dict[int, 
         return
     for number, reason in list(problems.items())[:NAMED_FILES]:
         warn(f"{os.path.join(folder, files[number].name)} {reason}")
-    rest = "; a run's files.csv names all" if len(problems) > NAMED_FILES else ""
+    rest = "; files.csv of a run lists all" if len(problems) > NAMED_FILES else ""
     warn(f"skipped {len(problems):,} of {len(files):,} files in {folder}{rest}")

@@ -18,13 +18,13 @@ class ImageData:
         train_images, test_images: uint8 arrays `(images, height, width, channels)`.
         train_labels, test_labels: Integer arrays `(images,)`, or None without classes.
         class_names: One text for each label; by default its number.
-        train_attributes, test_attributes: float32 arrays `(images, attributes)`, not a number
-            where nothing is known; or None.
+        train_attributes, test_attributes: float32 arrays `(images, attributes)`, NaN for unknown
+            values; or None.
         attribute_names: One text for each attribute.
-        files: Of a folder of pictures a tuple `(name, bytes, split)` for each file; split is
+        files: For an image folder, a tuple `(name, bytes, split)` for each file; split is
             `"train"`, `"validation"`, `"test"` or `"skipped"`.
-        validation_images: Images to judge epochs by, in the form of the others; None to hold out
-            some of the training images where that is asked for.
+        validation_images: Validation images, in the form of the others; None to hold out some of
+            the training images if the settings require validation.
     """
 
     name: str
@@ -47,8 +47,8 @@ class ImageData:
             check_images(images, name)
             if images.shape[1:] != self.image_shape:
                 raise InputError(
-                    f"training images of {self.image_shape} and {name.replace('_', ' ')} of "
-                    f"{images.shape[1:]} must have the same shape"
+                    f"training images and {name.replace('_', ' ')} must have the same shape, "
+                    f"received {self.image_shape} and {images.shape[1:]}"
                 )
         all_labels = [
             labels for labels in (self.train_labels, self.test_labels) if labels is not None
@@ -61,7 +61,10 @@ class ImageData:
         if not self.class_names:
             object.__setattr__(self, "class_names", tuple(map(str, range(classes))))
         elif len(self.class_names) < classes:
-            raise InputError(f"{classes} classes need as many class_names: {self.class_names}")
+            raise InputError(
+                f"class_names must have a name for each of {classes} classes, received "
+                f"{self.class_names}"
+            )
         for split in ("train", "test"):
             images, labels = getattr(self, f"{split}_images"), getattr(self, f"{split}_labels")
             attributes = getattr(self, f"{split}_attributes")
@@ -91,12 +94,12 @@ class ImageData:
 
     @property
     def bytes_in_memory(self) -> int:
-        """Bytes of the images, those in a file that is mapped into memory left out."""
+        """Bytes of the images, except for those in a memory-mapped file."""
         splits = self._splits.values()
         return sum(images.nbytes for images in splits if not isinstance(images, np.memmap))
 
     def varied_attributes(self) -> list[str]:
-        """Names of the attributes that tell training images apart."""
+        """Names of the attributes with more than one value in the training images."""
         if self.train_attributes is None:
             return []
         known = (column[~np.isnan(column)] for column in self.train_attributes.T)
@@ -116,7 +119,7 @@ class ImageData:
 
     @property
     def _splits(self) -> dict[str, np.ndarray]:
-        """The arrays of images that there are, by the names of their attributes."""
+        """The existing arrays of images, by the names of their attributes."""
         splits = {"train_images": self.train_images, "test_images": self.test_images}
         if self.validation_images is not None:
             splits["validation_images"] = self.validation_images
@@ -131,7 +134,7 @@ class ImageData:
         return digest.hexdigest()
 
     def head(self, max_train_images: int | None) -> "ImageData":
-        """The same data with the first so many training images; None for all."""
+        """The same data with the first `max_train_images` training images; None for all."""
         if max_train_images is None:
             return self
         fields: dict[str, Any] = {}
@@ -153,7 +156,7 @@ def _as_labels(labels: Any, name: str) -> np.ndarray:
     if labels.ndim != 1:
         raise InputError(
             f"⟨{name}⟩ must have one whole number for each image, received shape {labels.shape}: "
-            "turn one-hot rows into numbers with argmax(axis=1)"
+            "convert one-hot rows to numbers with argmax(axis=1)"
         )
     return labels.astype(int) if labels.dtype == bool else labels
 
@@ -166,7 +169,7 @@ def check_images(images: np.ndarray, name: str = "images") -> None:
             f"{name} must be an array of shape (images, height, width, 1 or 3), received {received}"
         )
     if not len(images):
-        raise InputError(f"{name} must hold at least one image, received none")
+        raise InputError(f"{name} must contain at least one image, received none")
     if images.dtype != np.uint8:
         if images.dtype.kind not in "biuf":
             raise InputError(f"{name} must be uint8 in 0..255, received {images.dtype}")

@@ -1,4 +1,4 @@
-"""Images to apply a model to, a few at a time: files, folders, arrays and data sets."""
+"""Images to apply a model to, in batches: files, folders, arrays and data sets."""
 
 import os
 import warnings
@@ -18,23 +18,22 @@ from vae_keras.support.reporting import warn
 
 
 class Inputs:
-    """Images of one shape from several places, read when they are needed.
+    """Images of one shape from several places, read on demand.
 
     Args:
-        places: Picture files, folders of them, .npy or .npz files, or names of data sets, of which
-            the test images are taken; or an array of images.
+        places: Picture files, image folders, .npy or .npz files, or names of data sets, whose test
+            images are used; or an array of images.
         image_shape: Tuple `(height, width, channels)`. Pictures are cropped and resized to it, as
-            for training; arrays must have it.
-        data_dir: Where tensorflow-datasets keeps its data.
+            for training; arrays must have this shape.
+        data_dir: Data folder of tensorflow-datasets.
 
     Attributes:
         count: Number of images, damaged pictures included.
-        skipped: Names of damaged pictures, once they have been read.
-        mended: Dictionary from what was odd about pictures to their names, once they have been
-            read.
+        skipped: Names of the damaged pictures that have been read.
+        mended: Dictionary from each remark to the names of the pictures that have been read.
 
     Raises:
-        InputError: If a place is missing, or holds no images of this shape.
+        InputError: If a place is missing, or has no images of this shape.
     """
 
     def __init__(
@@ -55,7 +54,7 @@ class Inputs:
             for place in places:
                 self._add(os.fspath(place), data_dir)
         if not self.count:
-            raise InputError("no images: name picture files, folders, arrays or a data set")
+            raise InputError("no images: pass picture files, folders, arrays or a data set")
 
     @property
     def count(self) -> int:
@@ -68,7 +67,7 @@ class Inputs:
             for name, path in self._files[start : start + size]:
                 try:
                     with warnings.catch_warnings():
-                        warnings.simplefilter("ignore")  # Pillow's, on odd headers
+                        warnings.simplefilter("ignore")  # Pillow's, about unusual headers
                         picture = decode_picture(path, self.image_shape[:2], self.image_shape[2])
                 except Exception as error:  # Pillow raises errors of many kinds
                     self._skip(path, error)
@@ -85,7 +84,7 @@ class Inputs:
                 yield [f"{name}[{start + i}]" for i in range(len(part))], part
 
     def warn(self) -> None:
-        """Say how many pictures were skipped, and what was odd about others."""
+        """Print the number of skipped pictures and the remarks on others."""
         for remark, names in self.mended.items():
             warn(f"{len(names):,} of {self.count:,} pictures, such as {names[0]}: {remark}")
         if self.skipped:
@@ -101,11 +100,11 @@ class Inputs:
                 if file.looks_like_picture and os.path.isfile(os.path.join(place, file.name))
             ]
             if not found:
-                raise InputError(f"{place} holds no pictures ({', '.join(ENDINGS)})")
+                raise InputError(f"{place} has no pictures ({', '.join(ENDINGS)})")
             paths = [os.path.join(place, name) for name in found]
             self._files += zip(paths if self._prefix else found, paths)
         elif os.path.isfile(place):
-            if not is_junk(os.path.basename(place)):  # as a shell lists them for new/*
+            if not is_junk(os.path.basename(place)):  # a shell includes junk in new/*
                 self._files.append((place, place))
         elif not place.startswith("tfds:") and (os.sep in place or Path(place).suffix):
             raise InputError(f"{place} does not exist")
@@ -131,7 +130,7 @@ class Inputs:
     def _add_array(self, name: str, images: np.ndarray) -> None:
         if images.shape[1:] != self.image_shape:
             raise InputError(
-                f"{name} has images of {images.shape[1:]}, the model takes {self.image_shape}"
+                f"{name} must have images of {self.image_shape}, received {images.shape[1:]}"
             )
         self._arrays.append((name, images))
 

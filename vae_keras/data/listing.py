@@ -1,4 +1,4 @@
-"""The files in a folder of pictures: which count, and which are for training and for the test."""
+"""The files of an image folder: ignored files, and the split into training and test."""
 
 import dataclasses
 import os
@@ -12,12 +12,12 @@ from vae_keras.support.errors import InputError
 from vae_keras.support.reporting import report, warn
 
 NAMED_FILES = 10  # in a message
-# What systems and archives leave beside pictures, in lower case. Hidden files are left out, too.
+# Files that systems and archives create, in lower case. Hidden files are ignored, too.
 JUNK_FILES = ("desktop.ini", "ehthumbs.db", "ehthumbs_vista.db", "icon\r", "thumbs.db")
 JUNK_FOLDERS = ("$recycle.bin", "@eadir", "__macosx", "lost+found", "system volume information")
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
-# Folders above the classes that are a split, in lower case.
+# Names of split folders above the classes, in lower case.
 SPLITS = {
     "train": TRAIN,
     "training": TRAIN,
@@ -31,14 +31,14 @@ SPLITS = {
 
 @dataclasses.dataclass(frozen=True)
 class PictureFile:
-    """A file in a folder of pictures.
+    """A file in an image folder.
 
     Attributes:
         name: Its path in the folder, with `/`.
         bytes: Its size.
-        changed: When its content or its permissions were changed last, in nanoseconds.
-        problem: Why it cannot be used, as far as that is known without reading it; or "".
-        split: `TRAIN`, `VALIDATION` or `TEST` if it lies in a folder of that meaning, or "".
+        changed: Time of the last change of its content or permissions, in nanoseconds.
+        problem: A problem that is known without reading the file, or "".
+        split: `TRAIN`, `VALIDATION` or `TEST` if it is in such a folder, or "".
     """
 
     name: str
@@ -49,25 +49,25 @@ class PictureFile:
 
     @property
     def class_name(self) -> str:
-        """The sub-folder that it lies in, below that of its split, or "" for none."""
+        """The sub-folder that contains it, below the folder of its split, or ""."""
         folders = self.name.split("/")[bool(self.split) : -1]
         return folders[0] if folders else ""
 
     @property
     def looks_like_picture(self) -> bool:
-        """Whether its name ends as those of pictures do."""
+        """Whether its name has the ending of a picture format."""
         return self.name.lower().endswith(ENDINGS)
 
 
 def list_files(folder: str) -> list[PictureFile]:
-    """All files below a folder, sorted by name; hidden ones and those of systems do not count.
+    """All files below a folder, sorted by name, except for hidden files and files of systems.
 
-    Links are followed, but no folder is read twice, so that links in a circle end; such a link is
-    named on stderr.
+    Links are followed, but no folder is read twice, because of circular links; a warning names such
+    a link.
 
     Returns:
-        List of `PictureFile`. Some have a problem and cannot be used: they are not regular files,
-        cannot be reached, or are empty.
+        List of `PictureFile`. Files that are not regular files, cannot be reached or are empty have
+        a problem.
 
     Raises:
         InputError: If a folder cannot be read, or there are no files.
@@ -76,7 +76,7 @@ def list_files(folder: str) -> list[PictureFile]:
     for directory, folders, names in os.walk(folder, onerror=_refuse, followlinks=True):
         status = os.stat(directory)
         if (status.st_dev, status.st_ino) in seen:
-            warn(f"{directory} leads to a folder that is read already")
+            warn(f"{directory} is a link to a folder that was already read: skipped")
             folders.clear()
             continue
         seen.add((status.st_dev, status.st_ino))
@@ -89,29 +89,29 @@ def list_files(folder: str) -> list[PictureFile]:
             if not is_junk(name)
         ]
     if not found:
-        raise InputError(f"{folder} holds no files: name a folder of pictures")
+        raise InputError(f"{folder} contains no files: choose an image folder")
     found.sort(key=lambda file: file.name)
     return found
 
 
 def is_junk(name: str) -> bool:
-    """Whether a file of this name, without its folder, was made by a system and never counts."""
+    """Whether a file of this name, without its folder, is hidden or a file of a system."""
     return _is_junk(name, JUNK_FILES)
 
 
 def arrange(folder: str, files: Sequence[PictureFile]) -> list[PictureFile]:
-    """The files with their split, if folders such as `train/` and `test/` lie above the classes.
+    """The files with their split, if there are folders such as `train/` and `test/`.
 
     Args:
         folder: Their folder.
         files: List of `PictureFile`, from `list_files`.
 
     Returns:
-        List of `PictureFile`. Pictures that lie beside the folders of the classes, or of the
-        splits, have a problem.
+        List of `PictureFile`. Pictures beside the folders of the classes, or of the splits, have a
+        problem.
 
     Raises:
-        InputError: If it cannot be told whether a folder is a split or a class.
+        InputError: If a folder may be a split or a class.
     """
     splits = _find_splits(folder, files)
     place = "splits" if splits else "classes"
@@ -121,7 +121,7 @@ def arrange(folder: str, files: Sequence[PictureFile]) -> list[PictureFile]:
     ]
     with_classes = {file.split for file in found if _is_picture(file) and file.class_name}
     return [
-        dataclasses.replace(file, problem=f"lies beside the folders of the {place}")
+        dataclasses.replace(file, problem=f"is beside the folders of the {place}")
         if not file.problem
         and ((splits and not file.split) or (file.split in with_classes and not file.class_name))
         else file
@@ -130,7 +130,7 @@ def arrange(folder: str, files: Sequence[PictureFile]) -> list[PictureFile]:
 
 
 def check_same_files(folder: str, listed: Iterable[PictureFile], expected: Files) -> None:
-    """Raise `InputError` unless a folder holds the same files, of the same sizes, as before."""
+    """Raise `InputError` unless a folder has the same files, of the same sizes, as before."""
     now = {file.name: file.bytes for file in listed}
     before = {name: size for name, size, _ in expected}
     changes = {
@@ -145,13 +145,13 @@ def check_same_files(folder: str, listed: Iterable[PictureFile], expected: Files
     )
     if found:
         raise InputError(
-            f"the files in {folder} have changed since this run, so that the split into training "
-            f"and test would be another: {found}. Restore them, or start a new run"
+            f"the files in {folder} have changed since this run, which changes the split into "
+            f"training and test: {found}. Restore them, or start a new run"
         )
 
 
 def some(names: Sequence[str]) -> str:
-    """The first few names, and how many more there are."""
+    """The first names, and the number of the others."""
     rest = len(names) - NAMED_FILES
     return ", ".join(names[:NAMED_FILES]) + (f" and {rest:,} more" if rest > 0 else "")
 
@@ -164,22 +164,22 @@ def _find_splits(folder: str, files: Sequence[PictureFile]) -> dict[str, str]:
     splits = {name: SPLITS[name.casefold()] for name in holders if name.casefold() in SPLITS}
     others = [name for name in holders if name not in splits]
     names = {split: [name for name in splits if splits[name] == split] for split in splits.values()}
-    if not splits or (set(names) == {TRAIN} and others):  # a class of trains, among others
+    if not splits or (set(names) == {TRAIN} and others):  # "train" is a class among others
         return {}
     for split, same in names.items():
         if len(same) > 1:
             raise InputError(
-                f"{folder} has {_folders(same)}: only one folder can be for {split}. Move their "
-                "pictures together, or name one of them"
+                f"{folder} has {_folders(same)}, but only one folder can be for {split}: merge or "
+                "rename them"
             )
     if others:
         raise InputError(
-            f"{folder} has {_folders(splits)} beside {_folders(others)}: these may be classes, or "
-            "a split of the images. Rename or move some of them"
+            f"{folder} has {_folders(splits)} beside {_folders(others)}: these can be classes or a "
+            "split. Rename or move some of them"
         )
     if TRAIN not in names:
         raise InputError(
-            f"{folder} has {_folders(splits)}, and no folder train/ to train on: name "
+            f"{folder} has {_folders(splits)}, but no folder train/: choose "
             f"{os.path.join(folder, next(iter(splits)))} to train on these pictures"
         )
     if TEST not in names and VALIDATION in names:
@@ -189,7 +189,7 @@ def _find_splits(folder: str, files: Sequence[PictureFile]) -> dict[str, str]:
 
 
 def _check_no_inner_splits(folder: str, pictures: Iterable[Sequence[str]]) -> None:
-    """Raise `InputError` if a sub-folder has a split of its own, whose test would be trained on."""
+    """Raise `InputError` if a sub-folder has its own split: its test would be trained on."""
     inner: dict[str, dict[str, str]] = {}
     for parts in pictures:
         if len(parts) > 2 and parts[1].casefold() in SPLITS:
@@ -197,7 +197,7 @@ def _check_no_inner_splits(folder: str, pictures: Iterable[Sequence[str]]) -> No
     for name, found in inner.items():
         if TRAIN in found and len(found) > 1:
             raise InputError(
-                f"{folder} has a split inside of {name}/: name {os.path.join(folder, name)}, or "
+                f"{folder} has a split inside of {name}/: choose {os.path.join(folder, name)}, or "
                 f"move {_folders(found.values())} above the classes"
             )
 
@@ -224,17 +224,17 @@ def _is_junk(name: str, junk: Sequence[str]) -> bool:
 
 
 def _refuse(error: OSError) -> NoReturn:
-    """Stop `os.walk` at a folder that cannot be read: nobody knows what is missing then."""
+    """Stop `os.walk` at an unreadable folder, because the missing files are unknown."""
     raise InputError(f"{error.filename} cannot be read: {error.strerror}") from None
 
 
 def _look_at(path: str, name: str) -> PictureFile:
-    """What the system says of a file without reading it."""
+    """The properties of a file that are known without reading it."""
     try:
         status = os.stat(path)
-    except OSError as error:  # a link to nothing, or to itself
+    except OSError as error:  # a broken or circular link
         return PictureFile(name, problem=f"{UNREADABLE}{error.strerror}")
-    if not stat.S_ISREG(status.st_mode):  # to open a pipe could take forever
+    if not stat.S_ISREG(status.st_mode):  # opening a pipe could block forever
         return PictureFile(name, problem="is not a regular file")
     problem = "" if status.st_size else "is empty"
     return PictureFile(name, status.st_size, status.st_ctime_ns, problem)

@@ -1,4 +1,4 @@
-"""Which row of a table belongs to which picture, where their names differ in folders or endings."""
+"""Matching of table rows and pictures whose names differ in folders or endings."""
 
 import collections
 import os
@@ -12,8 +12,8 @@ _ENDING = re.compile(r"\.[A-Za-z]\w{1,4}$")
 
 
 def normal(name: str) -> str:
-    """A path as it is compared: with `/`, and each letter stored in one way."""
-    # The same letters may be stored in two ways, and some systems change one into the other.
+    """A path in normal form: with `/` and Unicode NFC."""
+    # Unicode has several forms of the same letters, and some systems convert between them.
     name = unicodedata.normalize("NFC", name.strip()).replace("\\", "/")
     return name.removeprefix("./")
 
@@ -21,10 +21,9 @@ def normal(name: str) -> str:
 def match(table: str | os.PathLike, rows: Iterable[str], files: Sequence[str]) -> dict[str, str]:
     """Find the row of each picture.
 
-    A name in the table and the path of a picture belong together if one of them is the end of the
-    other, folder by folder. The ending of the file may be another one, or lack in the table. Of
-    several rows, the one with the most folders in common is taken, and then the one whose ending is
-    the same.
+    A name in the table matches the path of a picture if one of them is the end of the other, folder
+    by folder. The ending of the file may differ, or be missing in the table. Of several rows, the
+    one with the most folders in common is chosen, then the one with the same ending.
 
     Args:
         table: The table's file, for messages.
@@ -32,10 +31,11 @@ def match(table: str | os.PathLike, rows: Iterable[str], files: Sequence[str]) -
         files: Paths of the pictures, as `normal` returns them.
 
     Returns:
-        Dictionary from the path of a picture to the name of its row; pictures without a row lack.
+        Dictionary from the path of a picture to the name of its row, without pictures that have no
+        row.
 
     Raises:
-        InputError: If it is not clear which row belongs to which picture.
+        InputError: If a match is ambiguous.
     """
     by_stem = collections.defaultdict(list)
     for row in rows:
@@ -50,8 +50,8 @@ def match(table: str | os.PathLike, rows: Iterable[str], files: Sequence[str]) -
         first, *others = [row for row, rank in found.items() if rank == most]
         if others:
             raise InputError(
-                f"{table} has two rows, {first} and {others[0]}, for the picture {file}: name each "
-                "picture once"
+                f"{table} has two rows, {first} and {others[0]}, for the picture {file}: use one "
+                "row for each picture"
             )
         best[file] = most, first
     return {file: row for row, file in _one_picture_each(table, best).items()}
@@ -60,7 +60,7 @@ def match(table: str | os.PathLike, rows: Iterable[str], files: Sequence[str]) -
 def _one_picture_each(
     table: str | os.PathLike, best: Mapping[str, tuple[tuple[int, int], str]]
 ) -> dict[str, str]:
-    """Dictionary from each row to the picture that it fits best."""
+    """Dictionary from each row to the picture that it matches best."""
     chosen: dict[str, tuple[tuple[int, int], str]] = {}
     for file, (rank, row) in best.items():
         if row in chosen and chosen[row][0] == rank:
@@ -74,7 +74,7 @@ def _one_picture_each(
 
 
 def _rank(row: str, file: str) -> tuple[int, int] | None:
-    """How well a row fits a picture: folders in common, and how alike the endings are."""
+    """The quality of a match: the number of common folders, and the similarity of the endings."""
     *row_folders, row_name = [part for part in row.split("/") if part]
     *file_folders, file_name = file.split("/")
     common = min(len(row_folders), len(file_folders))
@@ -91,5 +91,5 @@ def _stem(path: str) -> str:
 
 
 def _stems(row: str) -> set[str]:
-    """What a name in a table may be without folder and ending; perhaps it has no ending."""
+    """The possible names without folder and ending, because a name may have no ending."""
     return {row.rpartition("/")[2], _stem(row)}

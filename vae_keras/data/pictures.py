@@ -1,4 +1,4 @@
-"""One picture file, decoded: which formats there are, and what becomes of odd ones."""
+"""Decoding of picture files: the formats, and the treatment of unusual files."""
 
 import contextlib
 import errno
@@ -14,7 +14,7 @@ from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError, feature
 
 from vae_keras.data.resize import crop_and_resize
 
-# Pillow's names of the formats, and how they are called in messages.
+# Pillow's names of the formats, and their names in messages.
 FORMATS = {
     "AVIF": "AVIF",
     "BMP": "BMP",
@@ -33,11 +33,11 @@ ENDINGS = (
 )
 LARGE = 2**24  # pixels; larger pictures are decoded one at a time
 MOST_TEXT = 2**30  # bytes of texts in a PNG file; Pillow's own limits are lower
-DEPTHS = (8, 10, 12, 14)  # bits of a value that are often stored in 16
+DEPTHS = (8, 10, 12, 14)  # common depths in bits of values stored in 16
 END_OF_JPEG = b"\xff\xd9"
 UNDECODED = (127, 128)  # the gray of the blocks that a JPEG file lacks
 MOST_UNDECODED = 0.03  # of the pixels
-UNREADABLE = "cannot be read: "  # and what the system says
+UNREADABLE = "cannot be read: "  # followed by the message of the system
 
 _one_large_picture = threading.Lock()
 _limits = threading.Lock()
@@ -48,7 +48,7 @@ class Picture(NamedTuple):
 
     Attributes:
         pixels: uint8 array `(height, width, channels)`.
-        remark: What is odd about the file and was mended, or "".
+        remark: A correction that was applied to the file, or "".
     """
 
     pixels: np.ndarray
@@ -56,15 +56,15 @@ class Picture(NamedTuple):
 
 
 class UnusablePicture(Exception):
-    """A file that is whole, but from which no picture can be made. The message is a predicate."""
+    """A complete file without a usable picture. The message is a predicate."""
 
 
 def decode_picture(path: str | os.PathLike, size: Sequence[int], channels: int) -> Picture:
-    """One picture, upright, its middle cut out and scaled with antialiasing.
+    """Decode one picture: upright, center-cropped and scaled with antialiasing.
 
-    Transparent pictures are laid over white; palettes and CMYK become RGB. Of an animation the
-    first picture is taken. Values of 16 bits become 8: the upper ones, or if only the lower 8, 10,
-    12 or 14 bits are used, the upper ones of these. A JPEG file that lacks its last bytes is used.
+    Transparent pictures are composited over white; palettes and CMYK become RGB. The first picture
+    of an animation is used. 16-bit values are reduced to their upper 8 bits, or, if only the lower
+    8, 10, 12 or 14 bits are used, to the upper 8 of these. Truncated JPEG files are used.
 
     Args:
         path: A file in one of `known_formats`.
@@ -72,8 +72,8 @@ def decode_picture(path: str | os.PathLike, size: Sequence[int], channels: int) 
         channels: 1 or 3.
 
     Raises:
-        Exception: Of many kinds, if the file is damaged or no picture. `why_unreadable` says what
-            is wrong.
+        Exception: Of many kinds, if the file is damaged or not a picture. `why_unreadable`
+            describes the problem.
     """
     try:
         return _decode(path, size, channels)
@@ -95,7 +95,7 @@ def decode_picture(path: str | os.PathLike, size: Sequence[int], channels: int) 
 
 
 def why_unreadable(error: Exception, name: str) -> str:
-    """What is wrong with a picture, from the error that its decoding raised and its file's name."""
+    """Description of the problem of a picture, from the exception of its decoding and its name."""
     if isinstance(error, UnusablePicture):
         return str(error)
     if isinstance(error, MemoryError):
@@ -106,7 +106,7 @@ def why_unreadable(error: Exception, name: str) -> str:
         if name.lower().endswith(".avif") and "AVIF" not in known_formats():
             return "is an AVIF picture, which this version of Pillow cannot read"
         titles = [title for form in known_formats() if (title := FORMATS[form])]
-        return f"is not a picture in a known format ({', '.join(titles)})"
+        return f"is not a picture in a supported format ({', '.join(titles)})"
     if isinstance(error, Image.DecompressionBombError):
         return f"has more than {2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6:.0f} million pixels"
     if isinstance(error, OSError) and error.strerror:
@@ -116,7 +116,7 @@ def why_unreadable(error: Exception, name: str) -> str:
 
 @functools.cache
 def known_formats() -> tuple[str, ...]:
-    """The keys of `FORMATS` that can be read here. HEIC needs the package pillow-heif."""
+    """The keys of `FORMATS` that this installation can read. HEIC needs the package pillow-heif."""
     try:
         import pillow_heif
     except ImportError:
@@ -134,7 +134,7 @@ def _decode(
     height, width = size
     with Image.open(source, formats=known_formats()) as file:
         image: Image.Image = file
-        # JPEG alone can be decoded at half, a quarter or an eighth of its size.
+        # JPEG files can be decoded at half, a quarter or an eighth of their size.
         image.draft(None, (2 * max(size), 2 * max(size)))
         large = image.width * image.height > LARGE
         with _one_large_picture if large else contextlib.nullcontext():
@@ -145,7 +145,7 @@ def _decode(
             if is_cut:
                 _check_nearly_whole(image)
             _turn(image)
-            remark = "the last bytes of the file are missing" if is_cut else ""
+            remark = "the end of the file is missing" if is_cut else ""
             if image.mode[0] in "IF":  # whole numbers of 16 or 32 bits, or floats
                 pixels, remark = _eight_bits(np.asarray(image))
                 image = Image.fromarray(pixels)
@@ -159,7 +159,7 @@ def _decode(
 
 
 def _turn(image: Image.Image) -> None:
-    """Turn a picture as its camera noted it. A damaged note turns nothing: the pixels are whole."""
+    """Apply the EXIF orientation. A damaged one is ignored, because the pixels are valid."""
     try:
         ImageOps.exif_transpose(image, in_place=True)
     except MemoryError:
@@ -175,44 +175,44 @@ def _interpolable(image: Image.Image) -> Image.Image:
     try:
         return image if image.mode in ("L", "RGB") else image.convert("RGB")
     except ValueError:
-        raise UnusablePicture(f"has colors of a kind that is not known: {image.mode}") from None
+        raise UnusablePicture(f"has an unknown color mode: {image.mode}") from None
 
 
 def _eight_bits(values: np.ndarray) -> tuple[np.ndarray, str]:
-    """Numbers as uint8, and a remark if their range is not that of their type."""
+    """Numbers as uint8, and a remark if their range is unusual for their type."""
     least, most = values.min(), values.max()
     if not least >= 0 or not np.isfinite(most):
-        raise UnusablePicture(f"has values from {least:.4g} to {most:.4g}, which are no colors")
+        raise UnusablePicture(
+            f"has values from {least:.4g} to {most:.4g}, which are not valid colors"
+        )
     if values.dtype.kind == "f" and most <= 1:
         return np.round(values * 255).astype(np.uint8), ""
     if values.dtype.kind == "f" and most <= 255:
         return np.round(values).astype(np.uint8), ""
     if values.dtype.kind == "f" or most >= 2**16:
         scaled = np.round(values * (255 / np.float64(most))).astype(np.uint8)
-        return scaled, "values exceed their usual range: the largest one is taken as white"
+        return scaled, "values exceed the usual range: the largest value is read as white"
     depth = _depth(int(most))
-    remark = (
-        f"only the lower {depth} of 16 bits are used, and scaled" if depth < 16 and most else ""
-    )
+    remark = f"only the lower {depth} of 16 bits are used: scaled" if depth < 16 and most else ""
     return (values >> (depth - 8)).astype(np.uint8), remark
 
 
 def _depth(most: int) -> int:
-    """How many bits the values of a picture have, from the largest one."""
+    """The number of bits of the values of a picture, from the largest value."""
     return next((bits for bits in DEPTHS if most < 2**bits), 16)
 
 
 def _low_bits(source: str | os.PathLike | BinaryIO, image: Image.Image) -> tuple[Image.Image, str]:
-    """A color picture of 16 bits whose upper ones are not used, and a remark.
+    """A 16-bit color picture whose upper bits are not used, scaled, and a remark.
 
-    Pillow decodes the upper eight bits alone.
+    Pillow decodes the upper eight bits only.
     """
     high = np.asarray(image)
     colors = high[..., :3].astype(np.uint16) << 8
     if _depth(int(colors.max())) == 16:
         return image, ""
     with Image.open(source, formats=known_formats()) as low:
-        # With the order of the bytes exchanged, the lower eight bits are taken for the upper ones.
+        # With swapped bytes, Pillow decodes the lower eight bits.
         low.tile = [low.tile[0]._replace(args=str(low.tile[0].args).replace("16B", "16L"))]
         low.load()
         _turn(low)
@@ -222,8 +222,8 @@ def _low_bits(source: str | os.PathLike | BinaryIO, image: Image.Image) -> tuple
 
 
 def _check_nearly_whole(image: Image.Image) -> None:
-    """Raise `OSError` if a JPEG picture lacks more than its last few blocks, which are gray."""
-    if image.info.get("progressive"):  # what is missing would be all over the picture
+    """Raise `OSError` if a JPEG picture lacks more than its last blocks, which are gray."""
+    if image.info.get("progressive"):  # missing data affects the whole picture
         raise OSError("image file is truncated")
     values = np.asarray(image).reshape(image.height, image.width, -1)
     if values[-1, -1, 0] not in UNDECODED:

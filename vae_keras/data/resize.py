@@ -1,4 +1,4 @@
-"""The one way in which images change their size."""
+"""Resizing of images, used for all data sets."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from PIL import Image, ImageOps
 
 
 def crop_and_resize(image: Image.Image, size: Sequence[int]) -> Image.Image:
-    """Cut the middle of the wanted shape out of an image and resize it, with antialiasing.
+    """Center-crop an image to the aspect ratio of `size` and resize it, with antialiasing.
 
     Args:
         image: Of mode L, RGB or RGBA.

@@ -1,4 +1,4 @@
-"""What every kind of data set has in common."""
+"""The base class of all kinds of data sets."""
 
 import abc
 from typing import ClassVar
@@ -12,10 +12,10 @@ Shape = tuple[int, ...]
 
 
 class Source(abc.ABC):
-    """A place that images come from, made from the name that a user gives.
+    """A source of images, made from the name that a user gives.
 
     Attributes:
-        name: The name as settings store it; from any folder it means the same.
+        name: The name as stored in settings, independent of the current folder.
         names: Names to list in help and errors.
         options: Names of the `DataSettings` that this kind uses, besides `dataset`.
     """
@@ -29,22 +29,22 @@ class Source(abc.ABC):
     @classmethod
     @abc.abstractmethod
     def matches(cls, name: str) -> bool:
-        """Whether a name is of this kind. Reads nothing."""
+        """Whether a name belongs to this kind. Reads nothing."""
 
     @abc.abstractmethod
     def load(self, settings: DataSettings, expected_files: Files | None = None) -> ImageData:
         """Load the images.
 
         Args:
-            settings: How to load them; `settings.dataset` does not matter.
-            expected_files: `ImageData.files` that must still be there; None for any.
+            settings: Settings of the data; `settings.dataset` is ignored.
+            expected_files: Files that must exist, as `ImageData.files`; None for any.
         """
 
     def prepare(self, data_dir: str | None = None) -> str | None:
-        """Make sure that the images can be loaded, without importing TensorFlow.
+        """Check that the images can be loaded, without importing TensorFlow.
 
         Returns:
-            A line to show, or None.
+            A message to show, or None.
 
         Raises:
             Unavailable: If they are not on disk and cannot be downloaded.
@@ -52,27 +52,27 @@ class Source(abc.ABC):
         return None
 
     def image_shape(self, settings: DataSettings) -> Shape | None:
-        """The shape that `load` will give images, `(height, width, channels)`.
+        """The shape of the images that `load` returns, `(height, width, channels)`.
 
-        None if only the images tell. Reads none of them.
+        None if it is known only after reading images. Reads no image.
         """
         return None
 
     def inspect(self, settings: DataSettings) -> tuple[Shape | None, int | None]:
-        """What `load` will give, found without decoding images one by one.
+        """Properties of the result of `load`, found without decoding images one by one.
 
         Returns:
-            Tuple of the shape of the images and of how many are for training, at most; None for
-            what is not known.
+            Tuple of the shape of the images and the maximum number of training images; None for
+            unknown values.
 
         Raises:
-            InputError: For most of what `load` would refuse.
+            InputError: For most of the errors that `load` would raise.
         """
         return self.image_shape(settings), None
 
     @property
     def title(self) -> str:
-        """A short name that can be part of a file name."""
+        """A short name for file names."""
         return self.name.replace(":", "_").replace("/", "_")
 
 
@@ -80,7 +80,7 @@ class Unavailable(InputError):
     """A data set that is not on disk and cannot be downloaded.
 
     Attributes:
-        place: Where it was looked for.
+        place: The folder in which it was not found.
     """
 
     def __init__(self, message: str, place: str) -> None:

@@ -1,4 +1,4 @@
-"""The kinds of data sets there are, and data sets by name."""
+"""All kinds of data sets, and data sets by name."""
 
 import os
 from typing import Any
@@ -12,19 +12,19 @@ from vae_keras.data.source import Files, Source, Unavailable
 from vae_keras.data.tfds import TensorflowDatasets
 from vae_keras.support.errors import InputError, check_name
 
-# The first that matches a name is taken.
+# The first class that matches a name is used.
 SOURCES: tuple[type[Source], ...] = (Digits, TensorflowDatasets, Arrays, Folder)
 
 
 def find_source(name: str | os.PathLike) -> Source:
-    """The source that a name means.
+    """The source of a data set.
 
     Args:
         name: `"digits"`, `"mnist"`, `"fashion_mnist"`, `"tfds:NAME"` or the path of an image
             folder or an array file.
 
     Raises:
-        InputError: If there is none of that name; the message has the nearest match.
+        InputError: If the name is unknown; the message has the nearest match.
     """
     name = os.fspath(name)
     for kind in SOURCES:
@@ -34,11 +34,11 @@ def find_source(name: str | os.PathLike) -> Source:
         check_name("data set", name, ("auto", *(each for kind in SOURCES for each in kind.names)))
     except InputError as error:
         raise InputError(f"{error}, or the path of an image folder or .npz file") from None
-    raise InputError(f"{name!r} stands for a data set to be chosen: see resolve_dataset")
+    raise InputError(f"{name!r} is not a data set: use resolve_dataset to choose one")
 
 
 def check_dataset(name: str) -> None:
-    """Raise `InputError` unless `resolve_dataset` could know the name. Reads nothing."""
+    """Raise `InputError` if a name cannot be that of a data set. Reads nothing."""
     if name != "auto":
         find_source(name)
 
@@ -46,17 +46,17 @@ def check_dataset(name: str) -> None:
 def resolve_dataset(
     name: str | os.PathLike, data_dir: str | None = None
 ) -> tuple[Source, str | None]:
-    """Turn a name, or `"auto"`, into a source whose images can be loaded.
+    """The source of a name or `"auto"`, after checking that its images can be loaded.
 
-    This takes a second, or a few if a download is tried, and does not import TensorFlow.
+    This takes a second, or a few seconds if a download is tried, and does not import TensorFlow.
 
     Args:
-        name: `"auto"` for MNIST if it is available and otherwise digits, or a name that
-            `find_source` knows.
-        data_dir: Where tensorflow-datasets keeps its data; None for its default place.
+        name: `"auto"` for MNIST if it is available and otherwise digits, or a name for
+            `find_source`.
+        data_dir: Data folder of tensorflow-datasets; None for its default.
 
     Returns:
-        Tuple of the source, and a line to show or None.
+        Tuple of the source, and a message to show or None.
 
     Raises:
         InputError: If the name is unknown, or the data is not on disk and cannot be downloaded.
@@ -70,7 +70,7 @@ def resolve_dataset(
     except Unavailable as error:
         return find_source("digits"), (
             f"MNIST is not in {error.place} and cannot be downloaded: using scikit-learn's 1,797 "
-            "digits instead (--dataset mnist insists on MNIST)"
+            "digits instead (--dataset mnist selects MNIST only)"
         )
 
 
@@ -86,14 +86,14 @@ def load_data(dataset: str | os.PathLike = "digits", **options: Any) -> ImageDat
             `vae_keras.data.arrays`.
         **options: Other fields of `vae_keras.config.DataSettings`: `data_dir`, `image_size`,
             `channels`, `test_fraction`, `cache`, `attributes`. Without `image_size`, images keep
-            their size; where sizes differ they become 64×64.
+            their size, or become 64×64 if sizes differ.
 
     Returns:
         `ImageData`.
 
     Raises:
-        InputError: If the name is unknown, an option is unknown or not for this kind of data set,
-            the data is not on disk and cannot be downloaded, or a folder cannot be used.
+        InputError: If the name is unknown, an option is unknown or does not apply to this kind of
+            data set, the data is not on disk and cannot be downloaded, or a folder is invalid.
     """
     settings = DataSettings.from_dict({"dataset": os.fspath(dataset), **options})
     source, _ = resolve_dataset(settings.dataset, settings.data_dir)
@@ -103,11 +103,11 @@ def load_data(dataset: str | os.PathLike = "digits", **options: Any) -> ImageDat
 
 
 def load_configured(settings: DataSettings, expected_files: Files | None = None) -> ImageData:
-    """The data that the settings of a run name, all of it.
+    """Load the complete data set of the settings of a run.
 
     Args:
         settings: `FitConfig`, or `DataSettings`.
-        expected_files: What `Run.read_files` says of a run that has begun, otherwise None.
+        expected_files: The return value of `Run.read_files` for an existing run, otherwise None.
 
     Raises:
         InputError: As `load_data`.
@@ -117,9 +117,9 @@ def load_configured(settings: DataSettings, expected_files: Files | None = None)
 
 
 def check_options(source: Source, names: Any) -> None:
-    """Raise `InputError` if a setting is given that a kind of data set does not use."""
+    """Raise `InputError` if a setting does not apply to this kind of data set."""
     for name in names:
         users = [kind for kind in SOURCES if name in kind.options]
         if users and name not in source.options:
             kinds = " and ".join(str(kind.__doc__).partition(":")[0].lower() for kind in users)
-            raise InputError(f"⟨{name}⟩ is for {kinds}, received ⟨dataset⟩ {source.name}")
+            raise InputError(f"⟨{name}⟩ applies to {kinds} only, received ⟨dataset⟩ {source.name}")

@@ -1,4 +1,4 @@
-"""Where decoded images lie while a model trains: in memory, or in a file that is mapped into it."""
+"""Storage of decoded images during training: in memory, or in a memory-mapped file."""
 
 import errno
 import hashlib
@@ -28,28 +28,26 @@ DIGEST = "sha256"  # of the images and of their notes, beside the notes
 def stored_images(
     shape: tuple[int, ...], fill: Fill, key: Sequence[Any], cache: str | None = None
 ) -> tuple[np.ndarray, Notes]:
-    """Images that `fill` makes, in memory or, with a cache, in a file.
+    """Images created by `fill`, in memory or, with a cache, in a file.
 
-    A file that is there is used again, so that the images are made once; a damaged one is made
-    again. The system keeps as much of it in memory as there is room for.
+    An existing file is reused; a damaged one is rebuilt. The system keeps as much of the file in
+    memory as possible.
 
     Args:
         shape: Tuple `(images, height, width, channels)`.
         fill: Called with an empty uint8 array of this shape; returns a dictionary of small
-            arrays to be kept beside the images.
-        key: What decides the images, a sequence of values: the name of the file follows from it.
+            arrays to store with the images.
+        key: Sequence of values that determine the images and the name of the file.
         cache: Folder of the file; None for memory.
 
     Returns:
-        Tuple of the uint8 array and what `fill` returned.
+        Tuple of the uint8 array and the return value of `fill`.
 
     Raises:
         InputError: If there are too many images for memory, or the folder cannot be written.
     """
     if cache is None:
-        check_memory_budget(
-            shape, "name a folder for them with ⟨cache⟩, or choose a smaller ⟨image_size⟩"
-        )
+        check_memory_budget(shape, "choose a folder for them as ⟨cache⟩, or a smaller ⟨image_size⟩")
         images = np.empty(shape, np.uint8)
         return images, fill(images)
     check_cache(cache)
@@ -57,16 +55,16 @@ def stored_images(
     images_file, notes_file = Path(cache) / f"{name}.images", Path(cache) / f"{name}.npz"
     try:
         images_file.parent.mkdir(parents=True, exist_ok=True)
-        # A lock would be tried again and again where no file can be made, as in /proc.
+        # FileLock retries forever if no file can be created, as in /proc.
         tempfile.TemporaryFile(dir=cache).close()
-        # Another process may want the same images: it waits until they are there.
+        # Another process that needs the same images waits until they are complete.
         with filelock.FileLock(Path(cache) / f"{name}.lock"):
             notes = _stored_notes(images_file, notes_file, shape)
             if notes is None:
                 with replacing(images_file) as path:
                     notes = _fill_file(path, shape, fill)
                     digest = _digest(path, notes)
-                with replacing(notes_file) as path:  # last: it says that the images are whole
+                with replacing(notes_file) as path:  # last: it marks the images as complete
                     arrays: Any = {**notes, DIGEST: np.array(digest)}
                     np.savez(path, **arrays)
     except OSError as error:
@@ -79,11 +77,11 @@ def stored_images(
 
 
 def check_memory_budget(shape: Sequence[int], remedy: str) -> None:
-    """Raise `InputError` if images are too many to be held in memory.
+    """Raise `InputError` if images need too much memory.
 
     Args:
         shape: Tuple `(images, height, width, channels)`.
-        remedy: What to do then.
+        remedy: Advice at the end of the message.
     """
     if math.prod(shape) > MEMORY_BUDGET:
         size = "×".join(map(str, shape[1:]))
@@ -94,13 +92,13 @@ def check_memory_budget(shape: Sequence[int], remedy: str) -> None:
 
 
 def check_cache(cache: str | None) -> None:
-    """Raise `InputError` unless ⟨cache⟩ is a folder that can be written, or can be made."""
+    """Raise `InputError` unless the folder ⟨cache⟩ can be written or created."""
     if cache is not None:
         check_writable(cache, "⟨cache⟩")
 
 
 def _stored_notes(images_file: Path, notes_file: Path, shape: Sequence[int]) -> Notes | None:
-    """The notes of images that were stored; None if they are missing or damaged."""
+    """The notes of stored images; None if they are missing or damaged."""
     if not os.path.lexists(notes_file):
         return None
     try:
@@ -128,7 +126,7 @@ def _fill_file(path: Path, shape: tuple[int, ...], fill: Fill) -> Notes:
     with open(path, "wb") as file:
         file.truncate(math.prod(shape))
         if hasattr(os, "posix_fallocate"):
-            # A disk that is too small fails here, and not as a bus error while the map is written.
+            # A full disk fails here, instead of with a bus error while the map is written.
             os.posix_fallocate(file.fileno(), 0, math.prod(shape))
     images = np.memmap(path, np.uint8, "r+", shape=shape)
     notes = fill(images)

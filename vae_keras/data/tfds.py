@@ -1,4 +1,4 @@
-"""Data sets of tensorflow-datasets: whether they can be had, and their images as arrays."""
+"""Data sets of tensorflow-datasets: their availability, and their images as arrays."""
 
 import difflib
 import functools
@@ -21,7 +21,7 @@ from vae_keras.data.storage import DEFAULT_IMAGE_SIZE, check_cache, stored_image
 from vae_keras.support.errors import InputError
 from vae_keras.support.reporting import progress_bar, working
 
-DOWNLOAD_TIMEOUT = 5.0  # seconds until a download must have started
+DOWNLOAD_TIMEOUT = 5.0  # seconds within which a download must start
 FASHION_BORDER = 2  # pixels that the book's second edition adds on each side
 
 
@@ -49,10 +49,10 @@ class TensorflowDatasets(Source):
             return None
         problem = download_problem(builder)
         if problem is None:
-            return f"downloading once, into {builder.data_dir}"
+            return f"downloading to {builder.data_dir}, once"
         raise Unavailable(
             f"data set {self.name!r} is not in {builder.data_dir} and cannot be downloaded "
-            f"({problem}): name its folder with ⟨data_dir⟩, or choose the data set digits",
+            f"({problem}): pass its folder as ⟨data_dir⟩, or choose the data set digits",
             str(builder.data_dir),
         )
 
@@ -65,7 +65,7 @@ class TensorflowDatasets(Source):
     def inspect(self, settings: DataSettings) -> tuple[Shape, int | None]:
         check_cache(settings.cache)
         splits = find_builder(self.name, settings.data_dir).info.splits
-        # What is still to be downloaded may have no splits yet.
+        # A data set that is not downloaded may have no splits.
         train = splits[_splits(splits)["train"]].num_examples if splits else None
         return self.image_shape(settings), train
 
@@ -93,29 +93,28 @@ def find_builder(name: str, data_dir: str | None) -> Any:
     import absl.logging
     import tensorflow_datasets as tfds
 
-    absl.logging.set_verbosity(absl.logging.ERROR)  # it warns of every folder that is missing
+    absl.logging.set_verbosity(absl.logging.ERROR)  # hides a warning for every missing folder
     own_name = tfds_name(name)
     base = own_name.split("/")[0].split(":")[0]
     folder = os.path.join(data_dir or os.environ.get("TFDS_DATA_DIR", ""), base)
     known = tfds.list_builders(with_community_datasets=False)
-    # Asked for a name it does not know, tensorflow-datasets would look for it on the network.
+    # tensorflow-datasets would look for an unknown name on the network.
     if base not in known and not os.path.isdir(folder):
         nearest = difflib.get_close_matches(base, known, n=1)
         hint = f"did you mean 'tfds:{nearest[0]}'?" if nearest else "see tfds.list_builders()"
         raise InputError(f"tensorflow-datasets has no data set {base!r}: {hint}")
     try:
         return tfds.builder(own_name, data_dir=data_dir)
-    except Exception as error:  # for versions and configurations that do not exist, of many kinds
+    except Exception as error:  # of many kinds, for unknown versions and configurations
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise InputError(f"data set {name!r} cannot be used: {reason[0]}") from error
 
 
 def download_problem(builder: Any) -> str | None:
-    """Why the builder's files cannot be downloaded, or None if a download starts in time.
+    """The reason why the builder's files cannot be downloaded, or None if a download starts.
 
-    tensorflow-datasets itself tries again for minutes before it gives up. The
-    request runs in a thread of its own, because looking up a host name can hang
-    for longer than any timeout that urllib knows.
+    tensorflow-datasets itself retries for minutes. The request runs in its own thread, because the
+    lookup of a host name can exceed every timeout of urllib.
     """
     urls = list(builder.url_infos) or ["https://storage.googleapis.com/tfds-data/"]
     problem: list[str | None] = [f"no answer within {DOWNLOAD_TIMEOUT:.0f} seconds"]
@@ -153,10 +152,10 @@ def read_tfds(
     channels: int | None,
     cache: str | None,
 ) -> dict[str, Any]:
-    """Load a data set, all its images of one size.
+    """Load a data set with all images in one size.
 
     Args:
-        name, data_dir, image_size, channels, cache: As for `vae_keras.data.images.load_data`.
+        name, data_dir, image_size, channels, cache: As for `vae_keras.data.sources.load_data`.
 
     Returns:
         Dictionary with fields of `ImageData`.
@@ -187,7 +186,7 @@ def read_tfds(
         fields[f"{split}_images"] = images
         if (
             has_labels and notes["label"].min() >= 0
-        ):  # -1 stands for what a competition keeps secret
+        ):  # -1 is a label that a competition keeps secret
             fields[f"{split}_labels"] = notes["label"]
         if attribute_names:
             fields[f"{split}_attributes"] = notes["attributes"]
@@ -195,14 +194,14 @@ def read_tfds(
 
 
 def _shape(features: Any, image_size: Sequence[int] | None, channels: int | None) -> Shape:
-    """The shape of the images of a data set once they are resized."""
+    """The shape of the images of a data set after resizing."""
     height, width, had_channels = features["image"].shape
     size = DEFAULT_IMAGE_SIZE if None in (height, width) else (height, width)
     return (*(image_size or size), channels or had_channels)
 
 
 def _attribute_names(features: Any) -> tuple[str, ...]:
-    """Names of the numbers under `attributes`, where CelebA has them, in an order that stays."""
+    """Names of the numbers under `attributes`, as in CelebA, in a fixed order."""
     if "attributes" not in features or not hasattr(features["attributes"], "items"):
         return ()
     scalars = (name for name, kind in features["attributes"].items() if kind.shape == ())
@@ -216,7 +215,7 @@ def _prepared(
     has_labels: bool,
     attribute_names: Sequence[str],
 ) -> Any:
-    """Examples as dictionaries: the resized image and, where known, label and attributes."""
+    """Examples as dictionaries: the resized image and, if known, label and attributes."""
     import tensorflow as tf
 
     def prepare(example: dict[str, Any]) -> dict[str, Any]:
@@ -249,7 +248,7 @@ def _resize(image: np.ndarray, size: Sequence[int]) -> np.ndarray:
 
 
 def _fill(images: np.ndarray, examples: Any, title: str) -> dict[str, np.ndarray]:
-    """Write the images of all examples into an array; return what else they have as arrays."""
+    """Write the images of all examples into an array; return their other features as arrays."""
     import tensorflow as tf
 
     parts, start = [], 0
@@ -264,7 +263,7 @@ def _fill(images: np.ndarray, examples: Any, title: str) -> dict[str, np.ndarray
 
 
 def _splits(splits: Mapping[str, Any]) -> dict[str, str]:
-    """Which examples are for training and for test; a tenth where there is no test split."""
+    """The splits for training and test; without a test split, a tenth is held out."""
     for test in ("test", "validation"):
         if "train" in splits and test in splits:
             return {"train": "train", "test": test}

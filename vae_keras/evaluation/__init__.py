@@ -1,4 +1,4 @@
-"""What a trained model is worth, in numbers: `evaluate` on arrays, `evaluate_run` on a run."""
+"""Evaluation of trained models: `evaluate` on arrays, `evaluate_run` on a run."""
 
 from vae_keras.evaluation.evaluation import evaluate, evaluate_run, samples_of
 from vae_keras.evaluation.judge import Judge, frechet_distance, judge_samples

@@ -27,19 +27,19 @@ from vae_keras.training.names import find_run
 from vae_keras.training.run import Run
 
 DRAWS = 5  # of z for each image in its ELBO
-REFERENCES = 2000  # training images that give an anomaly score its scale
+REFERENCES = 2000  # training images that an anomaly score compares with
 PATH_STEPS = 10
 
 Columns = dict[str, np.ndarray]
 
 
 def score_images(model: Autoencoder, images: np.ndarray, seed: int = 0) -> Columns:
-    """What a model says about each image.
+    """Latent points, errors and scores of images.
 
     Args:
         model: `VAE` or `Autoencoder`.
         images: uint8 array `(count, height, width, channels)`.
-        seed: Integer that decides the draws of z.
+        seed: Integer seed of the draws of z.
 
     Returns:
         Dictionary of arrays, one value or row for each image: the outputs of the encoder (`mean`
@@ -51,7 +51,7 @@ def score_images(model: Autoencoder, images: np.ndarray, seed: int = 0) -> Colum
     columns = {**encoded, "reconstruction_error": reconstruction_errors(model, images, points)}
     if model.has_prior:
         kl = keras.ops.convert_to_numpy(kl_divergence(encoded["mean"], encoded["log_var"]))
-        # The same draws for all images: the score of one does not depend on the others.
+        # The same draws for all images, so that scores do not depend on other images.
         random = np.random.default_rng(derive_seed(seed, "apply"))
         noise = random.standard_normal((DRAWS, model.latent_dim), np.float32)
         deviation = np.exp(0.5 * encoded["log_var"])
@@ -65,12 +65,12 @@ def score_images(model: Autoencoder, images: np.ndarray, seed: int = 0) -> Colum
 
 
 def badness(columns: Columns) -> np.ndarray:
-    """How badly a model explains each image: the negative ELBO, or without one the error."""
+    """An anomaly score for each image: the negative ELBO, or the error for an autoencoder."""
     return -columns["elbo"] if "elbo" in columns else columns["reconstruction_error"]
 
 
 def share_worse(values: np.ndarray, references: np.ndarray) -> np.ndarray:
-    """For each value, the share of reference values above it: small for an anomaly."""
+    """For each value, the share of reference values above it. A small share marks an anomaly."""
     ranks = np.searchsorted(np.sort(references), values, side="right")
     return 1 - ranks / len(references)
 
@@ -87,7 +87,7 @@ def apply_model(
     data_dir: str | None = None,
     data: Any = None,
 ) -> Path:
-    """Apply the model of a run to images: what `vae_keras.apply` does."""
+    """Apply the model of a run to images, see `vae_keras.apply`."""
     run = run if isinstance(run, Run) else find_run(run)
     run.check_finished()
     output = Path(output)
@@ -96,7 +96,7 @@ def apply_model(
         inputs = [inputs]
     model = load_model_of(run)
     if samples and not model.has_prior:
-        raise InputError("⟨samples⟩ come from the prior, which an autoencoder does not have")
+        raise InputError("⟨samples⟩ needs a prior, which an autoencoder does not have")
     found = Inputs(inputs, model.image_shape, data_dir) if len(inputs) else None
     path = None if between is None else _path_between(model, between)
     references = (
@@ -173,13 +173,13 @@ def _reference_scores(
     data_dir: str | None,
     data: Any,
 ) -> np.ndarray | None:
-    """How badly the model explains some training images; None if they are not at hand."""
+    """The anomaly scores of some training images; None if they are not available."""
     try:
         found: ImageData = run.find_data(data, dataset, data_dir=data_dir)
     except InputError as error:
         if data is not None or dataset is not None:
             raise
-        warn(f"no share_worse, which needs the training images: {error}")
+        warn(f"share_worse is omitted, because it needs the training images: {error}")
         return None
     images = found.head(run.read_config().max_train_images).train_images
     chosen = np.random.default_rng(0).permutation(len(images))[:REFERENCES]
@@ -193,7 +193,7 @@ def _path_between(model: Autoencoder, places: Sequence[str | os.PathLike]) -> np
     for place in places:
         inputs = Inputs([place], model.image_shape)
         if inputs.count != 1:
-            raise InputError(f"⟨between⟩ takes two single images; {place} has {inputs.count}")
+            raise InputError(f"⟨between⟩ takes two single images, but {place} has {inputs.count}")
         found = list(inputs.batches(1))
         if not found:
             raise InputError(f"{place} cannot be read")
@@ -203,12 +203,12 @@ def _path_between(model: Autoencoder, places: Sequence[str | os.PathLike]) -> np
 
 
 def _write_pictures(folder: Path, names: Sequence[str], images: np.ndarray) -> None:
-    """PNG files with the names of the inputs, their folders included."""
+    """Write PNG files with the names and folders of the inputs."""
     for name, image in zip(names, images):
         inside = Path(os.path.relpath(os.path.join("/", name), "/"))  # never above the folder
         path = folder / inside.with_name(f"{inside.name}.png")
         number = 1
-        while path.exists():  # "../a.png" and "a.png" end in the same place
+        while path.exists():  # "../a.png" and "a.png" have the same path
             number += 1
             path = folder / inside.with_name(f"{inside.name}-{number}.png")
         path.parent.mkdir(parents=True, exist_ok=True)

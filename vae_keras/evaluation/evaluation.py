@@ -1,4 +1,4 @@
-"""All figures of merit of one model, in one dictionary."""
+"""All metrics of one model, in one dictionary."""
 
 from collections.abc import Mapping
 from os import PathLike
@@ -43,18 +43,18 @@ def evaluate_run(
         run: `Run`.
         importance_samples: As for `evaluate`.
         images: Number of test images to evaluate on, chosen at random; None for all.
-        seed: Integer that decides every draw.
-        data_dir: Where tensorflow-datasets keeps its data; None for where it was in training.
-        processes: How many may share the work of the likelihood.
-        dataset: Where the images are now; None for where they were in training.
-        data: What was passed to `train`; None to load it.
+        seed: Seed of all random draws.
+        data_dir: Data folder of tensorflow-datasets; None for the one in training.
+        processes: Maximum number of processes for the likelihood.
+        dataset: New location of the images; None for the location in training.
+        data: The data passed to `train`; None to load it.
 
     Returns:
-        What `evaluate` returned.
+        The results of `evaluate`.
 
     Raises:
-        InputError: If the run is not finished, its folder cannot be written or is in use,
-            or its data set is not what it was trained on.
+        InputError: If the run is not finished, its folder cannot be written or is in use, or its
+            data set has changed.
     """
     run.check_finished()
     config = run.read_config()
@@ -82,18 +82,18 @@ def evaluate(
     judge: Judge | None = None,
     processes: int = 1,
 ) -> tuple[dict[str, Any], Figure]:
-    """Every figure of merit of a model on test images.
+    """Compute all metrics of a model on test images.
 
     Args:
         model: `VAE` or `Autoencoder`.
         data: `ImageData`, whose test images are evaluated.
         importance_samples: Draws of z for each image in the bound on its likelihood. None for
-            500, or for no bound where the likelihood itself is integrated, with one or two latent
-            dimensions.
+            500, or for no bound with one or two latent dimensions, for which the likelihood is
+            integrated.
         images: Number of test images to evaluate on, chosen at random; None for all.
-        seed: Integer that decides every draw.
-        judge: `Judge` of samples; None for one of this data, where it has labels.
-        processes: How many may share the work of the likelihood.
+        seed: Seed of all random draws.
+        judge: `Judge` of samples; None for a new one if the data has labels.
+        processes: Maximum number of processes for the likelihood.
 
     Returns:
         Tuple of a dictionary for JSON and a `Figure`. The dictionary has `settings`;
@@ -189,7 +189,7 @@ def evaluate(
     }
     shares: tuple[np.ndarray, ...] = ()
     if data.has_classes:
-        assert data.train_labels is not None and data.test_labels is not None  # has_classes says so
+        assert data.train_labels is not None and data.test_labels is not None  # as has_classes
         labels = data.test_labels[chosen]
         with working("Predicting labels from latents"):
             results["geometry"]["neighbour_agreement"] = latent.neighbour_agreement(points, labels)
@@ -217,7 +217,7 @@ def _random(seed: int, label: str) -> np.random.Generator:
 
 
 def _summarize_information(mean: np.ndarray, log_var: np.ndarray, seed: int) -> dict[str, Any]:
-    """What z tells about the image, in nats."""
+    """The information about the image in z, in nats."""
     return {
         "kl_per_dimension": latent.kl_per_dimension(mean, log_var).tolist(),
         "active_units": latent.active_units(mean),
@@ -226,7 +226,7 @@ def _summarize_information(mean: np.ndarray, log_var: np.ndarray, seed: int) -> 
 
 
 def samples_of(importance_samples: int | None, latent_dim: int) -> int:
-    """How many draws the bound has, 0 for no bound: what is asked for, or what `evaluate` takes."""
+    """Number of draws of the bound: the given number, or the default of `evaluate`; 0 for none."""
     if importance_samples is None:
         return 0 if latent_dim <= MOST_DIMENSIONS else IMPORTANCE_SAMPLES
     return importance_samples
@@ -235,7 +235,7 @@ def samples_of(importance_samples: int | None, latent_dim: int) -> int:
 def _summarize_elbo(
     model: Autoencoder, losses: Mapping[str, np.ndarray], variance: float | None
 ) -> dict[str, Any]:
-    """The ELBO of a Gaussian decoder with a variance, or without one of a Bernoulli decoder."""
+    """The ELBO of a Gaussian decoder with this variance, or of a Bernoulli decoder for None."""
     errors = losses["reconstruction_error"]
     elbo = log_likelihood(errors, model.pixels, variance) - losses["kl_loss"]
     return {
@@ -248,7 +248,7 @@ def _summarize_elbo(
 def _summarize(
     model: Autoencoder, name: str, values: np.ndarray, variance: float | None
 ) -> dict[str, float]:
-    """The mean of something in nats per image, its standard error over images, and its bits."""
+    """The mean of values in nats per image, its standard error, and its bits per dimension."""
     mean, error = likelihood.mean_and_error(values).values()
     bits = likelihood.bits_per_dimension(mean, model.pixels, 1 if variance is None else 255)
     return {name: mean, f"{name}_standard_error": error, f"{name}_bits_per_dimension": bits}
@@ -257,8 +257,8 @@ def _summarize(
 def _judge(
     judge: Judge, samples: np.ndarray, images: np.ndarray, labels: np.ndarray, seed: int
 ) -> dict[str, Any]:
-    """What a classifier says about samples, and about training images in their place."""
-    # As many of each, because the distance depends on how many there are.
+    """The metrics of a classifier for samples, and for training images as a reference."""
+    # The same number of each, because the distance depends on it.
     count = min(len(samples), len(images), len(judge.data.train_images))
     train = _random(seed, "floor").permutation(len(judge.data.train_images))[:count]
     features = {

@@ -1,4 +1,4 @@
-"""A small classifier that judges samples: their classes, and how similar to images they are."""
+"""A small classifier that judges samples: their classes, and their similarity to images."""
 
 import hashlib
 import os
@@ -18,18 +18,18 @@ from vae_keras.support.reporting import progress_bar, report
 
 FEATURES = 64
 BATCH_SIZE, STEPS = 128, 3000
-VERSION = 1  # raise it when the training of the classifier changes in any other way
+VERSION = 1  # raise it when the training of the classifier changes
 
 
 class Judge:
-    """A classifier trained on a data set's training images, kept for the next evaluation.
+    """A classifier trained on the training images of a data set.
 
-    The classifier is trained once for a data set, and kept in `$XDG_CACHE_HOME/vae_keras` (by
+    The classifier is trained once for a data set and cached in `$XDG_CACHE_HOME/vae_keras` (by
     default `~/.cache/vae_keras`) under a digest of the images, the labels and its training.
 
     Args:
-        data: `ImageData` with labels. All of it, so that models trained on a part of it
-            are judged alike.
+        data: Complete `ImageData` with labels, so that models trained on parts of it have the same
+            judge.
 
     Attributes:
         data: The data.
@@ -42,7 +42,7 @@ class Judge:
 
     def __init__(self, data: ImageData) -> None:
         if data.train_labels is None or data.test_labels is None:
-            raise InputError(f"{data.name} has no classes, so that no classifier can judge samples")
+            raise InputError(f"{data.name} has no labels, which the judge of samples needs")
         self.data = data
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vae_keras"
         recipe = data.sha256(), data.train_labels.tolist(), len(data.class_names), VERSION, STEPS
@@ -52,7 +52,7 @@ class Judge:
         except OSError as error:
             raise InputError(
                 f"{cache} cannot be written ({error.strerror}): "
-                "name another folder by XDG_CACHE_HOME"
+                "choose another folder with XDG_CACHE_HOME"
             ) from None
         self.accuracy = float(np.mean(self.classes(data.test_images) == data.test_labels))
 
@@ -66,11 +66,11 @@ class Judge:
 
 
 def judge_samples(judge: Judge, samples: np.ndarray) -> dict[str, Any]:
-    """Which classes samples show, and how sure the classifier is.
+    """The classes of samples, and the confidence of the classifier.
 
-    The entropy is −Σ pᵢ log₂ pᵢ of the shares pᵢ (Shannon 1948); it asks whether a decoder
-    makes every kind of image, as the marginal entropy in the Inception score does (Salimans
-    et al. 2016, https://arxiv.org/abs/1606.03498).
+    The entropy is −Σ pᵢ log₂ pᵢ of the shares pᵢ (Shannon 1948). It is high if a decoder generates
+    every class, like the marginal entropy in the Inception score (Salimans et al. 2016,
+    https://arxiv.org/abs/1606.03498).
 
     Args:
         judge: `Judge`.
@@ -94,10 +94,9 @@ def judge_samples(judge: Judge, samples: np.ndarray) -> dict[str, Any]:
 def frechet_distance(features: np.ndarray, other_features: np.ndarray) -> float:
     """Squared Fréchet distance of the Gaussians fitted to two sets of features.
 
-    |μ₁ − μ₂|² + tr(Σ₁ + Σ₂ − 2(Σ₁Σ₂)^½). With the features of Inception it is known as
-    FID; with those of our small classifiers its values must never be compared with FID,
-    nor between data sets. Few images make it larger, so that only distances between equal
-    numbers of images can be compared.
+    |μ₁ − μ₂|² + tr(Σ₁ + Σ₂ − 2(Σ₁Σ₂)^½). With the features of Inception, it is known as FID. With
+    those of these small classifiers, do not compare it with FID or between data sets. Fewer images
+    increase it, so compare only distances of equal numbers of images.
 
     Args:
         features, other_features: Arrays `(images, features)`.
@@ -118,13 +117,13 @@ def frechet_distance(features: np.ndarray, other_features: np.ndarray) -> float:
 
 
 def _load_or_train(file: Path, data: ImageData) -> keras.Model:
-    """The classifier in the cache, or a new one; one process at a time trains."""
+    """The classifier in the cache, or a new one. Only one process at a time trains."""
     if (classifier := _load(file)) is not None:
         return classifier
     file.parent.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(file.with_suffix(".lock")):
         if (classifier := _load(file)) is None:
-            report(f"Training a small classifier that judges samples of {data.name}, once …")
+            report(f"Training a small classifier to judge samples of {data.name}, once …")
             classifier = _train(data)
             with replacing(file) as path:
                 classifier.save(path)
@@ -132,8 +131,8 @@ def _load_or_train(file: Path, data: ImageData) -> keras.Model:
 
 
 def _load(file: Path) -> keras.Model | None:
-    """The classifier in a file; None if there is none, or the file is damaged."""
-    if not file.is_file():  # to open a pipe could take forever
+    """The classifier in a file; None if the file is missing or damaged."""
+    if not file.is_file():  # opening a pipe could block forever
         return None
     try:
         return keras.saving.load_model(file, compile=False)
@@ -142,7 +141,7 @@ def _load(file: Path) -> keras.Model | None:
 
 
 def _train(data: ImageData) -> keras.Model:
-    """A classifier that needs no more than the labels: two convolutions and two dense layers."""
+    """Train a classifier of two convolutions and two dense layers."""
     import tensorflow as tf
 
     initializers = (keras.initializers.GlorotUniform(seed) for seed in range(4))

@@ -1,4 +1,4 @@
-"""What the latent space is like, from the posteriors or points of many images."""
+"""Metrics of the latent space, from the posteriors or points of many images."""
 
 import math
 from collections.abc import Sequence
@@ -19,11 +19,11 @@ LOG_2PI = math.log(2 * math.pi)
 
 
 def active_units(mean: np.ndarray, threshold: float = 0.01) -> int:
-    """How many latent axes tell images apart: the posterior mean's variance is above 0.01.
+    """Number of latent axes along which the variance of the posterior mean exceeds a threshold.
 
     Args:
         mean: Array `(images, latent_dim)`.
-        threshold: Variance over images from which an axis counts.
+        threshold: Variance over images above which an axis is active.
 
     Reference:
         Burda, Grosse & Salakhutdinov 2016, https://arxiv.org/abs/1509.00519, section 5.2.
@@ -34,18 +34,18 @@ def active_units(mean: np.ndarray, threshold: float = 0.01) -> int:
 def split_kl(
     mean: np.ndarray, log_var: np.ndarray, draws: int = 5, seed: int = 0
 ) -> dict[str, float]:
-    """The KL term in two parts: what z tells about the image, and how far q(z) is from the prior.
+    """Split the KL term into mutual information and the KL divergence of q(z) from the prior.
 
     KL = I(x; z) + KL(q(z) ‖ p(z)), where q(z) is the mixture of the given posteriors with
     equal weights (the aggregate posterior) and I = E[log q(z|x) − log q(z)] is the mutual
-    information of z and the number of the image, at most log(images). The density of the
-    mixture is summed over all images; the expectation is an average over draws, whose error
-    is reduced by the known mean of log q(z|x), a control variate.
+    information of z and the index of the image, at most log(images). The density of the
+    mixture is summed over all images. The expectation is an average over draws, with the known
+    mean of log q(z|x) as a control variate that reduces its error.
 
     Args:
         mean, log_var: Arrays `(images, latent_dim)`.
         draws: Draws of z from each posterior, at least 2.
-        seed: Integer that decides the draws.
+        seed: Integer seed of the draws.
 
     Returns:
         Dictionary in nats: `kl`, `mutual_information`, `marginal_kl`, and
@@ -90,7 +90,7 @@ def log_aggregate_posterior(z: np.ndarray, mean: np.ndarray, log_var: np.ndarray
     Reference:
         Hoffman & Johnson 2016, as in `split_kl`.
     """
-    # (z − μ)² / σ² multiplied out, so that all pairs are one matrix product.
+    # (z − μ)² / σ² is expanded, so that all pairs are one matrix product.
     precision = np.exp(-log_var)
     factors = np.concatenate([precision, -2.0 * mean * precision], axis=1).T
     constants = np.sum(np.square(mean) * precision + log_var + LOG_2PI, axis=1)
@@ -102,18 +102,17 @@ def log_aggregate_posterior(z: np.ndarray, mean: np.ndarray, log_var: np.ndarray
 
 
 def geometry(points: np.ndarray) -> dict[str, np.ndarray]:
-    """How the points of many images lie around the origin, axis by axis.
+    """Asymmetry and range of the points of many images, axis by axis.
 
-    What the book's chapter on autoencoders observes by eye (Foster, Generative Deep
-    Learning, chapter 3): asymmetry and range.
+    The book describes both visually (Foster, Generative Deep Learning, chapter 3).
 
     Args:
         points: Array `(images, latent_dim)`.
 
     Returns:
-        Dictionary of float64 arrays `(latent_dim,)`: `offset`, mean / standard deviation,
-        0 where all points are the same; `share_positive`, the part of the points above
-        zero; `minimum` and `maximum` in the unit of z.
+        Dictionary of float64 arrays `(latent_dim,)`: `offset`, mean / standard deviation, or 0 if
+        all points are the same; `share_positive`, the share of the points above zero; `minimum`
+        and `maximum` in the unit of z.
     """
     points = np.asarray(points, np.float64)
     deviation = points.std(axis=0)
@@ -129,23 +128,22 @@ def geometry(points: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def find_gaps(points: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Which places of the latent space are far from every image.
+    """Find the places of the latent space that are far from every image.
 
-    Far is d₁(place) > Q₀.₉₉ of d₁(point), d₁ being the Euclidean distance to the nearest other
-    point and Q₀.₉₉ its 99th percentile over all points.
+    A place is far if d₁(place) > Q₀.₉₉ of d₁(point), where d₁ is the Euclidean distance to the
+    nearest other point and Q₀.₉₉ its 99th percentile over all points.
 
     Args:
-        points: Array `(images, latent_dim)`. Of a VAE one z drawn for each image, not the
-            mean: along an axis that tells nothing all means are alike, and every draw from
-            the prior would lie far from them.
+        points: Array `(images, latent_dim)`. For a VAE, one random z of each image instead of the
+            mean: along an inactive axis, all means are alike, and every draw from the prior would
+            be far from them.
         places: Array `(count, latent_dim)`, such as draws from the prior.
 
     Returns:
         Boolean array `(count,)`.
 
     Reference:
-        Foster, Generative Deep Learning, chapter 3, where the gaps of an autoencoder are seen
-        by eye.
+        Foster, Generative Deep Learning, chapter 3, which shows the gaps of an autoencoder.
     """
     neighbours = NearestNeighbors(n_neighbors=1).fit(points)
     between_images, _ = neighbours.kneighbors()
@@ -154,13 +152,13 @@ def find_gaps(points: np.ndarray, places: np.ndarray) -> np.ndarray:
 
 
 def box_draws(points: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
-    """Places spread evenly over the range of the points: U(minᵢ, maxᵢ) along every axis i.
+    """Uniform draws over the range of the points: U(minᵢ, maxᵢ) along every axis i.
 
-    There the book samples a plain autoencoder, which has no prior.
+    The book samples a plain autoencoder, which has no prior, in this way.
 
     Args:
         points: Array `(images, latent_dim)`.
-        count: How many.
+        count: Number of draws.
         seed: Integer.
 
     Returns:
@@ -175,10 +173,10 @@ def box_draws(points: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
 
 
 def neighbour_agreement(points: np.ndarray, labels: np.ndarray) -> float:
-    """Share of images whose label their nearest neighbors in the latent space would guess.
+    """Share of images whose nearest neighbors in the latent space predict their label.
 
-    Each image is classified by the ten other images next to it: 1 where classes lie
-    apart, the share of the largest class where they overlap entirely.
+    The ten nearest other images classify each image. The share is 1 if classes are separated, and
+    that of the largest class if they overlap entirely.
 
     Args:
         points: Array `(images, latent_dim)`.
@@ -203,18 +201,18 @@ def label_accuracy(
     sizes: Sequence[int] = (100, 1000),
     seed: int = 0,
 ) -> list[dict[str, Any]]:
-    """How well labels can be predicted from latent points, learned from few and from all images.
+    """Accuracy of labels predicted from latent points, learned from few and from all images.
 
     Args:
         train_points, test_points: Arrays `(images, latent_dim)`.
         train_labels, test_labels: Integer arrays `(images,)`.
-        sizes: Numbers of training images, besides all; too large ones are left out.
-        seed: Integer that decides which training images are taken.
+        sizes: Numbers of training images, besides all; too large ones are omitted.
+        seed: Integer seed of the choice of training images.
 
     Returns:
         List of dictionaries with `train_images` and the share of test points classified correctly
-        by `nearest_neighbours` (ten; five up to 100 images) and `logistic_regression` (None
-        where the training images are all of one class).
+        by `nearest_neighbours` (ten; five up to 100 images) and `logistic_regression` (None if
+        the training images are all of one class).
 
     Reference:
         Alain & Bengio 2016, https://arxiv.org/abs/1610.01644, for the linear probe.

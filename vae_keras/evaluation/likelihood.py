@@ -1,4 +1,4 @@
-"""How well a model explains images: its loss, the ELBO and the log-likelihood."""
+"""The loss, the ELBO and the log-likelihood of images."""
 
 import functools
 import math
@@ -18,22 +18,22 @@ from vae_keras.support.reporting import progress_bar
 
 Encoded = dict[str, np.ndarray]
 
-MOST_FITTED = 10_000  # images that decide a variance
+MOST_FITTED = 10_000  # images for the best variance
 DECODED_IN_TASK = 10_000
-DECODED_IN_PROCESS = 100_000  # in the time that a process takes to start
+DECODED_IN_PROCESS = 100_000  # images decoded in the start-up time of a process
 
 
 def losses_over_draws(
     model: Autoencoder, images: np.ndarray, encoded: Encoded, draws: int = 10, seed: int = 0
 ) -> dict[str, dict[str, float]]:
-    """The loss with one random z for each image, as training sees it, several times over.
+    """The loss with one random z for each image, as in training, averaged over several draws.
 
     Args:
         model: `VAE`.
         images: uint8 array `(count, height, width, channels)`, at least 2.
-        encoded: What `encode_images` returned for them.
-        draws: How often every image gets a new z.
-        seed: Integer that decides the noise.
+        encoded: The outputs of `encode_images` for these images.
+        draws: Number of draws of z for every image.
+        seed: Integer seed of the noise.
 
     Returns:
         Dictionary of `loss`, the model's terms, such as `reconstruction_loss` (weighted) and
@@ -50,7 +50,7 @@ def losses_over_draws(
 def image_losses_over_draws(
     model: Autoencoder, images: np.ndarray, encoded: Encoded, draws: int = 10, seed: int = 0
 ) -> dict[str, np.ndarray]:
-    """What `losses_over_draws` averages over images: float64 arrays `(count,)`."""
+    """The losses of each image, averaged over draws of z: float64 arrays `(count,)`."""
     random = np.random.default_rng(seed)
     mean, deviation = encoded["mean"], np.exp(0.5 * encoded["log_var"])
     totals: dict[str, np.ndarray] = {}
@@ -64,7 +64,7 @@ def image_losses_over_draws(
 def mean_and_error(values: np.ndarray) -> dict[str, float]:
     """The `mean` of one value for each image, and its `standard_error`, s / √images.
 
-    The error says how far the mean of other images of the same kind would be off. Where the values
+    The error estimates the variation of the mean over other images of the same kind. If the values
     are averages over draws of z, it includes the scatter between draws.
 
     Args:
@@ -77,16 +77,16 @@ def mean_and_error(values: np.ndarray) -> dict[str, float]:
 def losses_through_the_mean(
     model: Autoencoder, images: np.ndarray, encoded: Encoded
 ) -> dict[str, float]:
-    """The loss without noise, where every image is decoded from its latent point.
+    """The loss without noise: every image is decoded from its latent point.
 
     For a `VAE` it is W·mean((x − decode(mean(x)))²) + kl_weight·KL, averaged over images. For
-    `"bce"` the first term is W times the mean binary cross-entropy; a plain autoencoder has the
-    first term alone.
+    `"bce"` the first term is W times the mean binary cross-entropy; a plain autoencoder has only
+    the first term.
 
     Args:
         model: `VAE` or `Autoencoder`.
         images: uint8 array `(count, height, width, channels)`.
-        encoded: What `encode_images` returned for them.
+        encoded: The outputs of `encode_images` for these images.
 
     Returns:
         Dictionary of `loss`, the model's terms, such as `reconstruction_loss` (weighted) and
@@ -112,21 +112,21 @@ def importance_weighted_bounds(
     """Lower bound on the log-likelihood of each image, in nats.
 
     log 1/K Σₖ wₖ with wₖ = p(x|zₖ)·p(zₖ) / q(zₖ|x) and zₖ drawn from q(z|x). Its expectation is
-    the ELBO for K = 1, rises with K, and tends to log p(x). How near it is, the effective number
-    of samples (Σ wₖ)² / Σ wₖ² tells: where it is small, few draws decide the bound, and it is
-    loose. Weights are summed as logarithms, a batch at a time, so that memory does not grow with K.
+    the ELBO for K = 1, rises with K, and tends to log p(x). If the effective number of samples
+    (Σ wₖ)² / Σ wₖ² is small, few draws dominate the bound, and it is loose. Logarithms of weights
+    are summed in batches, so that memory does not grow with K.
 
     Args:
         model: `VAE`.
         images: uint8 array `(count, height, width, channels)`.
-        encoded: What `encode_images` returned for them.
+        encoded: The outputs of `encode_images` for these images.
         samples: The number K.
-        seed: Integer that decides the draws. Every image has its own, so that the bounds
-            depend on the number of processes by rounding only.
-        processes: Share the work among so many, with one thread each. Fewer are started,
-            or none, where that would take longer than the work.
+        seed: Integer seed of the draws. Every image has its own draws, so that the number of
+            processes changes the bounds by rounding only.
+        processes: Maximum number of processes, with one thread each. Fewer or none are started if
+            starting them would take longer than the work.
         variances: Variances of the decoder, see `vae_keras.likelihood.log_likelihood`; None for
-            the model's own alone. All share the same draws.
+            that of the model only. All use the same draws.
 
     Returns:
         Dictionary of `bound` and `effective_samples`, float64 arrays `(count,)`, or
@@ -157,15 +157,15 @@ def importance_weighted_bounds(
 
 
 def best_variance(model: Autoencoder, images: np.ndarray, seed: int = 0) -> float:
-    """The variance of a Gaussian decoder that gives a trained model its highest ELBO.
+    """The variance of a Gaussian decoder that maximizes the ELBO of a trained model.
 
     It is the mean squared error of reconstructions through a random z.
 
     Args:
         model: `VAE`.
-        images: uint8 array `(count, height, width, channels)`, those of training: a variance that
-            was fitted to test images would flatter the model. At most 10,000 are used.
-        seed: Integer that decides the noise.
+        images: Training images, uint8 array `(count, height, width, channels)`: a variance fitted
+            to test images would overestimate the model. At most 10,000 are used.
+        seed: Integer seed of the noise.
 
     Reference:
         Rybkin, Daniilidis & Levine 2021, https://arxiv.org/abs/2006.13202.
@@ -178,10 +178,10 @@ def best_variance(model: Autoencoder, images: np.ndarray, seed: int = 0) -> floa
 
 
 def bits_per_dimension(log_likelihood: float, pixels: int, steps: int = 255) -> float:
-    """A density over pixels in [0, 1] as bits for each pixel value.
+    """A density over pixels in [0, 1] in bits per pixel value.
 
-    −log₂ p / D + log₂ 255: an 8-bit value is a step of 1/255 wide, so that p / 255 is about
-    its probability. A density that is even over [0, 1] costs 7.99 bits.
+    −log₂ p / D + log₂ 255: an 8-bit value has a width of 1/255, so that p / 255 is about its
+    probability. A uniform density over [0, 1] costs 7.99 bits.
 
     Args:
         log_likelihood: In nats per image.
@@ -195,7 +195,7 @@ def bits_per_dimension(log_likelihood: float, pixels: int, steps: int = 255) -> 
 
 
 class Scorer(keras.Model):
-    """The reconstruction error of images that are decoded from given points, `(batch,)`."""
+    """The reconstruction error of images decoded from given points, `(batch,)`."""
 
     def __init__(self, model: Autoencoder, batch_size: int) -> None:
         super().__init__()
@@ -218,12 +218,12 @@ def _bounds(
     first: int,
     variances: Sequence[float | None],
 ) -> np.ndarray:
-    """Bounds and effective samples of some images, the first of which has the given number.
+    """Bounds and effective samples of some images; `first` is the index of the first one.
 
     Returns:
         float64 array `(2, variances, images)`.
     """
-    size = max(8, batch_size(model) // 8)  # larger batches leave the cache of a core
+    size = max(8, batch_size(model) // 8)  # larger batches exceed the cache of a core
     scorer = _scorer(model, size)
     at_once = min(samples, size)
     images_at_once = size // at_once
@@ -251,10 +251,10 @@ def _score(
 ) -> tuple[np.ndarray, np.ndarray]:
     """For z drawn with the given noise, the error of each image and log p(z) − log q(z|x).
 
-    They are decoded at once. Both arrays are `(draws, images)`.
+    All z are decoded in one batch. Both arrays are `(draws, images)`.
     """
     z = mean + np.exp(0.5 * log_var) * noise
-    # Of p(z) / q(z|x), what both have in common, (2π)^(−d/2), is left out.
+    # The common factor (2π)^(−d/2) of p(z) and q(z|x) is omitted.
     log_prior = -0.5 * np.sum(np.square(z), axis=-1, dtype=np.float64)
     log_posterior = -0.5 * np.sum(np.square(noise) + log_var, axis=-1, dtype=np.float64)
     repeated = np.broadcast_to(scale(images), (len(z), *images.shape)).reshape(
@@ -266,7 +266,7 @@ def _score(
 
 
 def reconstruction_errors(model: Autoencoder, images: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """The error of each image when it is decoded from the given z, a mean over pixels.
+    """The error of each image decoded from the given z, a mean over pixels.
 
     Args:
         model: `VAE` or `Autoencoder`.
@@ -290,7 +290,7 @@ def reconstruction_errors(model: Autoencoder, images: np.ndarray, z: np.ndarray)
 def _losses(
     model: Autoencoder, images: np.ndarray, encoded: Encoded, z: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """The loss and its terms of each image, decoded from the given z: float64 arrays `(count,)`."""
+    """The loss and its terms of each image, decoded from the given z; float64 arrays `(count,)`."""
     size = batch_size(model)
     parts: dict[str, list[np.ndarray]] = {}
     for start in range(0, len(z), size):

@@ -14,27 +14,27 @@ from vae_keras.likelihood import log_likelihood
 from vae_keras.model import Autoencoder
 from vae_keras.support.reporting import progress_bar, warn
 
-MOST_DIMENSIONS = 2  # on a grid, three take too many points
-TOLERANCE = 0.05  # nats that halving the step may move the mean; the error left is far smaller
+MOST_DIMENSIONS = 2  # a grid in three dimensions has too many points
+TOLERANCE = 0.05  # nats, change of the mean at the last halving; the error is far smaller
 FIRST_STEP = 1 / 4
 MOST_POINTS = 1_000_000
 SMALLEST_RADIUS = 6  # in standard deviations of the prior
 POINTS_IN_TASK = 2_000
-POINTS_IN_PROCESS = 10_000  # in the time that a process takes to start
-PAIRS_AT_ONCE = 2_000_000  # of a point and an image
+POINTS_IN_PROCESS = 10_000  # points decoded in the start-up time of a process
+PAIRS_AT_ONCE = 2_000_000  # pairs of a point and an image
 
 
 @dataclasses.dataclass(frozen=True)
 class Quadrature:
-    """Log-likelihoods from a grid in latent space, and what tells how exact they are.
+    """Log-likelihoods from a grid in latent space, with estimates of their error.
 
     Attributes:
         values: log p(x) in nats, float64 array `(variances, images)`.
-        halving: How much `values` moved when the step was halved last; likewise an array.
-        enlarging: How much they moved when the radius of the grid grew by 1; likewise.
+        halving: Change of `values` at the last halving of the step; an array of the same shape.
+        enlarging: Change of `values` when the radius of the grid grew by 1; likewise.
         step: Distance between the points.
-        radius: Distance from the origin up to which there are points.
-        points: How many points were decoded.
+        radius: Radius of the grid around the origin.
+        points: Number of decoded points.
     """
 
     values: np.ndarray
@@ -55,8 +55,8 @@ def integrate_likelihood(
     """The log-likelihood of each image, log ∫ p(x|z) p(z) dz, by the trapezoidal rule.
 
     The integral is a sum over a square grid in a disc around the origin (an interval, for one
-    dimension). The step is halved until that moves the values by less than 0.05 nats on average,
-    or more than a million points would be needed, which is a warning. The error left is much
+    dimension). The step is halved until the values change by less than 0.05 nats on average, or,
+    with a warning, until more than a million points would be needed. The remaining error is much
     smaller: for a smooth integrand that vanishes at the border, the rule converges faster than any
     power of the step. Each point is decoded once for all images. Memory does not grow with the
     number of points.
@@ -64,11 +64,11 @@ def integrate_likelihood(
     Args:
         model: `VAE` with one or two latent dimensions.
         images: uint8 array `(count, height, width, channels)`.
-        encoded: What `encode_images` returned for them. It decides how large the disc is.
+        encoded: The outputs of `encode_images` for these images, which set the size of the disc.
         variances: Variances of the decoder, see `vae_keras.likelihood.log_likelihood`; None for
-            the model's own alone. All share the same points.
-        processes: Share the work among so many, with one thread each. Fewer are started,
-            or none, where that would take longer than the work.
+            that of the model only. All use the same points.
+        processes: Maximum number of processes, with one thread each. Fewer or none are started if
+            starting them would take longer than the work.
 
     Returns:
         `Quadrature`.
@@ -81,7 +81,7 @@ def integrate_likelihood(
     """
     dimensions = model.latent_dim
     if dimensions > MOST_DIMENSIONS:
-        raise ValueError(f"no grid over {dimensions} latent dimensions, only over one or two")
+        raise ValueError(f"the grid needs one or two latent dimensions, received {dimensions}")
     read_as = (model.variance,) if variances is None else tuple(variances)
     reach = np.abs(encoded["mean"]) + 3 * np.exp(0.5 * encoded["log_var"])
     radius = max(SMALLEST_RADIUS, math.ceil(np.linalg.norm(reach, axis=1).max()) + 1)
@@ -116,14 +116,14 @@ def integrate_likelihood(
         before = values
     if not enough:
         warn(
-            f"the log-likelihood is not exact: halving the step to 1/{1 / step:.0f} still moved it "
+            f"the log-likelihood is inexact: halving the step to 1/{1 / step:.0f} still changed it "
             f"by {halving.mean(axis=1).max():.2g} nats on average"
         )
     return Quadrature(values, halving, values - inner, step, radius, points)
 
 
 def _grid(radius: int, step: float, dimensions: int, only_new: bool) -> np.ndarray:
-    """The points of a disc, `(points, dimensions)`; or those that twice the step does not have."""
+    """The points of a disc, `(points, dimensions)`, or only those missing at twice the step."""
     side = math.floor(radius / step)
     indices = np.arange(-side, side + 1)
     grid = np.stack(np.meshgrid(*[indices] * dimensions, indexing="ij"), axis=-1)
@@ -141,7 +141,7 @@ def _log_sums(
     variances: Sequence[float | None],
     inside: int,
 ) -> np.ndarray:
-    """log Σ p(x|z) p(z) over some points and over those inside a smaller radius.
+    """log Σ p(x|z) p(z) over some points, and over those inside a smaller radius.
 
     Returns:
         float64 array `(variances, 2, images)`.
@@ -163,7 +163,7 @@ def _log_sums(
                 highest = terms.max(axis=0)
                 weights = np.exp(terms - highest, out=terms)
                 totals = np.stack([weights.sum(axis=0), is_inside @ weights])
-                with np.errstate(divide="ignore"):  # no point inside: log 0
+                with np.errstate(divide="ignore"):  # log 0 if no point is inside
                     totals = np.log(totals) + highest
                 sum_[:, chosen] = np.logaddexp(sum_[:, chosen], totals)
     return sums
@@ -174,8 +174,8 @@ def pairwise_errors(
 ) -> np.ndarray:
     """The reconstruction error of every image by every reconstruction, a mean over pixels.
 
-    Both losses of the package are linear in products of a pixel with a value that the
-    reconstruction decides, so that all pairs are one product of matrices.
+    Both losses of the package are linear in products of a pixel and a function of the
+    reconstruction, so that all pairs are one matrix product.
 
     Args:
         model: `VAE` or `Autoencoder`.

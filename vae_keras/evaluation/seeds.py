@@ -1,4 +1,4 @@
-"""The mean of evaluations of models that differ in their seed alone."""
+"""The mean of evaluations of models that differ only in their seed."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -15,20 +15,20 @@ MEAN, ERROR = "mean", "standard_error"
 def means_of_seeds(
     configs: Sequence[FitConfig], names: Sequence[str], results: Sequence[Mapping[str, Any]]
 ) -> list[tuple[str, dict[str, Any]]]:
-    """The mean over seeds for each group of runs that differ in nothing else.
+    """The mean over seeds for each group of runs that differ only in their seed.
 
     The standard error of a mean is √(s²/S + e²): s is the standard deviation between S seeds, and
     e² the mean of their squared standard errors over images. All seeds share the images, so e does
-    not shrink with S. The result is a little too large rather than too small.
+    not shrink with S. The result is conservative.
 
     Args:
         configs: The settings of each run.
-        names: What each run is called.
-        results: What `evaluate_run` returned for each.
+        names: The name of each run.
+        results: The return value of `evaluate_run` for each run.
 
     Returns:
-        List of a title, such as "mean of 3 seeds", and a dictionary like `results`. It lacks what
-        cannot be averaged: lists of one number for each axis or class.
+        List of a title, such as "mean of 3 seeds", and a dictionary like `results`, without lists
+        of one number for each axis or class, which cannot be averaged.
 
     Reference:
         Owen 2007, The pigeonhole bootstrap, Annals of Applied Statistics 1(2), for the variance of
@@ -53,7 +53,7 @@ def means_of_seeds(
 
 
 def _mean(values: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The mean of dictionaries of the same form; what they do not share is left out."""
+    """The mean of dictionaries of the same form, restricted to their common keys."""
     first, *others = values
     found: dict[str, Any] = {}
     for name, value in first.items():

@@ -1,4 +1,4 @@
-"""A page in which people explore the latent space of trained models."""
+"""A web page that shows the latent space of trained models."""
 
 from vae_keras.explorer.page import build_page
 

@@ -6,7 +6,7 @@ from matplotlib.colors import to_hex, to_rgb
 
 from vae_keras.plots.colors import class_colors
 
-# Those of the figures, in tones that can be seen on a dark page, as far apart.
+# The hues of the figures, in tones for a dark page, equally far apart.
 DARK = (
     *("#5195ff", "#f9a500", "#a9501f", "#7fcd8e", "#973fd3"),
     *("#ad939f", "#fd5a43", "#ffe6ab", "#2d7986", "#68ffff"),
@@ -14,13 +14,13 @@ DARK = (
 
 
 def page_colors(count: int) -> list[dict[str, str]]:
-    """Colors for this many classes; color-blind readers can tell up to ten apart.
+    """Colors for this many classes; color-blind readers can distinguish up to ten.
 
     Args:
-        count: Number of classes. More than ten take the continuous scale of the figures.
+        count: Number of classes. More than ten use the continuous scale of the figures.
 
     Returns:
-        List of dictionaries with `light` and `dark`, colors as HTML writes them.
+        List of dictionaries with `light` and `dark`, HTML colors.
     """
     if count <= len(DARK):
         pairs = zip(class_colors(count), DARK)
@@ -29,6 +29,6 @@ def page_colors(count: int) -> list[dict[str, str]]:
 
 
 def _paler(color: Any) -> str:
-    """A color nearer to white, which can be seen on a dark page."""
+    """A color nearer to white, for a dark page."""
     red, green, blue = (0.72 * part + 0.28 for part in to_rgb(color))
     return to_hex((red, green, blue))

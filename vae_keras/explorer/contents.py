@@ -1,4 +1,4 @@
-"""What the explorer's page shows of some runs, ready for JSON."""
+"""The data of the explorer's page for some runs, for JSON."""
 
 import base64
 import dataclasses
@@ -36,31 +36,30 @@ from vae_keras.support.text import minus
 from vae_keras.training.names import is_pretrained, run_titles
 from vae_keras.training.run import Run
 
-# Networks beyond either of these do not run in the page.
+# Larger networks do not run in the page.
 MOST_MULTIPLICATIONS = 25_000_000
 MOST_WEIGHTS = 750_000  # 2 MiB in the page
-SHEET_VALUES = 8_000_000  # pixels times channels that the browser of a phone can hold
-ATLAS_SIDE = 25  # images along each side of an atlas, at most
-ATLAS_BYTES = 2_000_000  # in the page, for an atlas
-INK = 64  # from this value on, a pixel of a drawing is not background
+SHEET_VALUES = 8_000_000  # pixels times channels that the browser of a phone can store
+ATLAS_SIDE = 25  # maximum number of images along each side of an atlas
+ATLAS_BYTES = 2_000_000  # maximum size of an atlas in the page
+INK = 64  # smallest value of a pixel that is not background
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainedRun:
-    """A run, its model, and where the model puts the test images.
+    """A run, its model, and the latent points of the test images.
 
     Attributes:
         run: `Run`.
-        title: What to call it beside other runs.
+        title: Its title among other runs.
         model: `VAE` or `Autoencoder`.
         points: float32 array `(images, latent_dim)`.
         log_var: float32 array of the same shape: log σ² of each image's posterior; None for a
             plain autoencoder.
-        plane: `LatentPlane` to look at.
-        importance: float64 array `(latent_dim,)`: each dimension's KL divergence in nats, or of
-            a plain autoencoder its variance.
-        decoder: Its decoder as `describe_network` describes it; None if it is too large for a
-            page.
+        plane: `LatentPlane` to show.
+        importance: float64 array `(latent_dim,)`: the KL divergence of each dimension in nats, or
+            its variance for a plain autoencoder.
+        decoder: Its decoder from `describe_network`; None if it is too large for a page.
     """
 
     run: Run
@@ -74,13 +73,13 @@ class TrainedRun:
 
 
 def load_runs(runs: Sequence[Run], data: ImageData) -> list[TrainedRun]:
-    """What is to be shown of runs that were trained on the same data set.
+    """Load the models and latent points of runs of the same data set.
 
     Models of the package may be shown with other images.
 
     Args:
         runs: List of `Run`, finished.
-        data: Their whole `ImageData`.
+        data: Their complete `ImageData`.
 
     Returns:
         List of `TrainedRun`.
@@ -118,7 +117,7 @@ def load_runs(runs: Sequence[Run], data: ImageData) -> list[TrainedRun]:
 
 
 def describe_page(runs: Sequence[TrainedRun], data: ImageData) -> dict[str, Any]:
-    """What a page shows besides test images.
+    """The data of a page except for test images.
 
     Args:
         runs: List of `TrainedRun`.
@@ -130,7 +129,7 @@ def describe_page(runs: Sequence[TrainedRun], data: ImageData) -> dict[str, Any]
     limits = plane_limits([trained.plane.project(trained.points) for trained in runs])
     names = data.class_names if data.has_test_classes else ()
     return {
-        "data": os.path.basename(data.name) or data.name,  # not where a folder lies
+        "data": os.path.basename(data.name) or data.name,  # without the path of a folder
         "imageShape": list(data.image_shape),
         "classes": [
             {"name": name, **colors} for name, colors in zip(names, page_colors(len(names)))
@@ -142,12 +141,12 @@ def describe_page(runs: Sequence[TrainedRun], data: ImageData) -> dict[str, Any]
 
 
 def describe_images(runs: Sequence[TrainedRun], data: ImageData, count: int) -> dict[str, Any]:
-    """Test images, chosen at random, and where each run puts them.
+    """Random test images, and their encodings by each run.
 
     Args:
         runs: List of `TrainedRun`.
         data: `ImageData`.
-        count: How many.
+        count: Number of images.
 
     Returns:
         Dictionary for JSON, with the encoded images of each run.
@@ -165,17 +164,17 @@ def describe_images(runs: Sequence[TrainedRun], data: ImageData, count: int) -> 
 
 
 def describe_encoded(trained: TrainedRun, chosen: np.ndarray) -> dict[str, Any]:
-    """What a run's encoder says about some test images.
+    """The encodings of some test images by a run.
 
     Args:
         trained: `TrainedRun`.
-        chosen: Integer array `(count,)`, the images.
+        chosen: Integer array `(count,)`, indices of the images.
 
     Returns:
-        Dictionary for JSON. `mean` is the latent points, and `logVar`, of a VAE, log σ². Where an
-        atlas stands for the decoder, the points lie on the plane. Beside them are then the
-        `covariance` of each posterior there, as σ₁², σ₁₂ and σ₂², and its `kl` divergence in all
-        dimensions.
+        Dictionary for JSON: `mean`, the latent points, and, for a VAE, `logVar`, log σ². If an
+        atlas replaces the decoder, the points are on the plane, and instead of `logVar` there are
+        the `covariance` of each posterior on the plane, as σ₁², σ₁₂ and σ₂², and its `kl`
+        divergence in all dimensions.
     """
     points, log_var = trained.points[chosen], trained.log_var
     if trained.decoder is not None:
@@ -192,15 +191,15 @@ def describe_encoded(trained: TrainedRun, chosen: np.ndarray) -> dict[str, Any]:
 
 
 def describe_run(trained: TrainedRun, limits: dict[str, list[float]]) -> dict[str, Any]:
-    """What a page shows of one run: its networks, and losses to print beside them.
+    """The data of one run in a page: its networks and losses.
 
-    A decoder that is too large for the page is replaced by an atlas, images decoded at a grid of
-    places on the plane. The page then takes the plane for the whole latent space.
+    An atlas, images decoded on a grid over the plane, replaces a decoder that is too large for the
+    page. The page then treats the plane as the whole latent space.
     """
     model, plane = trained.model, trained.plane
     has_atlas = trained.decoder is None
     projection = plane.directions if has_atlas else None
-    # A projection makes no sense of the variances of single dimensions.
+    # The variances of single dimensions cannot be projected.
     outputs = dict(zip(("mean",) if has_atlas else ("mean", "logVar"), model.encoder_outputs))
     encoder = describe_encoder(model.encoder, outputs, projection)
     return {
@@ -218,13 +217,13 @@ def describe_run(trained: TrainedRun, limits: dict[str, list[float]]) -> dict[st
 
 
 def describe_loss(model: Autoencoder) -> dict[str, Any]:
-    """How a model adds up the loss of an image.
+    """The terms and weights of the loss of a model.
 
     Returns:
-        Dictionary for JSON: `reconstruction`, the kind of error; its `weight`, None where the
-        term is −log p(x|z) of a Gaussian decoder with a `variance` of its own; that σ², None for
-        `"bce"`; `klWeight`, None without a prior; and the titles of `others`, terms that a page
-        cannot compute.
+        Dictionary for JSON: `reconstruction`, the kind of error; its `weight`, None if the term is
+        −log p(x|z) of a Gaussian decoder with automatic variance; `variance`, σ² of the decoder,
+        None for `"bce"`; `klWeight`, None without a prior; and `others`, the titles of terms that a
+        page cannot compute.
     """
     return {
         "reconstruction": model.reconstruction,
@@ -238,7 +237,7 @@ def describe_loss(model: Autoencoder) -> dict[str, Any]:
 def describe_losses(run: Run) -> list[tuple[str, str]]:
     """Losses of a run on its test images: titles and values as texts.
 
-    They come from its evaluation where there is one, otherwise from the end of its training.
+    They come from its evaluation, or without one from the end of its training.
     """
     is_evaluated = run.evaluation_file.exists()
     losses = _evaluated_losses(run) if is_evaluated else run.read_metrics()["test"]
@@ -266,7 +265,7 @@ def _evaluated_losses(run: Run) -> dict[str, float]:
 
 
 def describe_active(trained: TrainedRun) -> list[tuple[str, str]]:
-    """How many dimensions of a VAE say something about an image, as a title and a text."""
+    """The number of active dimensions of a VAE, as a title and a text."""
     if not trained.model.has_prior:
         return []
     active = len(active_dimensions(trained.importance))
@@ -274,7 +273,7 @@ def describe_active(trained: TrainedRun) -> list[tuple[str, str]]:
 
 
 def describe_dimensions(trained: TrainedRun) -> list[dict[str, Any]]:
-    """All latent dimensions, the one that tells most about an image first."""
+    """All latent dimensions, by decreasing importance."""
     unit = "KL {:.2f} nats" if trained.model.has_prior else "variance {:.2f}"
     return [
         {"dimension": int(dimension), "note": unit.format(trained.importance[dimension])}
@@ -285,10 +284,10 @@ def describe_dimensions(trained: TrainedRun) -> list[dict[str, Any]]:
 def draw_atlas(
     model: Autoencoder, plane: LatentPlane, limits: dict[str, list[float]]
 ) -> dict[str, Any]:
-    """Images decoded at a grid of places, row by row from the top of the plane.
+    """Images decoded on a grid, row by row from the top of the plane.
 
     Returns:
-        Dictionary with `side`, the images along each side, and the `sheet` that holds them.
+        Dictionary with `side`, the number of images along each side, and `sheet`, the images.
     """
     side = max(2, min(ATLAS_SIDE, math.isqrt(SHEET_VALUES // math.prod(model.image_shape))))
     while True:
@@ -302,23 +301,23 @@ def draw_atlas(
 
 
 def plane_limits(places: Sequence[np.ndarray]) -> dict[str, list[float]]:
-    """A square of the plane that holds nearly all test images of all runs.
+    """A square of the plane that contains nearly all test images of all runs.
 
     Args:
         places: List of arrays `(images, 2)`.
 
     Returns:
-        Dictionary with `x` and `y`, each the least and the largest value.
+        Dictionary with `x` and `y`, each the smallest and the largest value.
     """
     least, most = np.quantile(np.concatenate(places), [0.001, 0.999], axis=0)
-    # In a collapsed VAE all means are alike, but the prior keeps its width.
+    # In a collapsed VAE, all means are alike, but the prior keeps its width.
     half = max(2.5, 0.54 * float(np.max(most - least)))
     middle = (least + most) / 2
     return {name: [float(m - half), float(m + half)] for name, m in zip("xy", middle)}
 
 
 def drawing_frame(images: np.ndarray) -> dict[str, Any]:
-    """How large objects are in images, and where, so that a drawing can be placed alike.
+    """Size and position of the objects in images, for placing a drawing in the same way.
 
     Args:
         images: uint8 array `(count, height, width, channels)`.
@@ -337,7 +336,7 @@ def drawing_frame(images: np.ndarray) -> dict[str, Any]:
 
 
 def picture(images: np.ndarray) -> str:
-    """Images as one, row by row, as a data URI: PNG, or JPEG if they have colors.
+    """Images joined into one, row by row, as a data URI: PNG, or JPEG for color images.
 
     Args:
         images: uint8 array `(count, height, width, channels)`.
@@ -356,7 +355,7 @@ def picture(images: np.ndarray) -> str:
 
 
 def _fits(*networks: list[Layer]) -> bool:
-    """Whether a page can run described networks, one after another, while the pointer moves."""
+    """Whether a page can run the described networks while the pointer moves."""
     return (
         sum(map(count_multiplications, networks)) <= MOST_MULTIPLICATIONS
         and sum(map(count_weights, networks)) <= MOST_WEIGHTS

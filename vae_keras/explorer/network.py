@@ -26,11 +26,11 @@ KERAS_FUNCTIONS = {
 def describe_network(network: keras.Model) -> list[Layer]:
     """A trained network as the list of layers that a page runs.
 
-    Kernels are float16 and vectors float32, which halves the page and moves pixels by less than
-    a hundredth. What does nothing at inference, or only changes shapes, is left out.
+    Kernels are float16 and vectors float32, which halves the page and changes pixels by less than
+    a hundredth. Layers without effect at inference, or that only change shapes, are omitted.
 
     Args:
-        network: `keras.Model` with one output, whose layers follow each other.
+        network: `keras.Model` with one output and a chain of layers.
 
     Returns:
         List of dictionaries for JSON, in the order of computation.
@@ -47,10 +47,10 @@ def describe_encoder(
     """A trained encoder as the layers that its outputs share, and those of each output.
 
     Args:
-        encoder: `keras.Model` with named outputs, whose layers follow each other up to a fork.
-        outputs: Dictionary from what the page calls an output to its name.
-        projection: Array `(new size, size)` that every output, of a dense layer, is multiplied by;
-            None for none.
+        encoder: `keras.Model` with named outputs and a chain of layers up to a fork.
+        outputs: Dictionary from the name of an output in the page to its name in the encoder.
+        projection: Array `(new size, size)` that multiplies every output, which must be that of a
+            dense layer; None for none.
 
     Returns:
         Dictionary for JSON: `trunk`, a list as from `describe_network`, and `heads`, such a list
@@ -106,7 +106,7 @@ def _describe_chain(chain: Iterable[Any]) -> list[Layer]:
 
 
 def _describe_layer(layer: Any) -> list[Layer]:
-    """What a page has to do for one layer: none, one or two steps."""
+    """The steps of a page for one layer: none, one or two."""
     known = DESCRIBERS.get(type(layer))
     if known is None:
         raise _refusal(layer, f"is a {type(layer).__name__}")
@@ -147,7 +147,7 @@ def _describe_convolution(layer: Any) -> Layer:
     if getattr(layer, "output_padding", None) is not None:
         raise _refusal(layer, f"has output_padding {layer.output_padding}")
     kernel = layer.kernel.numpy()
-    if transposed:  # Keras has the outputs before the inputs there
+    if transposed:  # Keras's kernel has the outputs before the inputs
         kernel = kernel.swapaxes(2, 3)
     # A kernel is applied once at every position of the smaller image.
     positions = math.prod((layer.input if transposed else layer.output).shape[1:3])
@@ -164,7 +164,7 @@ def _describe_convolution(layer: Any) -> Layer:
 
 
 def _describe_batch_normalization(layer: Any) -> Layer:
-    """At inference, every channel times a factor plus an offset."""
+    """At inference, every channel is multiplied by a factor and shifted by an offset."""
     if layer.axis not in (-1, len(layer.input.shape) - 1):
         raise _refusal(layer, f"normalizes axis {layer.axis}")
     mean, variance = layer.moving_mean.numpy(), layer.moving_variance.numpy()
@@ -211,7 +211,7 @@ DESCRIBERS: dict[type, Callable[[Any], list[Layer]]] = {
     layers.LayerNormalization: _one(_describe_layer_normalization),
     layers.LeakyReLU: _one(_describe_leaky_relu),
     SmoothActivation: _one(_describe_smooth),
-    layers.Activation: _nothing,  # its function is all there is to it
+    layers.Activation: _nothing,  # `_describe_layer` adds its function
     layers.Dropout: _nothing,
     layers.Flatten: _nothing,
     layers.Reshape: _nothing,
@@ -237,6 +237,6 @@ def _vectors(**arrays: np.ndarray) -> Layer:
 def _refusal(layer: Any, reason: str) -> InputError:
     known = ", ".join(sorted(known.__name__ for known in DESCRIBERS))
     return InputError(
-        f"layer {layer.name!r} {reason}, which the explorer's page cannot run: it knows networks "
-        f"of {known} in a row, as vae_keras.networks builds them"
+        f"layer {layer.name!r} {reason}, which the explorer's page cannot run: it supports chains "
+        f"of {known}, as vae_keras.networks builds them"
     )

@@ -1,4 +1,4 @@
-"""The page: one HTML file that holds its scripts, its style and its data."""
+"""The page: one HTML file with its scripts, its style and its data."""
 
 import importlib.resources
 import json
@@ -17,13 +17,13 @@ FEWEST_IMAGES = 50
 
 
 def build_page(runs: Sequence[Run], data: ImageData, images: int = 2000) -> tuple[str, int]:
-    """The explorer's page for some runs.
+    """Build the explorer's page for some runs.
 
     Args:
         runs: List of `Run`, finished, of the same data set.
-        data: Their whole `ImageData`.
-        images: Test images to show at most, chosen at random; fewer where the page would
-            become larger than `PAGE_LIMIT`.
+        data: Their complete `ImageData`.
+        images: Maximum number of test images, chosen at random; fewer if the page would be larger
+            than `PAGE_LIMIT`.
 
     Returns:
         Tuple of the page, text, and the number of images it shows.
@@ -42,13 +42,13 @@ def build_page(runs: Sequence[Run], data: ImageData, images: int = 2000) -> tupl
         if count <= FEWEST_IMAGES:
             raise InputError(
                 f"the page would be larger than {PAGE_LIMIT / 2**20:.0f} MiB with {len(runs)} "
-                "runs: name fewer"
+                "runs: pass fewer"
             )
         count = max(FEWEST_IMAGES, count // 2)
 
 
 def assemble(contents: Mapping[str, Any]) -> str:
-    """The files of `web/` as one page, with contents for its scripts.
+    """Join the files of `web/` into one page, with the data for its scripts.
 
     Args:
         contents: Dictionary for JSON.
@@ -69,6 +69,6 @@ def assemble(contents: Mapping[str, Any]) -> str:
         lambda match: f"<script>\n{embed(match)}\n</script>",
         page,
     )
-    # "<" could end the script in whose text the contents stand.
+    # "<" could end the script that contains the data.
     text = json.dumps(contents, ensure_ascii=False).replace("<", "\\u003c")
     return page.replace("{contents}", text)

@@ -1,1 +1,1 @@
-"""Trained models as files: SavedModel, ONNX and LiteRT out, `.keras` in."""
+"""Trained models as files: writes SavedModel, ONNX and LiteRT, reads `.keras`."""

@@ -21,7 +21,7 @@ def build_parser() -> cli.Parser:
     """The options of the command line."""
     parser = cli.Parser(
         prog="python -m vae_keras.export",
-        description="Export a trained model for other runtimes: encoder, decoder and both in one.",
+        description="Export encoder and decoder of a trained model for other runtimes.",
         example="python -m vae_keras.export saved_models/mnist-gelu --format onnx,litert",
     )
     parser.add_argument(
@@ -58,7 +58,7 @@ def _export(
     check_formats(formats, is_to_run=check)  # all of this before TensorFlow is imported
     run.check_finished()
     check_output(run, output)
-    load("vae_keras.export.loading")  # TensorFlow, and what exports need of it
+    load("vae_keras.export.loading")  # imports TensorFlow
     checks = export_run(run, formats, output, check)
     for name in dict.fromkeys(formats):
         report(f"written: {run.exports[name] if output is None else f'{output}/{EXPORTS[name]}'}")
@@ -67,7 +67,7 @@ def _export(
 
 
 def describe(checks: Mapping[str, "Check"]) -> str:
-    """A table of how exports differ from the model."""
+    """A table of the differences between exports and the model."""
     functions = ("encode", "decode", "reconstruct")
     rows = [["", "KiB", *functions, "ms/image"]]
     for name, found in checks.items():

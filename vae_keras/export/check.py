@@ -1,4 +1,4 @@
-"""Exports in their own runtimes, beside the model that they were made from."""
+"""Exports in their own runtimes, compared with their model."""
 
 import os
 import time
@@ -24,7 +24,7 @@ Function = Callable[[np.ndarray], dict[str, np.ndarray]]
 
 
 class Check(NamedTuple):
-    """What was found about an export.
+    """The result of checking an export.
 
     Attributes:
         bytes: Size of its files.
@@ -79,7 +79,7 @@ def check_export(model: Autoencoder, path: str | os.PathLike, format: str) -> Ch
 
 
 def open_export(path: str | os.PathLike, format: str) -> dict[str, Function]:
-    """The functions of an export, from an array to a dictionary of arrays.
+    """The functions of an export; each maps an array to a dictionary of arrays.
 
     Returns:
         Dictionary of `encode`, `decode` and `reconstruct`. The outputs have the names that the
@@ -122,7 +122,7 @@ def _open_onnx(path: str | os.PathLike) -> dict[str, Function]:
 def _open_litert(path: str | os.PathLike) -> dict[str, Function]:
     from ai_edge_litert.interpreter import Interpreter
 
-    with quiet_stderr():  # it says which kernels it takes
+    with quiet_stderr():  # LiteRT prints its choice of kernels
         interpreter = Interpreter(os.fspath(path))
         interpreter.allocate_tensors()
 

@@ -1,4 +1,4 @@
-"""The formats of exports: what each needs, and how a model or a run is written in them."""
+"""The export formats: their requirements, and the functions that write them."""
 
 import importlib.util
 import os
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 
 class Format(NamedTuple):
-    """What is said of a format, and the modules that it needs besides TensorFlow.
+    """A format, and the modules that it needs besides TensorFlow.
 
     Attributes:
         title: Its name in texts.
-        reader: What opens such an export.
+        reader: The function or class that opens an export.
         writers: Modules that write it.
         runtimes: Modules that run it.
     """
@@ -51,7 +51,7 @@ def check_formats(formats: Iterable[str], is_to_run: bool = False) -> None:
 
     Args:
         formats: Names in `EXPORTS`.
-        is_to_run: Whether the exports are also to be run.
+        is_to_run: Whether the exports will also be run.
     """
     for name in formats:
         check_name("format", name, EXPORTS)
@@ -103,7 +103,7 @@ def check_output(run: Run, output: str | os.PathLike | None) -> None:
         check_new_folder(output)
     elif is_pretrained(run):
         raise InputError(
-            f"{run.directory.name} is a model of the package: name a folder to write (⟨output⟩)"
+            f"{run.directory.name} is a model of the package: choose a folder to write (⟨output⟩)"
         )
 
 
@@ -123,11 +123,11 @@ def export_run(
         check: Also run each export, and compare it with the model.
 
     Returns:
-        What was found about each format; empty without `check`.
+        Dictionary from each format to its `Check`; empty without `check`.
 
     Raises:
         InputError: As `export_model`, or if the run is not finished, the folder cannot be written,
-            or an export computes something else than the model. That export is not written then.
+            or an export differs from the model. That export is not written.
     """
     from vae_keras.export.check import check_export
     from vae_keras.export.loading import load_model

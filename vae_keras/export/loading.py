@@ -1,4 +1,4 @@
-"""Saved models, read with care."""
+"""Loading of saved models."""
 
 import os
 
@@ -15,7 +15,7 @@ from vae_keras.training.run import Run
 def load_model(path: str | os.PathLike) -> Autoencoder:
     """Load a model that `train` saved.
 
-    Like `keras.saving.load_model`, but an unusable file is an error of one line. No code in the
+    Like `keras.saving.load_model`, but an unusable file raises a one-line error. No code in the
     file is run.
 
     Args:
@@ -26,14 +26,14 @@ def load_model(path: str | os.PathLike) -> Autoencoder:
         `VAE` or `Autoencoder`.
 
     Raises:
-        InputError: If the file is missing, damaged, or holds another kind of model.
+        InputError: If the file is missing, damaged, or contains another kind of model.
     """
     path = find_run(path).directory
     if path.is_dir():
         path = path / "model.keras"
     if not path.is_file():
         raise InputError(
-            f"{path} does not exist: name a model.keras, the folder of a finished run, or a model "
+            f"{path} does not exist: pass a model.keras, the folder of a finished run, or a model "
             f"of the package ({', '.join(PRETRAINED)})"
         )
     try:
@@ -46,16 +46,17 @@ def load_model(path: str | os.PathLike) -> Autoencoder:
         ) from error
     if not isinstance(model, Autoencoder):
         raise InputError(
-            f"{path} holds a {type(model).__name__}, expected a VAE or Autoencoder of vae_keras"
+            f"{path} must contain a VAE or Autoencoder of vae_keras, received a "
+            f"{type(model).__name__}"
         )
     for weight in model.weights:
         if not np.isfinite(keras.ops.convert_to_numpy(weight)).all():
-            raise InputError(f"{path}: weight {weight.path} is not finite, so the model is useless")
+            raise InputError(f"{path}: weight {weight.path} is not finite: restore the file")
     return model
 
 
 def load_model_of(run: Run) -> Autoencoder:
-    """The model of a finished run; `InputError` also if it is not the one that `run` trained."""
+    """The model of a finished run; `InputError` if the file is not a model of this run."""
     model = load_model(run.model_file)
     config, shape = run.read_config(), run.read_data_summary().get("image_shape")
     found = {"latent_dim": model.latent_dim, "image_shape": list(model.image_shape)}
@@ -63,7 +64,7 @@ def load_model_of(run: Run) -> Autoencoder:
     for name, value in expected.items():
         if found[name] != value:
             raise InputError(
-                f"{run.model_file} has {name} {found[name]}, but {run.config_file} says {value}: "
+                f"{run.model_file} has {name} {found[name]}, but {run.config_file} has {value}: "
                 "restore the model of this run"
             )
     return model

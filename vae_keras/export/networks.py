@@ -1,4 +1,4 @@
-"""What exports compute: the networks of a model, in float32."""
+"""The networks of a model for export, in float32."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from vae_keras.model import Autoencoder
 
 
 def in_float32(model: Autoencoder) -> Autoencoder:
-    """A model that computes in float32 with the weights of another; that one if it does already.
+    """A copy of a model that computes in float32, or the model itself if it does already.
 
     Other runtimes lack convolutions of bfloat16.
     """

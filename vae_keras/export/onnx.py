@@ -1,4 +1,4 @@
-"""ONNX: the trained model for ONNX Runtime, and for what else reads ONNX."""
+"""ONNX: the trained model for ONNX Runtime and other runtimes that read ONNX."""
 
 import os
 from pathlib import Path

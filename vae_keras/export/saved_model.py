@@ -1,4 +1,4 @@
-"""SavedModel: the trained model for programs that know neither Keras nor this package."""
+"""SavedModel: the trained model for programs without Keras and this package."""
 
 import os
 from typing import Any

@@ -1,1 +1,1 @@
-"""The latent space: whole arrays into it and out of it, planes, paths and directions."""
+"""The latent space: encoding and decoding of arrays, planes, paths and directions."""

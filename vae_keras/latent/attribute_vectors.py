@@ -1,4 +1,4 @@
-"""Directions in the latent space that stand for attributes of the images."""
+"""Latent directions of attributes of the images."""
 
 import hashlib
 import os
@@ -22,7 +22,7 @@ from vae_keras.support.files import replacing, write_csv, write_json
 from vae_keras.support.reporting import progress_bar, working
 from vae_keras.training.run import Run
 
-BATCH = 500  # images between two looks at the vector
+BATCH = 500  # images between two rows of the convergence
 LEAST_LOOKS = 10
 FACTORS = range(-4, 5)
 STRIPS = 5
@@ -43,12 +43,12 @@ def attribute_of_run(
         run: `Run`, finished.
         attribute: Name of the attribute.
         attributes: CSV file, see `vae_keras.data.attribute_table`; None for that of the run.
-        data_dir: Where tensorflow-datasets keeps its data; None for where it was in training.
-        dataset: Where the images are now; None for where they were in training.
-        data: What was passed to `train`; None to load it.
+        data_dir: Data folder of tensorflow-datasets; None for the one in training.
+        dataset: New location of the images; None for the location in training.
+        data: The data passed to `train`; None to load it.
 
     Returns:
-        Tuple of the folder that was written, and the dictionary in its `vector.json`.
+        Tuple of the written folder and the dictionary in its `vector.json`.
 
     Raises:
         InputError: If the run is not finished, or its images have no such attribute.
@@ -62,7 +62,7 @@ def attribute_of_run(
     if attributes is not None:
         check_options(find_source(config.dataset), ["attributes"])
         places["attributes"] = os.path.abspath(attributes)
-    if places["attributes"]:  # before a folder of pictures is decoded
+    if places["attributes"]:  # before an image folder is decoded
         check_name("attribute", attribute, read_attributes(places["attributes"]).names)
     with run.locked():
         model = load_model_of(run)
@@ -70,7 +70,7 @@ def attribute_of_run(
         vector, rows, counts = find_vector(model, data, attribute)
         norm = float(np.linalg.norm(vector))
         if not norm:
-            raise InputError(f"attribute {attribute!r} makes no difference to the latent points")
+            raise InputError(f"attribute {attribute!r} has no effect on the latent points")
         found = {
             "attribute": attribute,
             **counts,
@@ -108,7 +108,7 @@ def find_vector(
         with the numbers of images, `images_with` and `images_without`.
 
     Raises:
-        InputError: If the data has no such attribute, or all images are alike in it.
+        InputError: If the data has no such attribute, or it is the same in all images.
     """
     known, present = _split(data, attribute)["train"]
     chosen = np.flatnonzero(known)
@@ -125,13 +125,13 @@ def find_vector(
 
 
 def draw_strips(model: Autoencoder, images: np.ndarray, direction: np.ndarray, name: str) -> Figure:
-    """Images with a direction of length 1 added to their latent points, times −4 to 4.
+    """Images decoded after adding −4 to 4 times a direction of length 1 to their latent points.
 
     Args:
         model: `VAE` or `Autoencoder`.
         images: uint8 array `(count, height, width, channels)`.
         direction: Array `(latent_dim,)`.
-        name: What the direction stands for.
+        name: Name of the attribute.
 
     Returns:
         Figure.
@@ -151,7 +151,7 @@ def draw_morph(model: Autoencoder, start: np.ndarray, end: np.ndarray) -> Figure
         start, end: uint8 arrays `(height, width, channels)`.
 
     Returns:
-        Figure, with the images themselves at both ends.
+        Figure, with the original images at both ends.
     """
     first, last = latent_points(model, np.stack([start, end]))
     path = linear_path(first, last, MORPH_STEPS)
@@ -177,7 +177,7 @@ def choose_pair(data: ImageData, attribute: str) -> list[np.ndarray]:
 
 
 def file_name(attribute: str) -> str:
-    """A name for the folder of an attribute, another one for each attribute."""
+    """A unique name for the folder of an attribute."""
     name = re.sub(r"[^\w-]+", "_", attribute).strip("_")[:60]
     if name == attribute:
         return name
@@ -189,8 +189,8 @@ def _split(data: ImageData, attribute: str) -> dict[str, tuple[np.ndarray, np.nd
     train, test = data.train_attributes, data.test_attributes
     if train is None or test is None:
         raise InputError(
-            f"the images of {data.name} have no attributes: for a folder of pictures name a CSV "
-            "file with ⟨attributes⟩"
+            f"the images of {data.name} have no attributes: for an image folder, pass a CSV file "
+            "as ⟨attributes⟩"
         )
     check_name("attribute", attribute, data.attribute_names)
     column = data.attribute_names.index(attribute)

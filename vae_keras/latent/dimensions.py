@@ -1,8 +1,8 @@
-"""How much each latent dimension says about an image."""
+"""The information about an image in each latent dimension."""
 
 import numpy as np
 
-INACTIVE = 0.01  # nats, below which a dimension says nothing
+INACTIVE = 0.01  # nats; a dimension with less is inactive
 
 
 def kl_per_dimension(mean: np.ndarray, log_var: np.ndarray) -> np.ndarray:
@@ -29,7 +29,7 @@ def active_dimensions(kl: np.ndarray) -> list[int]:
 
 
 def is_collapsed(kl: np.ndarray) -> bool:
-    """Whether a VAE ignores its latent space: less than 0.01 nats per dimension in all.
+    """Whether a VAE ignores its latent space: less than 0.01 nats per dimension on average.
 
     Reference:
         Lucas, Tucker, Grosse & Norouzi 2019, https://arxiv.org/abs/1911.02469.

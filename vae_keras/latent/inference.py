@@ -1,4 +1,4 @@
-"""Whole arrays through a model, in batches: NumPy in, NumPy out."""
+"""Models applied to whole NumPy arrays, in batches."""
 
 import math
 from typing import Any
@@ -10,7 +10,7 @@ from vae_keras.backend.inputs import name_outputs
 from vae_keras.data.batches import scale
 from vae_keras.model import Autoencoder
 
-VALUES_AT_ONCE = 1000 * 28 * 28  # of pixels; larger batches are no faster on a CPU
+VALUES_AT_ONCE = 1000 * 28 * 28  # pixel values in a batch; larger ones are not faster on a CPU
 
 
 def encode_images(model: Autoencoder, images: np.ndarray) -> dict[str, np.ndarray]:
@@ -36,7 +36,7 @@ def encode_images(model: Autoencoder, images: np.ndarray) -> dict[str, np.ndarra
 
 
 def latent_points(model: Autoencoder, images: np.ndarray) -> np.ndarray:
-    """Where the encoder puts images: the mean, or the point of a plain autoencoder.
+    """The latent points of images: the means, or the z of a plain autoencoder.
 
     Args:
         model: `VAE` or `Autoencoder`.
@@ -56,7 +56,7 @@ def decode_points(model: Autoencoder, z: np.ndarray) -> np.ndarray:
         z: Float array `(count, latent_dim)`.
 
     Returns:
-        uint8 array `(count, height, width, channels)`, rounded as an image file would be.
+        uint8 array `(count, height, width, channels)`, rounded.
     """
     images = np.empty((len(z), *model.image_shape), np.uint8)
     size = batch_size(model)
@@ -67,7 +67,7 @@ def decode_points(model: Autoencoder, z: np.ndarray) -> np.ndarray:
 
 
 def decode_floats(model: Autoencoder, z: np.ndarray) -> np.ndarray:
-    """The image at every latent point, float32 in [0, 1]; as `decode_points`, without rounding."""
+    """The image at every latent point, float32 in [0, 1], without rounding."""
     images = np.empty((len(z), *model.image_shape), np.float32)
     size = batch_size(model)
     for start in range(0, len(z), size):
@@ -77,14 +77,14 @@ def decode_floats(model: Autoencoder, z: np.ndarray) -> np.ndarray:
 
 
 def batch_size(model: Autoencoder) -> int:
-    """How many of the model's images to compute at once."""
+    """Number of images of the model in a batch."""
     return max(1, VALUES_AT_ONCE // math.prod(model.image_shape))
 
 
 def predict(network: Any, inputs: Any, size: int) -> Any:
-    """What a network returns for at most `size` inputs, as NumPy arrays.
+    """The outputs of a network for at most `size` inputs, as NumPy arrays.
 
-    Every batch is filled up to `size`, because TensorFlow compiles anew for every shape.
+    Every batch is padded to `size`, because TensorFlow recompiles for every shape.
     """
     count = len(keras.tree.flatten(inputs)[0])
 

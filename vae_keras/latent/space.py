@@ -1,4 +1,4 @@
-"""Places in the latent space: a plane to look at it, grids, paths and directions. NumPy only."""
+"""Geometry of the latent space in NumPy: planes, grids, paths and directions."""
 
 import dataclasses
 from typing import Any
@@ -14,19 +14,19 @@ from vae_keras.support.errors import InputError
 class LatentPlane:
     """Two orthogonal directions through the origin of the latent space.
 
-    Because the directions are orthonormal and nothing is shifted, the prior N(0, I) of the
-    whole space is N(0, I) on the plane too.
+    The directions are orthonormal and the plane contains the origin, so the prior N(0, I) of the
+    whole space is also N(0, I) on the plane.
 
     Attributes:
         directions: float64 array `(2, latent_dim)` with orthonormal rows.
-        names: What to write on the axes of a figure.
+        names: Labels of the axes of a figure.
     """
 
     directions: np.ndarray
     names: tuple[str, str]
 
     def project(self, points: np.ndarray) -> np.ndarray:
-        """The part of points `(count, latent_dim)` that lies in the plane, `(count, 2)`."""
+        """The projection of points `(count, latent_dim)` onto the plane, `(count, 2)`."""
         return np.float64(points) @ self.directions.T
 
     def lift(self, places: np.ndarray) -> np.ndarray:
@@ -41,10 +41,10 @@ class LatentPlane:
 
 
 def latent_plane(points: np.ndarray) -> LatentPlane:
-    """The plane in which to look at latent points.
+    """The plane in which to show latent points.
 
-    With two latent dimensions it is the latent space itself; with more, it is spanned by the
-    first two principal components, which hold the largest share of the points' variance.
+    With two latent dimensions, it is the latent space itself. With more, the first two principal
+    components span it, because they have the largest share of the points' variance.
 
     Args:
         points: Array `(count, latent_dim)`.
@@ -71,14 +71,14 @@ def latent_plane(points: np.ndarray) -> LatentPlane:
 def manifold_points(side: int) -> np.ndarray:
     """A grid of points at evenly spaced quantiles of the prior N(0, I), for `plots.plot_manifold`.
 
-    Quantiles are taken at the middle of each cell, (i + ½) / side, so that none is infinite.
+    The quantiles are at the middle of each cell, (i + ½) / side, so that none is infinite.
 
     Args:
         side: Points along each axis.
 
     Returns:
-        float32 array `(side * side, 2)`, row by row from the top: z₂ falls down the
-        rows, z₁ grows along them, as in a scatter plot.
+        float32 array `(side * side, 2)`, row by row from the top: z₂ decreases from row to row and
+        z₁ increases within a row, as in a scatter plot.
     """
     quantiles = norm.ppf((np.arange(side) + 0.5) / side)
     return _grid(quantiles, quantiles).astype(np.float32)
@@ -95,11 +95,11 @@ def even_grid(side: int, limit: float) -> np.ndarray:
 
 
 def linear_path(start: np.ndarray, end: np.ndarray, steps: int) -> np.ndarray:
-    """Points on the straight line between two, both included.
+    """Points on the straight line between two points, both included.
 
     Args:
         start, end: Arrays `(latent_dim,)`.
-        steps: How many points, at least 2.
+        steps: Number of points, at least 2.
 
     Returns:
         float32 array `(steps, latent_dim)`.
@@ -109,15 +109,15 @@ def linear_path(start: np.ndarray, end: np.ndarray, steps: int) -> np.ndarray:
 
 
 def spherical_path(start: np.ndarray, end: np.ndarray, steps: int) -> np.ndarray:
-    """Points on the arc around the origin between two, both included.
+    """Points on the arc around the origin between two points, both included.
 
-    The direction turns at a constant rate, and the distance from the origin goes evenly from
-    that of `start` to that of `end`. In many dimensions draws from N(0, I) lie near a
-    sphere of radius √latent_dim, whose empty inside a straight line would cross.
+    The direction turns at a constant rate, and the distance from the origin changes linearly. In
+    many dimensions, draws from N(0, I) are near a sphere of radius √latent_dim, and a straight line
+    would cross its empty interior.
 
     Args:
-        start, end: Arrays `(latent_dim,)`, neither of them zero nor opposite to each other.
-        steps: How many points, at least 2.
+        start, end: Arrays `(latent_dim,)`, not zero and not opposite to each other.
+        steps: Number of points, at least 2.
 
     Returns:
         float32 array `(steps, latent_dim)`.
@@ -129,13 +129,13 @@ def spherical_path(start: np.ndarray, end: np.ndarray, steps: int) -> np.ndarray
     start, end = np.asarray(start, np.float64), np.asarray(end, np.float64)
     radii = np.linalg.norm(start), np.linalg.norm(end)
     if not all(radii):
-        raise InputError("an arc around the origin cannot start or end there")
+        raise InputError("an arc around the origin cannot start or end at the origin")
     first, last = start / radii[0], end / radii[1]
     angle = np.arccos(np.clip(first @ last, -1, 1))
     if np.pi - angle < 1e-6:
-        raise InputError("no arc between opposite directions is shorter than all others")
+        raise InputError("the shortest arc between opposite directions is not unique")
     t = np.linspace(0, 1, steps)[:, None]
-    if angle < 1e-6:  # the same direction, in which sin(angle) says nothing
+    if angle < 1e-6:  # the same direction: sin(angle) would be a divisor near 0
         direction = (1 - t) * first + t * last
     else:
         direction = (np.sin((1 - t) * angle) * first + np.sin(t * angle) * last) / np.sin(angle)
@@ -143,14 +143,14 @@ def spherical_path(start: np.ndarray, end: np.ndarray, steps: int) -> np.ndarray
 
 
 def class_means(points: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """The middle of each class.
+    """The mean of each class.
 
     Args:
         points: Array `(count, latent_dim)`.
         labels: Integer array `(count,)`.
 
     Returns:
-        float64 array `(classes, latent_dim)`; not a number where a class has no point.
+        float64 array `(classes, latent_dim)`; NaN for a class without points.
     """
     sums = np.zeros((labels.max() + 1, points.shape[1]))
     np.add.at(sums, labels, points)
@@ -159,7 +159,7 @@ def class_means(points: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def attribute_vector(points: np.ndarray, present: np.ndarray) -> np.ndarray:
-    """From the middle of the images without an attribute to the middle of those with it.
+    """The vector from the mean of the points without an attribute to the mean of those with it.
 
     Args:
         points: Array `(count, latent_dim)`.
@@ -175,16 +175,16 @@ def attribute_vector(points: np.ndarray, present: np.ndarray) -> np.ndarray:
 def vector_convergence(
     points: np.ndarray, present: np.ndarray, batch_size: int
 ) -> list[dict[str, Any]]:
-    """How the attribute vector settles while more and more images are looked at.
+    """Convergence of the attribute vector with the number of images.
 
     Args:
         points, present: As for `attribute_vector`.
         batch_size: Images between two rows.
 
     Returns:
-        List of dictionaries: `images` so far; `norm` of the vector that they give; `change`, the
-        length of its difference from the row before (of the first row None); `cosine` of its angle
-        to the last one. It begins as soon as there are images of both kinds.
+        List of dictionaries: `images` so far; `norm` of their vector; `change`, the length of its
+        difference from the previous row (None for the first row); `cosine` of its angle to the
+        final vector. It begins as soon as there are images of both kinds.
     """
     ends = [*range(batch_size, len(points), batch_size), len(points)]
     vectors = {
@@ -230,6 +230,6 @@ def aggregate_density(places: np.ndarray, means: np.ndarray, covariances: np.nda
 
 
 def _grid(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """All pairs of values as `(count, 2)`, row by row, the largest y first."""
+    """All pairs of values as `(count, 2)`, row by row, starting with the largest y."""
     columns, rows = np.meshgrid(x, y[::-1])
     return np.stack([columns.ravel(), rows.ravel()], axis=1)

@@ -1,6 +1,6 @@
-"""Figures: arrays in, `matplotlib.figure.Figure` out.
+"""Figures: functions from arrays to a `matplotlib.figure.Figure`.
 
-An array may be one of NumPy, a tensor of any of Keras's backends, or a list.
+An array may be a NumPy array, a tensor of any backend of Keras, or a list.
 """
 
 from vae_keras.plots.colors import class_colors, variant_colors

@@ -1,4 +1,4 @@
-"""What figures are made of, as NumPy arrays: the one place where tensors and lists become them."""
+"""Conversion of the arguments of figures, tensors and lists included, to NumPy arrays."""
 
 import functools
 import inspect
@@ -12,9 +12,9 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def takes_arrays(function: Function) -> Function:
-    """Let a function take tensors of any backend, or lists, where it declares arrays.
+    """Let a function take tensors of any backend, or lists, for parameters declared as arrays.
 
-    Those are the parameters whose type is `np.ndarray`, may be it, or is a mapping to it.
+    Their type is `np.ndarray`, a union with it, or a mapping to it.
     """
     signature = inspect.signature(function)
     kinds = typing.get_type_hints(function)
@@ -30,8 +30,8 @@ def takes_arrays(function: Function) -> Function:
 
 
 def as_array(values: Any) -> np.ndarray:
-    """A tensor or nested lists as an array that matplotlib draws: 16 bits become float32."""
-    if hasattr(values, "detach"):  # PyTorch converts no tensor that has a gradient or is on a GPU
+    """A tensor or nested lists as an array for matplotlib: 16-bit floats become float32."""
+    if hasattr(values, "detach"):  # PyTorch cannot convert tensors with a gradient or on a GPU
         values = values.detach().cpu()
         values = values.float() if values.dtype.is_floating_point else values
     array = np.asarray(values)

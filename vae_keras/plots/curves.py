@@ -1,4 +1,4 @@
-"""Axes for curves over epochs: their ends in view, and what they end at beside them."""
+"""Axes for curves over epochs: limits that show the ends, and labels with the final values."""
 
 from collections.abc import Iterable, Sequence
 
@@ -13,16 +13,16 @@ from vae_keras.plots.layout import spread
 from vae_keras.plots.style import LEADER, SMALL
 from vae_keras.support.text import minus
 
-WIDE = 10  # times the least value, from which on a logarithmic scale shows more
-BESIDE = 1.04  # where texts beside the curves begin, as a share of the panel's width
-POINTS = 72  # in an inch
+WIDE = 10  # ratio of the largest to the smallest value that needs a logarithmic scale
+BESIDE = 1.04  # left edge of the labels beside the curves, as a share of the panel's width
+POINTS = 72  # per inch
 
 
 def end_limits(curves: Iterable[np.ndarray]) -> tuple[float, float]:
-    """Limits of an axis that holds all curves but for the first tenth of their epochs.
+    """Limits of an axis that shows all curves except for the first tenth of their epochs.
 
     Args:
-        curves: Arrays whose last axis is epochs. Of several epochs at least the first is left out.
+        curves: Arrays whose last axis is epochs. At least the first of several epochs is ignored.
     """
     low, high = _range_of_ends(curves)
     margin = 0.05 * max(high - low, 0.01 * abs(high), 1e-9)
@@ -30,15 +30,15 @@ def end_limits(curves: Iterable[np.ndarray]) -> tuple[float, float]:
 
 
 def scale_axes(panels: Sequence[Axes], curves: Iterable[np.ndarray]) -> None:
-    """Let axes show the ends of curves, on a logarithmic scale if that is needed and possible.
+    """Set the limits of axes to the ends of curves, on a logarithmic scale if needed and possible.
 
-    It is needed if all but the first tenth of the epochs span a factor of ten, and possible if no
-    value is zero or less; the axes say so then, and hold every epoch. Else the first tenth may
-    leave the panel.
+    It is needed if all but the first tenth of the epochs span a factor of ten, and possible if all
+    values are positive. A logarithmic axis is labeled and shows every epoch. On a linear axis, the
+    first tenth may be outside of the panel.
 
     Args:
         panels: Axes that show the same values.
-        curves: Arrays whose last axis is epochs, all that the axes show.
+        curves: All curves of the axes, arrays whose last axis is epochs.
     """
     curves = [np.asarray(curve, np.float64) for curve in curves]
     whole = np.concatenate([curve.ravel() for curve in curves])
@@ -57,7 +57,7 @@ def scale_axes(panels: Sequence[Axes], curves: Iterable[np.ndarray]) -> None:
 
 
 def name_logarithmic(axes: Axes) -> None:
-    """A few plain numbers on a logarithmic vertical axis, however little it spans, and its name."""
+    """Label a logarithmic vertical axis, with a few plain numbers even for a small range."""
     low, high = axes.get_ylim()
     if high > 20 * low:
         decades = np.log10(high / low)
@@ -72,7 +72,7 @@ def name_logarithmic(axes: Axes) -> None:
 
 
 def label_epochs(axes: Axes, last: int, first: int = 1) -> None:
-    """Ticks at whole epochs, the first and the last among them."""
+    """Set ticks at whole epochs, including the first and the last."""
     steps = matplotlib.ticker.MaxNLocator(5, integer=True, steps=[1, 2, 5, 10])
     clear = 0.09 * (last - first)
     between = [
@@ -85,17 +85,17 @@ def label_epochs(axes: Axes, last: int, first: int = 1) -> None:
 
 
 def mark_ends(line: Line2D) -> None:
-    """A point at the end of a curve; a curve of one epoch is but this point."""
+    """Draw a point at the end of a curve; a curve of one epoch is only this point."""
     line.set(marker="o", markersize=4 if np.size(line.get_xdata()) == 1 else 3.5, markevery=[-1])
 
 
 def label_ends(axes: Axes, lines: Sequence[Line2D], height: float) -> list[Annotation]:
-    """Write the last value of each curve beside it, apart from each other.
+    """Write the last value of each curve beside it, without overlap.
 
     Args:
         axes: Axes whose limits are final.
-        lines: Curves. Nothing is written if so many do not fit.
-        height: Height of the axes in inches, about.
+        lines: Curves. Nothing is written if there are too many.
+        height: Approximate height of the axes in inches.
 
     Returns:
         The texts.
@@ -127,13 +127,13 @@ def label_ends(axes: Axes, lines: Sequence[Line2D], height: float) -> list[Annot
 
 
 def _digits(values: Sequence[float]) -> int:
-    """Decimals that tell values of this size apart: three digits of the largest."""
+    """Number of decimals that shows three digits of the largest value."""
     largest = max(map(abs, values))
     return int(np.clip(2 - np.floor(np.log10(largest)) if largest > 0 else 2, 0, 4))
 
 
 def _range_of_ends(curves: Iterable[np.ndarray]) -> tuple[float, float]:
-    """The least and the greatest value after the first tenth of the epochs."""
+    """The smallest and the largest value after the first tenth of the epochs."""
     shown = np.concatenate([curve[..., _first_epoch(curve) :].ravel() for curve in curves])
     return float(shown.min()), float(shown.max())
 

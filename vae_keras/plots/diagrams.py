@@ -1,4 +1,4 @@
-"""Drawings of networks, where the programs that draw them are installed."""
+"""Drawings of networks, if the required programs are installed."""
 
 import contextlib
 import io
@@ -15,14 +15,14 @@ def save_diagram(network: keras.Model, path: Path) -> Path | None:
         path: PNG file to write.
 
     Returns:
-        `path`, or None where Graphviz or pydot is missing; `network.summary()` says the same
-        in words and needs neither.
+        `path`, or None if Graphviz or pydot is missing; `network.summary()` needs neither and has
+        the same information as text.
     """
     try:
-        with contextlib.redirect_stdout(io.StringIO()):  # Keras prints what is missing
+        with contextlib.redirect_stdout(io.StringIO()):  # Keras prints missing programs
             keras.utils.plot_model(
                 network, str(path), show_shapes=True, show_layer_names=True, dpi=60
             )
-    except Exception:  # what is missing or broken shows in errors of many kinds
+    except Exception:  # missing or broken programs raise errors of many kinds
         return None
     return path if path.exists() else None

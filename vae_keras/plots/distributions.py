@@ -25,18 +25,18 @@ def plot_posteriors(
     images: np.ndarray,
     axis_names: Sequence[str] = AXIS_NAMES,
 ) -> Figure:
-    """Images as distributions: the ellipses of a few posteriors among the means of all.
+    """The posteriors of a few images as ellipses among the means of all.
 
     Args:
         points: Posterior means of many images, array `(count, 2)`.
         means: Posterior means of the few, array `(few, 2)`.
         covariances: Posterior covariances of the few, array `(few, 2, 2)`.
-        images: The few, array `(few, height, width, channels)`, uint8 or in [0, 1].
-        axis_names: What the axes are, such as `LatentPlane.names`.
+        images: The few images, array `(few, height, width, channels)`, uint8 or in [0, 1].
+        axis_names: Labels of the axes, such as `LatentPlane.names`.
 
     Returns:
-        Figure: the images in colored frames, and in the same colors their posteriors, with
-        ellipses at one and two standard deviations.
+        Figure: the images in colored frames, and their posteriors in the same colors, as ellipses
+        at one and two standard deviations.
     """
     figure = new_figure(8.4, 5.4)
     left, right = figure.subfigures(1, 2, width_ratios=(1, 6), squeeze=False)[0]
@@ -69,11 +69,11 @@ def plot_density(
 
     Args:
         places: Array `(side * side, 2)`, as `latent.space.even_grid` returns it.
-        density: Density of the mixture of all posteriors there, array `(side * side,)`.
-        axis_names: What the axes are, such as `LatentPlane.names`.
+        density: Density of the mixture of all posteriors at these places, `(side * side,)`.
+        axis_names: Labels of the axes, such as `LatentPlane.names`.
 
     Returns:
-        Figure. Circles hold 50, 90 and 99% of the prior.
+        Figure. Circles contain 50, 90 and 99% of the prior.
     """
     side = round(len(density) ** 0.5)
     x, y = places.reshape(side, side, 2).transpose(2, 0, 1)
@@ -90,7 +90,7 @@ def plot_density(
     axes.clabel(lines, fmt=names, manual=above, fontsize=8)
     label_axes(axes, axis_names)
     axes.set(aspect="equal", adjustable="box")
-    axes.set_title("Dashed: circles that hold so much of the prior", fontsize=10)
+    axes.set_title("Dashed: circles with these shares of the prior", fontsize=10)
     return figure
 
 
@@ -134,7 +134,7 @@ def plot_histograms(z: np.ndarray, kl: np.ndarray | None = None) -> Figure:
     for axes in panels[count:]:
         axes.set_axis_off()
     for axes in panels[max(count - columns, 0) : count]:
-        axes.tick_params(labelbottom=True)  # also above a place that is empty
+        axes.tick_params(labelbottom=True)  # also above an empty place
     for axes in panels[:count:columns]:
         axes.set_ylabel("density")
     handles = panels[0].get_legend_handles_labels()

@@ -1,4 +1,4 @@
-"""What an evaluation found."""
+"""The figure of an evaluation."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from vae_keras.plots.colors import NAMED_CLASSES, PALE, TEST_COLOR, TRAIN_COLOR
 from vae_keras.plots.fonts import drawable
 from vae_keras.plots.style import new_figure, styled
 
-DRAW_COLOR = "#8fc1e3"  # a light TRAIN_COLOR, on which the images can be seen
+DRAW_COLOR = "#8fc1e3"  # a light TRAIN_COLOR, as a background for the images
 
 
 @styled
@@ -25,18 +25,18 @@ def plot_evaluation(
     sample_shares: np.ndarray | None = None,
     test_shares: np.ndarray | None = None,
 ) -> Figure:
-    """Where samples are drawn in the latent space, and which classes they show.
+    """The latent places of samples, and their classes.
 
     Args:
-        points: Latent points of images (of a VAE one z drawn for each), array
-            `(images, latent_dim)`. Of more than two axes the two of the largest variance are
-            shown.
-        places: Where samples were drawn, array `(count, latent_dim)`.
+        points: Latent points of images (for a VAE, one random z of each), array
+            `(images, latent_dim)`. If there are more than two axes, the two with the largest
+            variance are shown.
+        places: Latent places of the samples, array `(count, latent_dim)`.
         in_gap: Boolean array `(count,)`: far from every image.
         drawn_from: `"prior"` or `"box"`.
         class_names: One text for each class.
         sample_shares, test_shares: Share of each class among samples and test images, arrays
-            `(classes,)`; None leaves the second panel out.
+            `(classes,)`; None to omit the second panel.
 
     Returns:
         Figure.
@@ -74,7 +74,7 @@ def plot_evaluation(
         axes[1].invert_yaxis()
         axes[1].xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(5, steps=[1, 2, 5, 10]))
         axes[1].xaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1, decimals=0))
-        axes[1].set(xlabel="share of the images", title="What a classifier sees in them")
+        axes[1].set(xlabel="share of the images", title="Classes assigned by a classifier")
     for panel in axes:
         panel.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3, markerscale=3)
     return figure

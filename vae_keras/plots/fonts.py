@@ -1,4 +1,4 @@
-"""Names in figures, in fonts that have their letters, or in letters that fonts have."""
+"""Fonts for the names in figures, and substitutes for letters that no font has."""
 
 import functools
 import itertools
@@ -11,23 +11,23 @@ from matplotlib import font_manager
 from vae_keras.support.reporting import warn
 
 NORMAL_WEIGHT = 400
-IGNORED = ("Cc", "Cf", "Mn")  # categories of characters that have no shape of their own
+IGNORED = ("Cc", "Cf", "Mn")  # categories of characters without a shape
 BOXES = "Last Resort"  # matplotlib's font, in which all characters of a script look alike
-# Words of Unicode's names after which the sound of a letter follows.
+# Words before the sound of a letter in Unicode's names.
 SOUNDS = (" LETTER ", " SYLLABLE ")
 
-_said: set[str] = set()  # names of which a line told what stands in their place
+_said: set[str] = set()  # names whose substitutes were reported
 
 
 def drawable(names: Iterable[str]) -> tuple[list[str], dict[str, Any]]:
-    """Names as a figure can show them.
+    """Convert names to a form that a figure can show.
 
-    Where the usual font lacks their letters, other fonts of the machine are added. Letters that no
-    font has are replaced by their sound, the name of an emoji, or their number in Unicode; a line
-    says so. A `$` does not begin a formula.
+    If the usual font lacks their letters, other fonts of the machine are added. Letters that no
+    font has are replaced by their sound, the name of an emoji, or their number in Unicode, with a
+    warning. A `$` does not begin a formula.
 
     Args:
-        names: Texts that a user chose.
+        names: Names chosen by a user.
 
     Returns:
         Tuple of the texts, and arguments of a `matplotlib.text.Text` that draws them.
@@ -41,7 +41,7 @@ def drawable(names: Iterable[str]) -> tuple[list[str], dict[str, Any]]:
 
 
 def _warn_once(names: tuple[str, ...], shown: list[str]) -> None:
-    """Say what stands in the place of names, once for each."""
+    """Warn about substitutes of names, once for each name."""
     pairs = {name: text for name, text in zip(names, shown) if name != text and name not in _said}
     if not pairs:
         return
@@ -86,7 +86,7 @@ def _letters(path: str) -> frozenset[str]:
 
 
 def _replace(name: str, missing: frozenset[str]) -> str:
-    """A name with other words for the letters that are missing."""
+    """A name with substitutes for the missing letters."""
     if not missing & set(name):
         return name
     shaped = [letter for letter in name if unicodedata.category(letter) not in IGNORED]

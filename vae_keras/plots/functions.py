@@ -14,7 +14,7 @@ from vae_keras.plots.style import new_figure, styled
 @styled
 @takes_arrays
 def plot_functions(x: np.ndarray, panels: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
-    """Curves over the same x, panel beside panel.
+    """Curves over the same x, in panels side by side.
 
     Args:
         x: Array `(count,)`.

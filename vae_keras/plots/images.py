@@ -21,8 +21,8 @@ def plot_reconstructions(
     Args:
         images: Array `(count, height, width, channels)`, uint8 or in [0, 1].
         reconstructions: Array of the same shape, uint8 or in [0, 1].
-        points: Where the encoder put each image, array `(count, latent_dim)`, written
-            between the two; nothing is written for None or more than three dimensions.
+        points: Latent point of each image, array `(count, latent_dim)`, written between the two
+            rows; nothing is written for None or more than three dimensions.
 
     Returns:
         Figure.
@@ -76,7 +76,7 @@ def show_grid(
     columns: int,
     captions: Sequence[str] | None = None,
 ) -> None:
-    """Draw images, with or without captions, into a figure or a part of one."""
+    """Draw images, with or without captions, into a figure or subfigure."""
     rows = -(-len(images) // columns)
     all_axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in all_axes[len(images) :]:
@@ -89,7 +89,7 @@ def show_grid(
 
 
 def tile(images: np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
-    """Images as one, row by row, with white lines between them.
+    """Join images into one, row by row, with white lines between them.
 
     Args:
         images: Array `(count, height, width, channels)`, uint8 or in [0, 1]; count must be a
@@ -110,15 +110,15 @@ def tile(images: np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
 
 
 def show_tiles(axes: Axes, images: np.ndarray, columns: int) -> None:
-    """Draw images as one, row by row, with white lines of one width between them.
+    """Draw images as one, row by row, with white lines of equal width between them.
 
     Args:
-        axes: Where to draw.
+        axes: Axes to draw on.
         images, columns: As for `tile`.
     """
     height, width = images.shape[1:3]
     show_image(axes, tile(images, columns, gap=0))
-    # Lines are drawn on whole pixels of the figure; pixels of the picture would be one or two wide.
+    # Lines have whole pixels of the figure; pixels of the image would be one or two pixels wide.
     for column in range(1, columns):
         axes.axvline(column * width - 0.5, color="white", linewidth=0.8)
     for row in range(1, len(images) // columns):

@@ -37,12 +37,12 @@ def plot_latent(
     Args:
         points: Array `(count, 2)`.
         labels: Integer array `(count,)`, or None for one color.
-        class_names: One text for each label; without them the labels themselves.
-        axis_names: What the axes are, such as `LatentPlane.names`.
+        class_names: One name for each label; by default the labels.
+        axis_names: Labels of the axes, such as `LatentPlane.names`.
         prior: Whether to draw the prior N(0, I) of a VAE, as circles.
 
     Returns:
-        Figure, which says how many points there are.
+        Figure, with the number of points in its title.
     """
     figure = new_figure(6.4, 5.4)
     axes = figure.subplots()
@@ -66,10 +66,10 @@ def plot_latent_and_quantiles(
     class_names: Sequence[str] = (),
     axis_names: Sequence[str] = AXIS_NAMES,
 ) -> Figure:
-    """The scatter of latent points, beside it the same in p-value space.
+    """The scatter of latent points, and beside it the same in p-value space.
 
-    There every coordinate is Φ(z), the share of N(0, 1) that lies below it: points that are
-    distributed as the prior fill the unit square evenly.
+    In p-value space, every coordinate is Φ(z), the share of N(0, 1) below it, so points with the
+    distribution of the prior fill the unit square evenly.
 
     Args:
         points, labels, class_names, axis_names: As for `plot_latent`.
@@ -96,12 +96,12 @@ def plot_places(
     class_names: Sequence[str] = (),
     axis_names: Sequence[str] = AXIS_NAMES,
 ) -> Figure:
-    """Where in the scatter some places lie, and the images that are decoded there.
+    """Some places in the scatter, and the images decoded there.
 
     Args:
         points: Array `(count, 2)`.
         places: Array `(few, 2)`.
-        images: What the decoder makes of the places, array `(few, height, width, channels)`.
+        images: Images decoded at the places, array `(few, height, width, channels)`.
         labels, class_names, axis_names: As for `plot_latent`.
 
     Returns:
@@ -131,7 +131,7 @@ def scatter_classes(
     alpha: float = 0.7,
     named: bool = True,
 ) -> None:
-    """Draw points, colored by class, into `axes`; short names are written where their class is."""
+    """Draw points colored by class into `axes`, with short class names at their classes."""
     size = float(np.clip(20_000 / len(points), 3, 20))
     if labels is None:
         axes.scatter(
@@ -139,11 +139,11 @@ def scatter_classes(
         )
         return
     class_names = _names(labels, class_names)
-    # One call, in the order of the images, so that no class covers all others.
+    # One call, in the order of the images, so that no class covers the others.
     colors = np.array(class_colors(len(class_names)))
     axes.scatter(points[:, 0], points[:, 1], s=size, linewidths=0, alpha=alpha, c=colors[labels])
     if named:
-        # A short name fits where its class is, and needs no color to be read.
+        # A short name fits at its class and is readable without color.
         texts, options = drawable(class_names)
         short = [n for n, text in enumerate(texts) if len(text) <= 2 and np.any(labels == n)]
         middles = [np.median(points[labels == label], axis=0) for label in short]
@@ -174,10 +174,10 @@ def label_axes(axes: Axes, axis_names: Sequence[str]) -> None:
 def _name_classes(
     axes: Axes, names: Sequence[str], middles: np.ndarray, options: Mapping[str, Any]
 ) -> None:
-    """Write each name at the middle of its class `(count, 2)`, or beside it where others are."""
+    """Write each name at the middle of its class `(count, 2)`, or nearby to avoid overlap."""
     if not len(names):
         return
-    # The panels measure about four inches, in which the data take as much as the longer side.
+    # The longer side of the data takes about four inches.
     unit = max(axes.dataLim.width, axes.dataLim.height, 1e-9) / (4 * 72)  # of the data in a point
     sizes = [(unit * (7 * len(name) + 6), unit * 14) for name in names]
     for name, middle, place in zip(names, middles, spread_boxes(middles, np.array(sizes))):
@@ -205,7 +205,7 @@ def _add_legend(
     axes = figure.axes[0]
     handles = [axes.scatter([], [], s=30, color=color) for color in class_colors(len(class_names))]
     columns = -(-len(class_names) // 20)
-    # Not as labels of the points, which must not begin with "_".
+    # Not as labels of the points, because matplotlib ignores labels that begin with "_".
     texts, options = drawable(class_names)
     legend = figure.legend(handles, texts, loc="outside right center", ncols=columns)
     for text in legend.get_texts():
@@ -217,5 +217,5 @@ def _count(images: int) -> str:
 
 
 def _names(labels: np.ndarray, class_names: Sequence[str]) -> Sequence[str]:
-    """The names of classes, or the numbers of those that there are."""
+    """The names of the classes, or their numbers."""
     return class_names if len(class_names) else [str(n) for n in range(int(labels.max()) + 1)]

@@ -1,22 +1,22 @@
-"""Texts that keep clear of each other."""
+"""Placement of texts without overlap."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from scipy.optimize import isotonic_regression
 
-ROUNDS = 500  # after which boxes that are too many for their place stay as they are
+ROUNDS = 500  # limit, in case there is no room for all boxes
 
 
 def spread(places: Sequence[float] | np.ndarray, gap: float) -> np.ndarray:
     """Places between 0 and 1, moved as little as possible until they are `gap` apart.
 
     Args:
-        places: Array `(count,)`, in any order, which is kept.
-        gap: The least distance, at most 1 / count.
+        places: Array `(count,)`, in any order. The order is kept.
+        gap: The smallest distance, at most 1 / count.
 
     Returns:
-        float64 array `(count,)`; the sum of the squared distances moved is the least.
+        float64 array `(count,)`, with the smallest possible sum of squared moves.
     """
     places = np.asarray(places, np.float64)
     order = np.argsort(places, kind="stable")
@@ -28,14 +28,14 @@ def spread(places: Sequence[float] | np.ndarray, gap: float) -> np.ndarray:
 
 
 def spread_boxes(centers: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Centers of boxes, which push each other away until none covers another.
+    """Centers of boxes, moved apart until none overlap.
 
     Args:
         centers: Array `(count, 2)`.
         sizes: Widths and heights, array `(count, 2)`.
 
     Returns:
-        float64 array `(count, 2)`. A box that touches no other stays where it is.
+        float64 array `(count, 2)`. A box without overlap is not moved.
     """
     moved = np.array(centers, np.float64)
     first, second = np.triu_indices(len(moved), 1)

@@ -13,8 +13,8 @@ from vae_keras.plots.names import variant_title
 from vae_keras.plots.style import new_figure, styled
 from vae_keras.support.terms import loss_columns, title
 
-# Dictionaries with `epoch` and the columns of a run's history; or what Keras returns,
-# `model.fit(...)` or its `history`.
+# Dictionaries with `epoch` and the columns of a run's history; or the return value of
+# `model.fit(...)`, or its `history`.
 History = Sequence[Mapping[str, Any]] | Mapping[str, Sequence[float]] | Any
 
 PANEL, HEIGHT = 3.4, 3.0  # inches of a panel
@@ -22,14 +22,14 @@ PANEL, HEIGHT = 3.4, 3.0  # inches of a panel
 
 @styled
 def plot_losses(rows: History) -> Figure:
-    """Training and test curves of the loss and its terms, with the values that they end at.
+    """Training and test curves of the loss and its terms, with their final values.
 
-    The axes show the ends: the first tenth of the epochs may leave a panel. Losses that span more
-    than a factor of ten have a logarithmic scale, unless there is one that is not positive.
+    The limits fit the ends: the first tenth of the epochs may be outside of a panel. Positive
+    losses that span more than a factor of ten have a logarithmic scale.
 
     Args:
-        rows: Dictionaries with `epoch` and the columns of a run's history; or what Keras returns,
-            `model.fit(...)` or its `history`. Without test images there are no test curves.
+        rows: Dictionaries with `epoch` and the columns of a run's history; or the return value of
+            `model.fit(...)`, or its `history`. Without test images, there are no test curves.
 
     Returns:
         Figure with one panel for each term.
@@ -53,14 +53,14 @@ def plot_losses(rows: History) -> Figure:
 def plot_loss_comparison(
     histories: Mapping[str, History], terms: Sequence[str] | None = None
 ) -> Figure:
-    """Curves of several models in one color each, those of the test images dashed and lighter.
+    """Curves of several models in one color each, with dashed and lighter curves for the test.
 
     Args:
         histories: Dictionary from the name of a model to its history, as for `plot_losses`.
-        terms: Which losses to show; None for all that any history has.
+        terms: Losses to show; None for all losses of all histories.
 
     Returns:
-        Figure with one panel for each term, with axes and values as those of `plot_losses`.
+        Figure with one panel for each term, with axes and values as in `plot_losses`.
     """
     runs = {name: _rows(history) for name, history in histories.items()}
     present = merge_columns(_terms(rows) for rows in runs.values())
@@ -83,12 +83,12 @@ def plot_loss_comparison(
 
 
 def merge_columns(histories: Iterable[Iterable[str]]) -> list[str]:
-    """The columns that any of several histories has, in the order in which they appear."""
+    """The columns of all histories, in order of appearance."""
     return list(dict.fromkeys(column for columns in histories for column in columns))
 
 
 def panel_title(term: str) -> str:
-    """What to write above the curves of a loss."""
+    """The title of the panel of a loss."""
     text = title(term)
     return text[:1].upper() + text[1:]
 
@@ -100,7 +100,7 @@ def _plot_column(axes: Axes, rows: Sequence[Mapping[str, Any]], column: str, **l
 
 
 def _finish_panel(axes: Axes, term: str) -> None:
-    """Title, axes and final values of a panel that has its curves."""
+    """Add title, axes and final values to a panel with its curves."""
     lines = list(axes.lines)
     epochs = np.concatenate([np.asarray(line.get_xdata()) for line in lines])
     scale_axes([axes], [np.asarray(line.get_ydata()) for line in lines])
@@ -111,7 +111,7 @@ def _finish_panel(axes: Axes, term: str) -> None:
 
 def _rows(history: History) -> Sequence[Mapping[str, Any]]:
     """A history as one dictionary for each epoch."""
-    columns = getattr(history, "history", history)  # `fit` returns a callback that holds it
+    columns = getattr(history, "history", history)  # `fit` returns a callback with it
     if not isinstance(columns, Mapping):
         return columns
     epochs = range(len(next(iter(columns.values()))))
@@ -119,6 +119,6 @@ def _rows(history: History) -> Sequence[Mapping[str, Any]]:
 
 
 def _terms(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The loss and its terms; without test images, the columns that are called a loss."""
+    """The loss and its terms; without test images, the columns named as losses."""
     losses = [name for name in rows[0] if name == "loss" or name.endswith("_loss")]
     return loss_columns(rows[0]) or sorted(losses, key=lambda name: name != "loss")

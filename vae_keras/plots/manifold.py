@@ -1,4 +1,4 @@
-"""The decoded manifold: what the decoder makes of a grid over the latent plane."""
+"""The decoded manifold: images decoded on a grid over the latent plane."""
 
 from collections.abc import Sequence
 
@@ -16,13 +16,13 @@ from vae_keras.support.text import minus
 @styled
 @takes_arrays
 def plot_manifold(images: np.ndarray, side: int, axis_names: Sequence[str] = AXIS_NAMES) -> Figure:
-    """The images decoded at `manifold_points(side)`, as one picture with the latent axes.
+    """The images decoded at `manifold_points(side)`, as one image with the latent axes.
 
     Args:
-        images: Array `(side * side, height, width, channels)`, uint8 or in [0, 1], the grid's
-            top row first.
+        images: Array `(side * side, height, width, channels)`, uint8 or in [0, 1], from the top
+            row of the grid.
         side: Images along each axis.
-        axis_names: What the axes are, such as `LatentPlane.names`.
+        axis_names: Labels of the axes, such as `LatentPlane.names`.
 
     Returns:
         Figure.
@@ -52,14 +52,14 @@ def plot_lattice(
     class_names: Sequence[str] = (),
     axis_names: Sequence[str] = AXIS_NAMES,
 ) -> Figure:
-    """The grid of `plot_manifold` laid over the scatter of images, in latent space and as p-values.
+    """The grid of `plot_manifold` over the scatter of images, in latent space and as p-values.
 
     Args:
         points: Array `(count, 2)`.
         places: The grid, array `(side * side, 2)`, as `latent.space.manifold_points` returns it.
         labels: Integer array `(count,)`, or None for one color.
-        class_names: One text for each label; without them the labels themselves.
-        axis_names: What the axes are, such as `LatentPlane.names`.
+        class_names: One name for each label; by default the labels.
+        axis_names: Labels of the axes, such as `LatentPlane.names`.
 
     Returns:
         Figure.

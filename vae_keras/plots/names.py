@@ -1,4 +1,4 @@
-"""What figures call the variants of a study."""
+"""Titles of the variants of a study in figures."""
 
 ACTIVATIONS = {
     "elu": "ELU",
@@ -31,9 +31,9 @@ EXTRAS = {
 
 
 def variant_title(name: str) -> str:
-    """The name of a variant in words, if it is made of an activation and what was added to it.
+    """The title of a variant whose name consists of an activation and an addition.
 
-    `gelu_layernorm_after` is "GELU, layer normalization after"; any other name stays as it is.
+    `gelu_layernorm_after` becomes "GELU, layer normalization after"; other names are unchanged.
     """
     if name in ACTIVATIONS:
         return ACTIVATIONS[name]

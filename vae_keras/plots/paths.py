@@ -25,13 +25,13 @@ def plot_interpolations(
     images: Mapping[str, np.ndarray],
     axis_names: Sequence[str] = AXIS_NAMES,
 ) -> Figure:
-    """Paths between two points of the latent space, and what is decoded along them.
+    """Paths between two points of the latent space, and the images decoded along them.
 
     Args:
-        points: Array `(count, 2)`, the images among which the paths run.
+        points: Array `(count, 2)`, latent points of images for the background.
         paths: Dictionary from the name of each path, at most two, to an array `(steps, 2)`.
         images: Dictionary from the same names to arrays `(steps, height, width, channels)`.
-        axis_names: What the axes are, such as `LatentPlane.names`.
+        axis_names: Labels of the axes, such as `LatentPlane.names`.
 
     Returns:
         Figure: the paths in the plane, and a row of images for each.
@@ -61,12 +61,12 @@ def plot_arithmetic(
     direction: str,
     originals: np.ndarray | None = None,
 ) -> Figure:
-    """What is decoded when a direction is added to images' latent points, more and more of it.
+    """Images decoded after adding multiples of a direction to latent points.
 
     Args:
         images: Array `(rows, steps, height, width, channels)`: one row for each image.
-        factors: How much of the direction was added at each step, a sequence of numbers.
-        direction: What the direction is, such as `"“4” − “9”"`.
+        factors: The multiple of the direction at each step, a sequence of numbers.
+        direction: Name of the direction, such as `"“4” − “9”"`.
         originals: The images themselves, array `(rows, height, width, channels)`, for a first
             column; or None.
 
@@ -91,18 +91,18 @@ def plot_arithmetic(
 
 @styled
 def plot_convergence(rows: Sequence[Mapping[str, Any]]) -> Figure:
-    """How an attribute vector settles while more and more images are looked at.
+    """Convergence of an attribute vector with the number of images.
 
     Args:
-        rows: What `latent.space.vector_convergence` returned.
+        rows: The return value of `latent.space.vector_convergence`.
 
     Returns:
-        Figure with the length of the vector, and how much of it each batch changed. The first tenth
-        of the batches may leave the panels, so that the rest can be seen.
+        Figure with the length of the vector, and its relative change by each batch. The first tenth
+        of the batches may be outside of the panels.
     """
     figure = new_figure(7.6, 3)
     panels = figure.subplots(1, 2)
-    later = rows[1:]  # the first has nothing to be compared with
+    later = rows[1:]  # the first row has no change
     norms = [row["norm"] for row in rows]
     changes = [row["change"] / row["norm"] for row in later]
     marker = "o" if len(rows) <= 30 else None
@@ -118,7 +118,7 @@ def plot_convergence(rows: Sequence[Mapping[str, Any]]) -> Figure:
         axes.grid(True, axis="y")
         if values:
             low, high = end_limits([np.array(values)])
-            # At least a tenth of the length, so that what hardly moves does not seem to.
+            # At least a tenth of the length, so that small changes look small.
             low, high = min(low, 0.95 * values[-1]), max(high, 1.05 * values[-1])
             axes.set_ylim(low if axes is panels[0] else 0, high)
         if axes is panels[0]:

@@ -24,7 +24,7 @@ from vae_keras.plots.style import SMALL, new_figure, styled
 from vae_keras.support.terms import loss_columns
 
 ROW_HEIGHT = 2.8  # inches
-VALUED = 4  # more values would run together
+VALUED = 4  # more values would overlap
 PUBLISHED_STYLE: dict[str, Any] = {
     "linestyle": "none",
     "marker": "D",
@@ -40,20 +40,20 @@ def plot_curves(
     colors: Mapping[str, Any],
     published: Mapping[str, Sequence[tuple[int, float]]] | None = None,
 ) -> Figure:
-    """Training and test curves of several variants: the mean over seeds, and a band of all.
+    """Training and test curves of several variants: the mean over seeds and their range.
 
     Args:
         curves: Dictionary from variant to dictionary from column of a run's history to an
-            array `(seeds, epochs)`. A variant without a term is left out of its panels.
+            array `(seeds, epochs)`. A variant without a term is omitted from its panels.
         colors: Dictionary from all variants of the study to colors, see `variant_colors`.
-        published: Dictionary from variant to pairs of an epoch and a test loss that was
-            published for it; or None.
+        published: Dictionary from variant to pairs of an epoch and a published test loss; or
+            None.
 
     Returns:
         Figure with a row for training and one for test, and a column for each term, with axes as
-        those of `plot_losses`. The legend lists variants as their test loss ends, from the top,
-        and says what the bands are. Up to four variants have the values at their ends. Published
-        losses are diamonds in the color of their variant.
+        in `plot_losses`. The legend lists variants by decreasing final test loss and explains the
+        bands. Up to four variants have their final values. Published losses are diamonds in the
+        color of their variant.
     """
     terms = merge_columns(loss_columns(columns) for columns in curves.values())
     figure = new_figure(3.2 * len(terms) + 2.6, 2 * ROW_HEIGHT)
@@ -110,12 +110,11 @@ def plot_differences(
 
     Args:
         rows: Dictionary from variant to a list of `(mean, half_width)`, one for each label;
-            half_width is None where there is no interval.
-        labels: What the values of a row are.
-        title: What the horizontal axis shows.
-        seeds: Dictionary from variant to how many seeds its differences are of; None to write
-            nothing about it.
-        margin: Differences up to this count as practically equal, and have a band; 0 for none.
+            half_width is None without an interval.
+        labels: Names of the values of a row.
+        title: Label of the horizontal axis.
+        seeds: Dictionary from variant to its number of seeds; None to omit it.
+        margin: Differences up to this are practically equal and marked by a band; 0 for none.
 
     Returns:
         Figure.
@@ -165,16 +164,16 @@ def plot_rate_distortion(
     lines: Mapping[str, Sequence[tuple[float | str, np.ndarray, np.ndarray]]],
     marked: float = 0.0,
 ) -> Figure:
-    """What each nat of the KL divergence buys: the error against the KL divergence.
+    """The rate–distortion curve: the error against the KL divergence.
 
     Args:
-        lines: Dictionary from the title of a line to its places: the reconstruction weight, and
+        lines: Dictionary from the title of a line to its points: the reconstruction weight, and
             two arrays `(seeds,)`, the KL divergence in nats and the mean squared error.
         marked: The weight to mark with a ring, or 0 for none.
 
     Returns:
-        Figure with one line for each title, whose numbers are weights. Bars reach from the least
-        to the greatest seed.
+        Figure with one line for each title, labeled with the weights. Bars show the range over
+        seeds.
     """
     figure = new_figure(6.4, 4.2)
     axes = figure.subplots()
@@ -234,7 +233,7 @@ def plot_rate_distortion(
 
 
 def _plot_band(axes: Axes, values: np.ndarray, color: Any, style: Any, label: str) -> None:
-    """The mean over the rows of an array, and a band from the least to the greatest."""
+    """Draw the mean over the rows of an array and a band over their range."""
     epochs = np.arange(1, values.shape[1] + 1)
     (line,) = axes.plot(epochs, values.mean(axis=0), linestyle=style, color=color, label=label)
     mark_ends(line)
@@ -245,7 +244,7 @@ def _plot_band(axes: Axes, values: np.ndarray, color: Any, style: Any, label: st
 
 
 def _meaning(seeds: Sequence[int]) -> str:
-    """What lines and bands are."""
+    """The explanation of lines and bands."""
     few, many = min(seeds), max(seeds)
     if many == 1:
         return "one seed each\norder: test loss at the end"

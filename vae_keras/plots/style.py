@@ -1,4 +1,4 @@
-"""One look for every figure, `vae_keras.mplstyle`, without a change to anyone's settings."""
+"""The style of all figures, `vae_keras.mplstyle`, without changes of the user's settings."""
 
 import functools
 import typing
@@ -12,14 +12,14 @@ from matplotlib.figure import Figure
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 STYLE = Path(__file__).with_name("vae_keras.mplstyle")
-SMALL = 8  # points: numbers and remarks beside what they speak of
+SMALL = 8  # points: labels and remarks
 MUTED = "0.4"  # the color of remarks
-# The line from a text to what it speaks of.
+# The line from a label to its point.
 LEADER: dict[str, Any] = {"arrowstyle": "-", "linewidth": 0.6, "shrinkA": 1, "shrinkB": 2}
 
 
 class StyledFigure(Figure):
-    """A figure that is saved in the style too, also where others are saved on black."""
+    """A figure that is also saved in the style, regardless of the user's settings."""
 
     def savefig(self, *arguments: Any, **options: Any) -> None:
         """Save the figure, as `matplotlib.figure.Figure.savefig` does."""
@@ -28,7 +28,7 @@ class StyledFigure(Figure):
 
 
 def styled(function: Function) -> Function:
-    """Let a function make its figures in the style of the package."""
+    """Let a function create its figures in the style of the package."""
 
     @functools.wraps(function)
     def call(*arguments: Any, **options: Any) -> Any:
@@ -39,7 +39,7 @@ def styled(function: Function) -> Function:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure of this size, in inches, whose parts keep clear of each other."""
+    """An empty figure of this size in inches, with a layout without overlap."""
     return StyledFigure(figsize=(width, height), layout="constrained")
 
 

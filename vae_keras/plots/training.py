@@ -1,4 +1,4 @@
-"""How samples change while a model learns."""
+"""The change of samples during training."""
 
 from collections.abc import Mapping
 
@@ -17,12 +17,12 @@ FRAME_HEIGHT, CAPTION = 300, 22  # pixels
 @styled
 @takes_arrays
 def plot_training(samples: Mapping[int, np.ndarray]) -> Figure:
-    """Images decoded from the same z after some epochs: a row for each, the first on top.
+    """Images decoded from the same z after some epochs: a row for each epoch, the first on top.
 
     Args:
         samples: Dictionary from epoch to an array `(count, height, width, channels)`, uint8 or
-            in [0, 1]. Of more than seven epochs, those nearest to equal ratios are shown,
-            because a model changes most at the beginning.
+            in [0, 1]. If there are more than seven epochs, those nearest to equal ratios are
+            shown, because a model changes most at the beginning.
 
     Returns:
         Figure.
@@ -41,12 +41,12 @@ def plot_training(samples: Mapping[int, np.ndarray]) -> Figure:
 def training_frames(
     samples: Mapping[int, np.ndarray], columns: int = 4, enlarge: int | None = None
 ) -> list[Image.Image]:
-    """The frames of an animation: the samples of each epoch, and its number below.
+    """The frames of an animation: the samples of each epoch above its number.
 
     Args:
         samples: As for `plot_training`; all epochs become frames.
-        columns: Images in a row; must divide their number.
-        enlarge: Factor of both sides; None for the least that makes frames 300 pixels high.
+        columns: Images in a row; a divisor of their number.
+        enlarge: Factor of both sides; None for the smallest that makes frames 300 pixels high.
 
     Returns:
         List of `PIL.Image.Image`, for `frames[0].save(path, save_all=True,
@@ -71,7 +71,7 @@ def training_frames(
 
 
 def _chosen(epochs: np.ndarray) -> list[int]:
-    """At most `ROWS` of the epochs, in ratios as equal as possible, with the first and last."""
+    """At most `ROWS` epochs, in ratios as equal as possible, with the first and last."""
     if len(epochs) <= ROWS:
         return epochs.tolist()
     wanted = np.geomspace(epochs[0], epochs[-1], ROWS)

@@ -1,4 +1,4 @@
-"""What each dimension of the latent space does to an image."""
+"""Traversals: the effect of each latent dimension on an image."""
 
 from collections.abc import Sequence
 
@@ -20,15 +20,15 @@ def plot_traversals(
     kl: np.ndarray | None = None,
     center: str = "the origin",
 ) -> Figure:
-    """What is decoded while one latent coordinate changes and the others stay: a row for each.
+    """Images decoded while one latent coordinate changes: a row for each coordinate.
 
     Args:
         images: Array `(rows, steps, height, width, channels)`, uint8 or in [0, 1].
         values: The coordinate at each step, in standard deviations of the prior, array `(steps,)`.
-        dimensions: Which coordinate changes in each row, counted from 0.
+        dimensions: The coordinate that changes in each row, counted from 0.
         kl: KL divergence from the prior along these dimensions, in nats, array `(rows,)`, written
             at the left; None to write nothing.
-        center: What the other coordinates are those of.
+        center: Name of the point that gives the other coordinates.
 
     Returns:
         Figure.

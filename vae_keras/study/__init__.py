@@ -1,4 +1,4 @@
-"""Variants × seeds: trained side by side, compared with error bars.
+"""Studies: variants × seeds, trained in parallel and compared with error bars.
 
-`python -m vae_keras.study gelu` trains, `python -m vae_keras.study report DIR` redraws.
+`python -m vae_keras.study gelu` trains, `python -m vae_keras.study report DIR` rewrites the report.
 """

@@ -27,7 +27,7 @@ from vae_keras.training.run import Run
 
 BACKENDS = ("local", "dask")
 REPORT_PATIENCE = 60  # seconds for another process to write its report
-# Given to every run as they are.
+# Passed unchanged to every run.
 RUN_SETTINGS = ("epochs", "max_train_images", "data_dir")
 
 
@@ -36,9 +36,8 @@ def build_parser() -> cli.Parser:
     parser = cli.Parser(
         prog="python -m vae_keras.study",
         description="Train every variant with every seed, compare them pair by pair with error "
-        "bars, and write tables and figures. The same command continues a study that was stopped.",
-        epilog="'report DIR' in the place of NAME writes tables and figures again, from the tables "
-        "in DIR.",
+        "bars, and write tables and figures. The same command resumes a stopped study.",
+        epilog="'report DIR' instead of NAME rewrites tables and figures from the tables in DIR.",
         example="python -m vae_keras.study gelu --dataset digits --epochs 20 --seeds 4",
     )
     add = parser.add_argument
@@ -55,14 +54,14 @@ def build_parser() -> cli.Parser:
         "--epochs",
         type=int,
         metavar="N",
-        help="number of epochs; more extend what is there (default: as for vae_keras.fit)",
+        help="number of epochs; a larger number extends the study (default: as for vae_keras.fit)",
     )
     add(
         "--seeds",
         type=int,
         default=3,
         metavar="N",
-        help="number of seeds; more extend what is there",
+        help="number of seeds; a larger number extends the study",
     )
     add(
         "--jobs",
@@ -71,10 +70,10 @@ def build_parser() -> cli.Parser:
         help="runs at a time, one thread each (default: the number of cores)",
     )
     add("--directory", metavar="DIR", help="folder of the study (default: saved_models/NAME-study)")
-    add("--report-only", action="store_true", help="train nothing, report what is in DIR")
-    add("--evaluate", action="store_true", help="also evaluate the runs that are finished")
+    add("--report-only", action="store_true", help="only report the existing runs")
+    add("--evaluate", action="store_true", help="also evaluate the finished runs")
     add("--backend", default="local", metavar="NAME", help="local or dask")
-    add("--scheduler", metavar="ADDRESS", help="of Dask, such as tcp://HOST:PORT")
+    add("--scheduler", metavar="ADDRESS", help="Dask scheduler, such as tcp://HOST:PORT")
     return parser
 
 
@@ -84,11 +83,11 @@ def parse(
     """Turn command-line arguments into a study and its runs, checked without TensorFlow.
 
     Returns:
-        Tuple of `Study`, list of `PlannedRun`, folder, the arguments of `train_runs`, None to
-        train nothing, and whether to evaluate.
+        Tuple of `Study`, list of `PlannedRun`, folder, the arguments of `train_runs` (None to
+        train nothing), and whether to evaluate.
 
     Raises:
-        InputError: If the arguments cannot be used together, or the folder not for them.
+        InputError: If the arguments cannot be used together, or not with the folder.
     """
     options = vars(build_parser().parse_args(arguments))
     study = find_study(options["study"])
@@ -97,24 +96,24 @@ def parse(
     check_name("backend", options["backend"], BACKENDS)
     if (options["backend"] == "dask") != ("scheduler" in options):
         raise InputError(
-            "--backend dask and --scheduler tcp://HOST:PORT belong together: give both"
+            "--backend dask and --scheduler tcp://HOST:PORT belong together: pass both"
         )
     if options["backend"] == "dask":
         if "jobs" in options:
             raise InputError(
-                "--jobs is for this machine; the threads of Dask's workers decide there"
+                "--jobs cannot be used with --backend dask, whose workers set the number of threads"
             )
         runner.check_dask(options["scheduler"])
     directory = options.get("directory", f"saved_models/{study.name}-study")
     if not directory:
-        raise InputError("--directory is empty: name a folder")
+        raise InputError("--directory is empty: pass a path")
     settings = {name: options[name] for name in RUN_SETTINGS if name in options}
     dataset = options.get("dataset", study.settings.get("dataset", "auto"))
     check_dataset(dataset)
     check_backend()
     configs = study.configs("digits" if dataset == "auto" else dataset, seed=0, **settings)
     runner.check_directory(study, directory)
-    # Last, because it may have to wait for the network.
+    # Last, because it may wait for the network.
     remark = None
     if not options.get("report_only") or dataset == "auto":
         source, remark = resolve_dataset(dataset, options.get("data_dir"))
@@ -140,7 +139,7 @@ def parse(
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run a study, or report one again."""
+    """Run a study, or rewrite its report."""
     if list(arguments[:1]) == ["report"]:
         cli.run_command(lambda: report_again(arguments[1:]))
     else:
@@ -148,22 +147,22 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def report_again(arguments: Sequence[str]) -> None:
-    """Write tables and figures from `runs.csv` alone."""
+    """Write tables and figures from `runs.csv` only."""
     parser = cli.Parser(
         prog="python -m vae_keras.study report",
-        description="Write every table and figure of a study again, from the tables in its folder.",
+        description="Rewrite all tables and figures of a study from the tables in its folder.",
         example="python -m vae_keras.study report saved_models/gelu-study",
     )
     parser.add_argument("directory", metavar="DIR", help="folder of the study")
     directory = Path(parser.parse_args(arguments).directory)
     if not (directory / "runs.csv").is_file():
-        raise InputError(f"{directory} holds no runs.csv: name the folder of a study")
+        raise InputError(f"{directory} has no runs.csv: choose the folder of a study")
     with Run(directory).locked():
         _report(directory)
 
 
 def run_study(arguments: Sequence[str]) -> None:
-    """Train what is missing, and report."""
+    """Train the unfinished runs, and report."""
     study, planned, directory, training, evaluate = parse(arguments)
     failures: dict[str, str] = {}
     if training is not None:
@@ -187,20 +186,20 @@ def run_study(arguments: Sequence[str]) -> None:
             _evaluate(planned, directory, evaluate)
             _report(directory)
     elif not failures:
-        raise InputError(f"{directory} holds no epoch of any run")
+        raise InputError(f"{directory} has no finished epoch of any run")
     if failures:
         for name, reason in failures.items():
             report(f"failed: {name}: {reason}")
         first = next(iter(failures))
         cli.fail(
             f"{len(failures)} of {len(planned)} runs failed, the first {first}: {failures[first]}; "
-            "the same command tries them again",
+            "the same command retries them",
             cli.EXIT_FAILED,
         )
 
 
 def _evaluate(planned: Sequence[runner.PlannedRun], directory: Path, wanted: bool) -> None:
-    """Evaluate runs if that is wanted, and collect what is known of them."""
+    """Evaluate runs if `wanted`, and collect all evaluations."""
     from vae_keras.study.evaluations import collect_evaluations, evaluate_runs, write_evaluations
 
     if wanted:

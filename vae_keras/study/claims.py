@@ -1,4 +1,4 @@
-"""What runs with several seeds say to the claims of a study."""
+"""Verdicts on the claims of a study, from runs with several seeds."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from vae_keras.study.table import LAST_EPOCHS, RunTable
 
 CONFIRMED, REFUTED, EQUAL = "confirmed", "refuted", "practically equal"
 NOT_DECIDED = "not decided"
-FRAGILE = 0.01  # a verdict whose p is larger may turn with another seed
+FRAGILE = 0.01  # a verdict with a larger p may change with another seed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,11 +19,11 @@ class Verdict:
     Attributes:
         claim: `Claim`.
         decision: `CONFIRMED`, `REFUTED`, `EQUAL` or `NOT_DECIDED`.
-        reason: Why it is not decided, or what limits the decision; may be empty.
+        reason: The reason for no decision, or a limitation of the decision; may be empty.
         evidence: One `Comparison` for each pair of the claim, the first minus the second: negative
-            if the claim is right.
-        p: That of the claim, corrected; None without a test.
-        p_equal: Likewise of its differences being within the margin; None without a test.
+            if the claim is true.
+        p: Corrected p of the claim; None without a test.
+        p_equal: Corrected p of equality within the margin; None without a test.
     """
 
     claim: Claim
@@ -68,7 +68,7 @@ def judge(table: RunTable, claims: Sequence[Claim], rule: Rule | None = None) ->
     p_values: list[float | None] = []
     equalities: list[float | None] = []
     for claim, found, lacks in zip(claims, evidence, lacking):
-        # A claim of the family that has no test yet counts as one that shows nothing.
+        # A claim of the family without a test yet counts with p = 1.
         untested = 1.0 if _in_family(claim, table) else None
         p_values.append(untested if lacks else min(directional_p(found)))
         equalities.append(untested if lacks or not margin else equality_p(found, margin))
@@ -83,20 +83,20 @@ def judge(table: RunTable, claims: Sequence[Claim], rule: Rule | None = None) ->
 
 
 def directional_p(evidence: Sequence[Comparison]) -> tuple[float, float]:
-    """Two-sided p of all differences being below zero, and of one of them being above it."""
+    """Two-sided p for all differences below zero, and for at least one above zero."""
     below = [_one_sided_p(each) for each in evidence]
     above = min(1 - p for p in below)
     return min(1.0, 2 * max(below)), min(1.0, 2 * len(below) * above)
 
 
 def equality_p(evidence: Sequence[Comparison], margin: float) -> float:
-    """p of all differences lying within ±margin, the largest of theirs."""
+    """p for all differences within ±margin: the largest p of the single tests."""
     p_values = [each.equivalence(margin) for each in evidence]
     return max(1.0 if p is None else p for p in p_values)
 
 
 def _one_sided_p(comparison: Comparison) -> float:
-    """p of the difference being below zero, from that of the two-sided test."""
+    """One-sided p for a difference below zero, from the two-sided p."""
     mean, p = comparison.mean, comparison.p
     if mean is None or p is None:
         return 1.0
@@ -121,22 +121,22 @@ def _correct_by_source(
 
 
 def looks_of(rule: Rule | None) -> int:
-    """The number of planned analyses, among which α is shared evenly (Bonferroni)."""
+    """The number of planned analyses, which share α equally (Bonferroni)."""
     return len(rule.looks) if rule else 1
 
 
 def is_planned(comparison: Comparison, rule: Rule | None) -> bool:
-    """Whether a comparison may be tested: it has two seeds, or a number that the rule names."""
+    """Whether a comparison may be tested: it has a number of seeds of the rule, or at least two."""
     return comparison.seeds in rule.looks if rule else comparison.seeds >= 2
 
 
 def strictest_level(tests: int, rule: Rule | None) -> float:
-    """The level at which one of several tests is significant, whatever the others show."""
+    """The level at which one of several tests is significant regardless of the others."""
     return ALPHA / (max(1, tests) * looks_of(rule))
 
 
 def family_sizes(table: RunTable, claims: Sequence[Claim]) -> dict[str, int]:
-    """How many claims of each source Holm's correction is for: those that such runs can decide."""
+    """Number of claims of each source in Holm's correction: those that these runs can decide."""
     sizes = dict.fromkeys((claim.source for claim in claims), 0)
     for claim in claims:
         sizes[claim.source] += _in_family(claim, table)
@@ -150,15 +150,15 @@ def _in_family(claim: Claim, table: RunTable) -> bool:
 def _what_is_lacking(
     claim: Claim, evidence: Sequence[Comparison], last_epoch: int, rule: Rule | None
 ) -> str:
-    """Why a claim cannot be tested; empty if it can."""
+    """The reason why a claim cannot be tested; empty if it can."""
     epochs = [each.epoch for each in evidence if each.epoch is not None]
     if claim.epoch > last_epoch:
-        return f"it is judged at epoch {claim.epoch}, and these runs have {last_epoch}"
+        return f"it is judged at epoch {claim.epoch}, but these runs have {last_epoch}"
     if any(epoch < (claim.epoch or last_epoch) for epoch in epochs):
-        return f"not all of its runs have come to epoch {claim.epoch or last_epoch}"
+        return f"not all of its runs have reached epoch {claim.epoch or last_epoch}"
     if not all(is_planned(each, rule) for each in evidence):
         needed = f"{rule.looks[0]} seeds" if rule else "two seeds"
-        return f"it takes {needed} of every variant that it names"
+        return f"it needs {needed} of each of its variants"
     return ""
 
 

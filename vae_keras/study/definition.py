@@ -1,4 +1,4 @@
-"""What a study compares, and what it is judged by, as data: shipped studies and those of users."""
+"""The definition of a study, from a file of the package or of a user."""
 
 import contextlib
 import dataclasses
@@ -20,9 +20,9 @@ from vae_keras.support.settings import TYPE_NAMES, declarations, is_finite
 SHIPPED = {path.stem: path for path in sorted((Path(__file__).parent / "shipped").glob("*.toml"))}
 TRAIN, TEST = "loss", "val_loss"
 STUDY_FILE = "study.json"
-# What a study writes beside its runs.
+# The outputs of a study beside its runs.
 OUTPUTS = (STUDY_FILE, "runs.csv", "summary.csv", "evaluations.csv", "report.md", "figures")
-# Given on the command line, or by the study itself.
+# Set on the command line, or by the study itself.
 RESERVED_SETTINGS = ("seed", "data_dir", "early_stopping")
 # Variants that differ in these cannot be paired.
 SHARED_SETTINGS = {
@@ -46,14 +46,14 @@ class CurveGroup:
 
 @dataclasses.dataclass(frozen=True)
 class Published:
-    """Test losses that others published.
+    """Published test losses.
 
     Attributes:
         dataset: Name of the data set.
-        tolerance: Larger differences from the published losses are pointed out.
+        tolerance: Larger differences from the published losses are listed.
         losses: Dictionary from variant to dictionary from epoch to the loss of each published run.
-        remark: What kind of figures these are, in a phrase.
-        notes: Sentences that belong to the losses after an epoch, by epoch.
+        remark: A phrase about the origin of the losses.
+        notes: Sentences about the losses after an epoch, by epoch.
     """
 
     dataset: str
@@ -65,7 +65,7 @@ class Published:
 
 @dataclasses.dataclass(frozen=True)
 class RateDistortion:
-    """Which variants form the lines of a rate–distortion curve.
+    """The variants on the lines of a rate–distortion curve.
 
     Attributes:
         lines: Dictionary from the title of a line to its variants, in order.
@@ -78,15 +78,15 @@ class RateDistortion:
 
 @dataclasses.dataclass(frozen=True)
 class Claim:
-    """A statement that some losses lie below others.
+    """A statement that some losses are below others.
 
     Attributes:
         text: The statement.
-        below: Pairs of (variant, column): the claim is that the first lies below the second. The
-            claim holds if all pairs do.
+        below: Pairs of (variant, column): the claim is that the first is below the second, in all
+            pairs.
         epoch: The epoch at which the claim is judged; 0 for the last of the runs.
-        label: What the claim is called; its number by default.
-        source: Who made it, if not the study's source.
+        label: Label of the claim; its number by default.
+        source: The source of the claim, if not that of the study.
     """
 
     text: str
@@ -98,13 +98,13 @@ class Claim:
 
 @dataclasses.dataclass(frozen=True)
 class Rule:
-    """How the runs are analyzed, to be fixed before they are trained.
+    """The rule of the analysis, to be fixed before the runs are trained.
 
     Attributes:
-        looks: Numbers of seeds at which they are analyzed, rising. The last is the final analysis;
-            every p is multiplied by how many there are (Bonferroni).
-        margin: Differences up to this count as practically equal; 0 to leave equality out.
-        remark: When the rule was fixed, in a sentence.
+        looks: Increasing numbers of seeds at which the runs are analyzed. The last is the final
+            analysis; every p is multiplied by the number of looks (Bonferroni).
+        margin: Differences up to this are practically equal; 0 for no test of equality.
+        remark: A sentence on the time at which the rule was fixed.
     """
 
     looks: tuple[int, ...]
@@ -114,20 +114,20 @@ class Rule:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Study:
-    """Variants to compare, and what to set against the results.
+    """Variants to compare, with claims, published losses and the rule of the analysis.
 
     Attributes:
         name: Name of the study.
         variants: Dictionary from name to the settings that the variant changes.
         reference: The variant that the others are compared with.
-        settings: What all variants change.
-        source: Who made the claims and published the losses.
+        settings: Settings that all variants change.
+        source: The source of the claims and the published losses.
         comparisons: Dictionary from name to `CurveGroup`; empty for one figure of all variants.
         published: Published losses, or None.
-        rate_distortion: The rate–distortion curve, or None. With it the variants may have losses
-            of different weights, which are not compared.
+        rate_distortion: The rate–distortion curve, or None. With it, the variants may have losses
+            with different weights, which are not compared.
         claims: Claims to judge.
-        rule: The `Rule` of the analysis; None to judge however many seeds there are.
+        rule: The `Rule` of the analysis; None to analyze any number of seeds.
     """
 
     name: str
@@ -163,7 +163,7 @@ class Study:
         for name, changes in self.variants.items():
             with within(f"variant {name!r}"):
                 config = make_config(dataset, **{**shared, **changes})
-            # A variant may have a preset, with epochs, of its own.
+            # A variant may have its own preset, with its own epochs.
             shared.setdefault("epochs", config.epochs)
             configs[name] = config
         return configs
@@ -174,34 +174,34 @@ def find_study(name: str) -> Study:
 
     The file has the fields of `Study`. Only `variants` is required::
 
-        reference = "two"               # the first variant, if left out
-        [settings]                      # what all variants share
+        reference = "two"               # default: the first variant
+        [settings]                      # settings of all variants
         epochs = 50
         [variants.two]
         latent_dim = 2
         [variants.ten]
         latent_dim = 10
-        [comparisons.sizes]             # one figure of curves; all variants without `members`
+        [comparisons.sizes]             # one figure of curves; default: all variants
         title = "Latent sizes"
         members = ["two", "ten"]
-        [published]                     # test losses by epoch, of one run or a list of runs
+        [published]                     # test losses by epoch, of one run or of several
         dataset = "mnist"
         tolerance = 0.6
         losses.ten = { 10 = 31.2, 20 = [30.1, 30.4] }
-        [rate_distortion]               # KL divergence against error; a line of variants each
+        [rate_distortion]               # KL divergence against error, in lines of variants
         lines.sizes = ["two", "ten"]
-        [[claims]]                      # the first of each pair lies below the second
+        [[claims]]                      # the first of each pair is below the second
         text = "Ten dimensions beat two"
         below = [["ten", "two"], ["ten:loss", "two:loss"]]  # test loss, or VARIANT:COLUMN
-        epoch = 50                      # judged there; at the last epoch, if left out
-        label = "A"                     # its number, if left out
-        source = "a review"             # the study's, if left out
+        epoch = 50                      # epoch of the judgment; default: the last
+        label = "A"                     # default: its number
+        source = "a review"             # default: that of the study
         [rule]                          # fixed before the runs
-        looks = [3, 8]                  # numbers of seeds that are analyzed, the last finally
-        margin = 0.3                    # smaller differences count as practically equal
+        looks = [3, 8]                  # numbers of seeds at which the runs are analyzed
+        margin = 0.3                    # smaller differences are practically equal
 
     Raises:
-        InputError: If the name is unknown, or the file cannot be read or used.
+        InputError: If the name is unknown, or the file cannot be read or is invalid.
     """
     if name in SHIPPED:
         return read_study(SHIPPED[name])
@@ -213,17 +213,17 @@ def find_study(name: str) -> Study:
     study = read_study(Path(name))
     with within(name):
         if study.name in SHIPPED:
-            raise InputError(f"name {study.name!r} belongs to a shipped study: choose another")
+            raise InputError(f"name {study.name!r} belongs to a study of the package: rename it")
         if study.published is not None:
             check_dataset(study.published.dataset)
     return study
 
 
 def read_study(path: Path) -> Study:
-    """Read a study from a file; its name defaults to the file's.
+    """Read a study from a file, whose name is the default name of the study.
 
     Raises:
-        InputError: If the file cannot be read or used.
+        InputError: If the file cannot be read or is invalid.
     """
     text = read_text(path)
     try:
@@ -236,7 +236,7 @@ def read_study(path: Path) -> Study:
 
 
 def write_study(study: Study, path: Path) -> None:
-    """Write a study as JSON that `read_study` reads."""
+    """Write a study as JSON for `read_study`."""
     content = {name: value for name, value in dataclasses.asdict(study).items() if value}
     for claim in content.get("claims", ()):
         claim["below"] = [[":".join(side) for side in pair] for pair in claim["below"]]
@@ -245,7 +245,7 @@ def write_study(study: Study, path: Path) -> None:
 
 @contextlib.contextmanager
 def within(place: object) -> Iterator[None]:
-    """Inside the block, an `InputError` says where the error is."""
+    """Inside the block, an `InputError` begins with the place of the error."""
     try:
         yield
     except InputError as error:
@@ -255,13 +255,13 @@ def within(place: object) -> Iterator[None]:
 def _make_study(values: dict[str, Any]) -> Study:
     variants = values["variants"]
     if len(variants) < 2:
-        raise InputError(f"variants must be at least two, received {len(variants)}")
+        raise InputError(f"a study needs at least two variants, received {len(variants)}")
     _check_file_names("name", [values["name"]])
     _check_file_names("variant", variants)
     _check_file_names("comparison", values.get("comparisons", ()))
     for name in variants:
         if name.casefold() in OUTPUTS:
-            raise InputError(f"variant {name!r} has the name of a file that a study writes")
+            raise InputError(f"variant {name!r} has the name of an output of a study: rename it")
     reference = values.get("reference", next(iter(variants)))
     check_name("reference", reference, variants)
     _check_settings("settings", values.get("settings", {}), RESERVED_SETTINGS)
@@ -302,7 +302,7 @@ def _make_claim(number: int, content: Any, variants: Collection[str]) -> Claim:
         values = _entries(Claim, content)
         below = tuple(_make_pair(pair, variants) for pair in values["below"])
         if not below:
-            raise InputError("below must hold at least one pair")
+            raise InputError("below must contain at least one pair")
         if values.get("epoch", 0) < 0:
             raise InputError(f"epoch must be at least 0, received {values['epoch']}")
     return Claim(**{"label": str(number), **values, "below": below})
@@ -310,7 +310,7 @@ def _make_claim(number: int, content: Any, variants: Collection[str]) -> Claim:
 
 def _make_pair(content: Any, variants: Collection[str]) -> tuple[tuple[str, str], ...]:
     if not isinstance(content, list) or [type(side) for side in content] != [str, str]:
-        raise InputError(f"below must hold pairs of VARIANT[:COLUMN], received {shown(content)}")
+        raise InputError(f"below must contain pairs of VARIANT[:COLUMN], received {shown(content)}")
     sides = [side.partition(":") for side in content]
     return tuple(
         (check_name("variant", variant, variants), column or TEST) for variant, _, column in sides
@@ -326,7 +326,7 @@ def _make_rule(content: Any) -> Rule | None:
         for look in looks:
             _check_type("looks", look, int)
         if not looks or looks[0] < 2 or sorted(set(looks)) != looks:
-            raise InputError(f"looks must be rising numbers of seeds, from 2 on, received {looks}")
+            raise InputError(f"looks must be increasing numbers of at least 2, received {looks}")
         if values.get("margin", 0) < 0:
             raise InputError(f"margin must be at least 0, received {values['margin']}")
     return Rule(**{**values, "looks": tuple(looks)})
@@ -360,13 +360,13 @@ def _make_rate_distortion(content: Any, variants: Collection[str]) -> RateDistor
 
 
 def _by_epoch(name: str, content: Any, kind: type) -> dict[int, Any]:
-    """A table whose keys are epochs, which TOML and JSON have as texts."""
+    """A table whose keys are epochs, which are strings in TOML and JSON."""
     _check_type(name, content, dict)
     values: dict[int, Any] = {}
     for epoch, found in content.items():
         if not re.fullmatch("[1-9][0-9]{0,8}", epoch):
-            raise InputError(f"{name}: {epoch!r} is not an epoch, a whole number from 1")
-        # A loss for each published run; a single one may do without the list.
+            raise InputError(f"{name}: {epoch!r} is not an epoch (a whole number of at least 1)")
+        # A list with the loss of each published run, or a single loss.
         several = found if isinstance(found, list) else [found]
         for value in several:
             _check_type(f"{name}.{epoch}", value, kind)
@@ -375,7 +375,7 @@ def _by_epoch(name: str, content: Any, kind: type) -> dict[int, Any]:
 
 
 def _entries(cls: type, content: dict[str, Any]) -> dict[str, Any]:
-    """The entries of a table that describes a dataclass, once names and types are checked."""
+    """The entries of a table that describes a dataclass, after checks of names and types."""
     fields = {field.name: field for field in dataclasses.fields(cls)}
     for name, value in content.items():
         check_name("entry", name, fields)
@@ -388,7 +388,7 @@ def _entries(cls: type, content: dict[str, Any]) -> dict[str, Any]:
 
 
 def _kind(field: dataclasses.Field) -> type:
-    """The type that a field has in a file."""
+    """The type of a field in a file."""
     kind: Any = typing.get_origin(field.type) or field.type
     kinds: dict[Any, type] = {tuple: list, types.UnionType: dict}
     return kinds.get(kind, kind)
@@ -401,12 +401,12 @@ def _check_type(name: str, value: Any, kind: type) -> None:
 
 
 def _check_file_names(what: str, names: Iterable[str]) -> None:
-    """Raise `InputError` unless names can be those of files side by side, on every system."""
+    """Raise `InputError` unless names can be file names in one folder, on every system."""
     seen: dict[str, str] = {}
     for name in names:
         if not re.fullmatch(r"[A-Za-z0-9][\w.+-]{0,99}", name) or name.endswith("."):
             raise InputError(
-                f"{what} {shown(name)} cannot name a file: use letters, digits and . _ + -, "
+                f"{what} {shown(name)} cannot be a file name: use letters, digits and . _ + -, "
                 "without a dot at the end"
             )
         other = seen.setdefault(name.casefold(), name)
@@ -421,5 +421,5 @@ def _check_settings(place: str, settings: Any, refused: Collection[str]) -> None
             check_name("setting", name, [field.name for field in dataclasses.fields(FitConfig)])
             if name in refused:
                 shared = name not in RESERVED_SETTINGS
-                remedy = "put it into 'settings', for all" if shared else "the study sets it"
-                raise InputError(f"{name} cannot differ here: {remedy}")
+                remedy = "set it in 'settings', for all" if shared else "the study sets it"
+                raise InputError(f"{name} cannot be set here: {remedy}")

@@ -13,9 +13,9 @@ from vae_keras.support.files import read_text, write_csv
 from vae_keras.support.reporting import progress_bar, report
 from vae_keras.support.settings import is_number
 
-IMPORTANCE_SAMPLES = 50  # where there are too many dimensions to integrate
+IMPORTANCE_SAMPLES = 50  # if there are too many dimensions to integrate
 SAMPLES_SETTING = ("settings", "importance_samples")
-# Column: its title, the number of its decimals, and where evaluation.json has it.
+# Column: its title, the number of its decimals, and its path in evaluation.json.
 FIGURES: dict[str, tuple[str, int, tuple[str | int, ...]]] = {
     "elbo": ("ELBO", 2, ("likelihood", "elbo")),
     "log_likelihood": ("log-likelihood", 2, ("likelihood", "log_likelihood")),
@@ -33,12 +33,12 @@ BOUNDS = ("bound", "calibrated_bound")
 
 
 def evaluate_runs(planned: Sequence[PlannedRun]) -> None:
-    """Evaluate every finished run that has its weights and was not evaluated as fully yet."""
+    """Evaluate every finished run that has its weights and no equivalent evaluation."""
     import joblib
 
     from vae_keras.evaluation import evaluate_run, samples_of
 
-    # None where the likelihood itself is integrated.
+    # None if the likelihood is integrated.
     samples = {
         item.name: IMPORTANCE_SAMPLES if samples_of(None, item.config.latent_dim) else None
         for item in planned
@@ -56,12 +56,12 @@ def evaluate_runs(planned: Sequence[PlannedRun]) -> None:
 
 
 def collect_evaluations(planned: Sequence[PlannedRun]) -> list[dict[str, Any]]:
-    """What the evaluations of a study's runs found.
+    """The results of the evaluations of a study's runs.
 
     Returns:
-        List of dictionaries with `variant`, `seed` and the columns in `FIGURES`, None where a
-        kind of model or data set has no such figure, and for a bound of more importance samples
-        than the study's, which would lie above the others.
+        List of dictionaries with `variant`, `seed` and the columns in `FIGURES`. A column is None
+        if a kind of model or data set has no such value, and for a bound with more importance
+        samples than the study's, which would be higher than the others.
     """
     rows = []
     for item in planned:
@@ -80,16 +80,16 @@ def collect_evaluations(planned: Sequence[PlannedRun]) -> list[dict[str, Any]]:
 
 
 def write_evaluations(rows: Sequence[dict[str, Any]], path: Path) -> None:
-    """Write what `collect_evaluations` returned."""
+    """Write the return value of `collect_evaluations`."""
     write_csv(path, rows, ["variant", "seed", *FIGURES])
 
 
 def read_evaluations(path: Path) -> dict[str, dict[str, list[float]]]:
-    """Read what `write_evaluations` wrote.
+    """Read the file of `write_evaluations`.
 
     Returns:
         Dictionary from variants to dictionaries from columns to lists of numbers, one for each
-        seed that has the figure; empty if there is no such file.
+        seed that has the value; empty if there is no such file.
 
     Raises:
         InputError: If the file is damaged.
@@ -103,16 +103,16 @@ def read_evaluations(path: Path) -> dict[str, dict[str, list[float]]]:
             for name in filter(row.get, FIGURES):  # earlier versions have fewer columns
                 columns[name].append(_number(float(row[name])))
     except (KeyError, TypeError, ValueError, csv.Error):
-        raise InputError(f"{path} is damaged: remove it, or evaluate again") from None
+        raise InputError(f"{path} is damaged: remove it and evaluate again") from None
     return values
 
 
 def _is_evaluated(item: PlannedRun, integrated: bool = False) -> bool:
-    """Whether a run was evaluated as a study does, or more fully.
+    """Whether a run has an evaluation that is at least as complete as that of a study.
 
     Args:
         item: `PlannedRun`.
-        integrated: Whether only an integrated likelihood will do, where the model has one.
+        integrated: Whether an integrated likelihood is required, if the model can have one.
     """
     if not item.run.evaluation_file.exists():
         return False
@@ -126,7 +126,7 @@ def _is_evaluated(item: PlannedRun, integrated: bool = False) -> bool:
 
 
 def _find(values: Any, path: Sequence[str | int]) -> float | None:
-    """The number at a place in an evaluation; None if the evaluation has no such place."""
+    """The number at a path in an evaluation; None if the evaluation has no such path."""
     for step in path:
         try:
             values = values[step]
@@ -136,7 +136,7 @@ def _find(values: Any, path: Sequence[str | int]) -> float | None:
 
 
 def _number(value: Any) -> float:
-    """A finite number; `ValueError` if it is something else."""
+    """A finite number; `ValueError` otherwise."""
     if not is_number(value):
         raise ValueError(value)
     return value

@@ -1,4 +1,4 @@
-"""One training of a study, in a process of its own that may be killed without harm."""
+"""One training of a study, in its own process, which may be killed without harm."""
 
 import contextlib
 import json
@@ -21,12 +21,12 @@ from vae_keras.training.run import Run
 COMMAND = [sys.executable, "-m", "vae_keras.study.job"]
 ATTEMPTS = 3
 POLL = 0.2  # seconds
-PATIENCE = 60.0  # seconds for a training to stop, or for another one to give its folder back
+PATIENCE = 60.0  # seconds for a training to stop, or for another one to release its folder
 STOPPED = "stopped"
 
 
 def is_finished(run: Run, config: FitConfig) -> bool:
-    """Whether a run has all that a study asks of it. Its weights may be gone."""
+    """Whether a run is finished with the settings of a study. Its weights may be missing."""
     if not run.finished:
         return False
     stored = run.read_config()
@@ -34,20 +34,20 @@ def is_finished(run: Run, config: FitConfig) -> bool:
 
 
 def run_job(directory: str, settings: dict[str, Any], marker: str, token: str) -> str | None:
-    """Train one run to its end in a process of its own; go on where it stands.
+    """Train or resume one run to its end, in its own process.
 
-    A process that dies without a word, killed or out of memory, is started again from
-    its last checkpoint.
+    A process that ends without an error message, killed or out of memory, is restarted from its
+    last checkpoint.
 
     Args:
         directory: Folder of the run.
         settings: `FitConfig.to_dict()`.
-        marker: File that holds `token` for as long as the study wants its runs.
+        marker: File that contains `token` as long as the study is running.
         token: Text.
 
     Returns:
-        None when the run is finished, `STOPPED` when the study was stopped, otherwise one
-        line: why the run cannot be finished.
+        None if the run is finished, `STOPPED` if the study was stopped, otherwise a one-line reason
+        why the run cannot be finished.
     """
     run, config = Run(directory), FitConfig.from_dict(settings)
     reason = STOPPED
@@ -71,12 +71,12 @@ def run_job(directory: str, settings: dict[str, Any], marker: str, token: str) -
         else:
             reason = lines[-1].removeprefix("error: ") or f"ended with exit status {status}"
         if explained and status in (cli.EXIT_FAILED, cli.EXIT_USAGE):
-            return reason  # it would end the same way again
+            return reason  # a restart would end in the same way
     return f"{reason}, {ATTEMPTS} times"
 
 
 def wanted(marker: str, token: str) -> bool:
-    """Whether the study that made a job still wants it."""
+    """Whether the study of a job is still running."""
     try:
         return Path(marker).read_text() == token
     except OSError:
@@ -84,7 +84,7 @@ def wanted(marker: str, token: str) -> bool:
 
 
 def _wait_until_unlocked(run: Run, marker: str, token: str) -> bool:
-    """Wait for a process whose study or cluster worker is gone; False if stopped meanwhile."""
+    """Wait for an orphaned process to release the folder; False if the study was stopped."""
     deadline = time.monotonic() + PATIENCE
     while wanted(marker, token):
         try:
@@ -100,7 +100,7 @@ def _wait_until_unlocked(run: Run, marker: str, token: str) -> bool:
 def _train_in_process(
     directory: str, settings: dict[str, Any], marker: str, token: str
 ) -> tuple[int, str]:
-    """Train until the end, or until the study is stopped; return exit status and output."""
+    """Train until the run is finished or the study is stopped; return exit status and output."""
     environment = {**os.environ, **dict.fromkeys(THREADS, "1")}
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
         process = subprocess.Popen(
@@ -110,7 +110,7 @@ def _train_in_process(
             stderr=subprocess.STDOUT,
             env=environment,
             text=True,
-            start_new_session=True,  # Ctrl-C reaches the study alone, which then stops its runs
+            start_new_session=True,  # Ctrl-C reaches only the study, which then stops its runs
         )
         assert process.stdin is not None  # for the type checker
         try:
@@ -119,7 +119,7 @@ def _train_in_process(
             while process.poll() is None and wanted(marker, token):
                 time.sleep(POLL)
         except BrokenPipeError:
-            pass  # it died at once; its output says why
+            pass  # the process ended at once; its output has the reason
         finally:
             _end(process)
         output.seek(0)
@@ -127,7 +127,7 @@ def _train_in_process(
 
 
 def _end(process: subprocess.Popen) -> None:
-    """Let a training finish its steps and stop; end it if it does not."""
+    """Let a training finish its steps and stop; kill it if it does not."""
     with contextlib.suppress(BrokenPipeError):
         if process.stdin is not None:
             process.stdin.close()
@@ -139,7 +139,7 @@ def _end(process: subprocess.Popen) -> None:
 
 
 def main() -> None:
-    """Train what standard input describes; stop when it is closed, as when its owner dies."""
+    """Train the job on standard input; stop when it is closed, for example if the owner dies."""
     job = json.loads(sys.stdin.readline())
 
     def stop_with_owner() -> None:

@@ -1,4 +1,4 @@
-"""The rate–distortion curve of a study: KL divergence against the error, weight by weight."""
+"""The rate–distortion curve of a study: KL divergence against the error for each weight."""
 
 import dataclasses
 
@@ -11,7 +11,7 @@ from vae_keras.study.table import RunTable
 
 @dataclasses.dataclass(frozen=True)
 class Place:
-    """Where the runs of a variant lie on the curve, on the test images at the last epoch.
+    """The point of a variant on the curve, on the test images at the last epoch.
 
     Attributes:
         variant: Name of the variant.
@@ -27,7 +27,7 @@ class Place:
 
 
 def places(study: Study, table: RunTable) -> dict[str, list[Place]]:
-    """The places on each line of the curve, of the variants that have runs."""
+    """The points on each line of the curve, for the variants that have runs."""
     if study.rate_distortion is None:
         return {}
     lines: dict[str, list[Place]] = {}
@@ -47,7 +47,7 @@ def places(study: Study, table: RunTable) -> dict[str, list[Place]]:
 
 
 def _weight(study: Study, variant: str, dataset: str) -> float | str:
-    """The reconstruction weight of a variant, whatever its other settings are."""
+    """The reconstruction weight of a variant, regardless of its other settings."""
     settings = {**study.settings, **study.variants[variant]}
     given = {name: settings[name] for name in ("reconstruction_weight",) if name in settings}
     return make_config(dataset, settings.get("preset"), **given).reconstruction_weight

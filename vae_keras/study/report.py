@@ -1,4 +1,4 @@
-"""What a study says: `summary.csv`, `report.md` and figures, from its table of runs alone."""
+"""The report of a study: `summary.csv`, `report.md` and figures, from its table of runs."""
 
 import dataclasses
 import itertools
@@ -28,7 +28,7 @@ from vae_keras.support.files import replacing, write_csv
 from vae_keras.support.terms import loss_columns, title
 from vae_keras.support.text import count, escape, plain, wrap
 
-# What the terms of the loss are, where their titles do not say it in a sentence.
+# Descriptions of the terms of the loss for a sentence, if they differ from their titles.
 MEANINGS = {
     "reconstruction_loss": "the weighted reconstruction error",
     "kl_loss": "the KL divergence in nats",
@@ -40,11 +40,11 @@ def write_report(table: RunTable, directory: Path, width: int = 80) -> str:
 
     Args:
         table: The runs.
-        directory: Folder of the study, which may hold its definition, `study.json`.
+        directory: Folder of the study, which may contain its definition, `study.json`.
         width: Columns of the terminal.
 
     Returns:
-        Text for a terminal: the main table, and where everything is.
+        Text for a terminal: the main table and the paths of the files.
     """
     study = study_of(table, directory)
     evaluations = read_evaluations(directory / "evaluations.csv")
@@ -86,10 +86,10 @@ def write_report(table: RunTable, directory: Path, width: int = 80) -> str:
 
 
 def study_of(table: RunTable, directory: Path) -> Study:
-    """The definition of the study whose runs these are.
+    """The definition of the study of these runs.
 
-    It is the one in the folder, or else the shipped study of that name. Without either, the
-    variants are those that have runs, and there are no claims and published losses.
+    It is the one in the folder, or the study of the package with that name. Without either, the
+    variants are those with runs, and there are no claims and published losses.
     """
     if (directory / STUDY_FILE).is_file():
         study = read_study(directory / STUDY_FILE)
@@ -105,7 +105,7 @@ def study_of(table: RunTable, directory: Path) -> Study:
 
 
 def _write_summary(study: Study, table: RunTable, differences: Differences, path: Path) -> None:
-    """One row for each variant, column and window; what cannot be said is empty."""
+    """Write one row for each variant, column and window; unknown values are empty."""
     names = [
         "variant",
         "column",
@@ -158,7 +158,7 @@ def _introduction(study: Study, table: RunTable) -> str:
     if unfinished:
         text += (
             f"\n\n**Incomplete**: {'; '.join(unfinished)}. A run that has not reached the last "
-            "epoch counts only where none of its variant has, at the last epoch that they all have."
+            "epoch counts only if no run of its variant has, at the last epoch that they all have."
         )
     if study.rule:
         text += "\n\n" + _rule_text(study.rule, table, variants)
@@ -166,7 +166,7 @@ def _introduction(study: Study, table: RunTable) -> str:
 
 
 def _rule_text(rule: Rule, table: RunTable, variants: Iterable[str]) -> str:
-    """How many of the planned seeds there are, and what that means for p."""
+    """The progress of the planned analyses, and their effect on p."""
     counted = [len(table.counted(name)[0]) for name in variants]
     *before, last = map(str, rule.looks)
     looks = f"{', '.join(before)} and {last}" if before else last
@@ -174,7 +174,7 @@ def _rule_text(rule: Rule, table: RunTable, variants: Iterable[str]) -> str:
     text = f"**This analysis is {have}**: the final one is at {rule.looks[-1]} seeds."
     if len(rule.looks) > 1:
         text += (
-            f" Since the runs are analyzed at {looks} seeds, every corrected p is multiplied by "
+            f" Because the runs are analyzed at {looks} seeds, every corrected p is multiplied by "
             f"{len(rule.looks)} (Bonferroni)."
         )
     waiting = [
@@ -183,5 +183,5 @@ def _rule_text(rule: Rule, table: RunTable, variants: Iterable[str]) -> str:
         if (extra := len(table.whole(name)) - len(table.counted(name)[0])) > 0
     ]
     if waiting:
-        text += f" It leaves out {', '.join(waiting)}."
+        text += f" It omits {', '.join(waiting)}."
     return f"{text} {escape(rule.remark)}".strip()

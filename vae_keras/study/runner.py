@@ -1,4 +1,4 @@
-"""The runs of a study: which there are, which are finished, and how the rest gets trained."""
+"""The runs of a study: planning, checks, training and collection."""
 
 import asyncio
 import contextlib
@@ -53,7 +53,7 @@ class PlannedRun:
 
     @property
     def epochs(self) -> int:
-        """Finished epochs, up to those that are wanted."""
+        """Number of finished epochs, at most that of the settings."""
         return min(len(self.run.read_history()), self.config.epochs)
 
 
@@ -64,9 +64,9 @@ def plan_runs(
 
     Args:
         study: The study.
-        directory: Folder of the study; runs lie in `<variant>/seed-<n>`.
+        directory: Folder of the study, with runs in `<variant>/seed-<n>`.
         dataset: Name of the data set.
-        seeds: Number of seeds, counted from 0; those of runs in the folder are added.
+        seeds: Number of seeds, counted from 0; seeds of existing runs are added.
         **settings: Fields of `FitConfig` that override the study's own.
     """
     directory = Path(directory).absolute()
@@ -81,8 +81,8 @@ def plan_runs(
 
 
 def check_directory(study: Study, directory: str | Path) -> None:
-    """Raise `InputError` if a folder holds something else than this study. Changes nothing."""
-    absolute(directory)  # refuses an unexpanded ~
+    """Raise `InputError` if a folder contains anything but this study. Changes nothing."""
+    absolute(directory)  # raises for an unexpanded ~
     directory = Path(directory)
     if not directory.is_dir():
         return
@@ -92,17 +92,17 @@ def check_directory(study: Study, directory: str | Path) -> None:
         other = _study_of(text)
         if other not in (study.name, None):
             raise InputError(
-                f"{directory} holds the study {other!r}, not {study.name!r}: "
+                f"{directory} contains the study {other!r}, not {study.name!r}: "
                 "choose another --directory"
             )
     elif foreign := names - set(study.variants) - set(OUTPUTS):
         raise InputError(
-            f"{directory} holds {min(foreign)} and is not a study: choose another --directory"
+            f"{directory} contains {min(foreign)} and is not a study: choose another --directory"
         )
 
 
 def _study_of(text: str) -> str | None:
-    """The study whose table a text is; None if the text is no table."""
+    """The study of a table as text; None if the text is not a table."""
     with contextlib.suppress(csv.Error):
         return next(csv.DictReader(io.StringIO(text, newline="")), {}).get("study")
     return None
@@ -111,7 +111,7 @@ def _study_of(text: str) -> str | None:
 def check_columns(study: Study, configs: Iterable[FitConfig]) -> None:
     """Raise `InputError` if a claim names a column that no run of the study will have."""
     named = {column for claim in study.claims for pair in claim.below for _, column in pair}
-    if named <= {TRAIN, TEST}:  # every model has them; only others need Keras to be imported
+    if named <= {TRAIN, TEST}:  # every model has them; other columns require Keras
         return
     models = load("vae_keras.model")
     terms = {term for each in configs for term in getattr(models, MODELS[each.model]).term_names}
@@ -121,14 +121,14 @@ def check_columns(study: Study, configs: Iterable[FitConfig]) -> None:
 
 
 def check_runs(planned: Sequence[PlannedRun], training: bool = True) -> None:
-    """Raise `InputError` unless every run that is there can be part of the study.
+    """Raise `InputError` unless every existing run can be part of the study.
 
-    A run must have been made with the study's settings. If it is to be trained further, it
-    must have its checkpoints, and no other process may be in it. Changes nothing.
+    A run must have the study's settings. To be trained further, it must have its checkpoints, and
+    no other process may use it. Changes nothing.
 
     Args:
         planned: Runs of the study.
-        training: Whether the runs are to be trained, or only reported.
+        training: Whether the runs will be trained, or only reported.
     """
     digests: dict[str | None, Path] = {}
     for item in planned:
@@ -140,13 +140,13 @@ def check_runs(planned: Sequence[PlannedRun], training: bool = True) -> None:
         stored = run.read_config()
         for name, (value, wanted) in stored.differences(config).items():
             raise InputError(
-                f"{run.directory} was made with {name} {value!r}, the study wants {wanted!r}: "
+                f"{run.directory} has {name} {value!r}, but the study has {wanted!r}: "
                 "choose another --directory"
             )
         if stored.epochs > config.epochs:
             raise InputError(
-                f"{run.directory} was made with epochs {stored.epochs}, the study wants "
-                f"{config.epochs}: a study can be made longer, not shorter"
+                f"{run.directory} has epochs {stored.epochs}, but the study has {config.epochs}: "
+                "a study cannot be shortened"
             )
         digests.setdefault(run.read_data_summary().get("sha256"), run.directory)
         if len(digests) > 1:
@@ -160,17 +160,17 @@ def check_runs(planned: Sequence[PlannedRun], training: bool = True) -> None:
         run.check_unlocked()
         if (run.finished or epochs > 1) and not run.checkpoints.is_dir():
             raise InputError(
-                f"{run.directory} has {epochs} of {config.epochs} epochs and no checkpoint to go "
-                "on from: restore its checkpoints, or choose another --directory"
+                f"{run.directory} has {epochs} of {config.epochs} epochs and no checkpoint: "
+                "restore its checkpoints, or choose another --directory"
             )
 
 
 def check_trainable(planned: Sequence[PlannedRun]) -> None:
-    """Raise `InputError` unless what is not finished yet can be trained on its images and here.
+    """Raise `InputError` unless the unfinished runs fit their images and this machine.
 
     Decodes no image, imports no TensorFlow and changes nothing.
     """
-    # Seeds change nothing in what a run requires.
+    # The requirements of a run do not depend on its seed.
     configs = {item.variant: item.config for item in planned if not item.finished}
     found: dict[DataSettings, Any] = {}
     for variant, config in configs.items():
@@ -191,8 +191,8 @@ def check_trainable(planned: Sequence[PlannedRun]) -> None:
 
 
 def collect(study: Study, planned: Sequence[PlannedRun]) -> "RunTable | None":
-    """The histories that there are, as a `RunTable`; None if no run has an epoch."""
-    from vae_keras.study.table import RunTable  # SciPy, which a wrong argument need not wait for
+    """The existing histories as a `RunTable`; None if no run has an epoch."""
+    from vae_keras.study.table import RunTable  # imports SciPy, only after arguments are checked
 
     runs: dict[str, dict[int, list[dict[str, float]]]] = {}
     for variant in study.variants:
@@ -210,22 +210,22 @@ def collect(study: Study, planned: Sequence[PlannedRun]) -> "RunTable | None":
 def train_runs(
     planned: Sequence[PlannedRun], directory: str | Path, jobs: int, scheduler: str | None = None
 ) -> dict[str, str]:
-    """Train what is not finished yet, several runs at a time, each in a process of its own.
+    """Train the unfinished runs, several at a time, each in its own process.
 
     Args:
         planned: Runs of the study, of which some may be finished.
-        directory: Folder of the study, made if it is not there.
-        jobs: Runs at a time on this machine, −1 for as many as it has cores.
-        scheduler: Address of a Dask scheduler whose workers train instead; the folder must
-            be theirs, too.
+        directory: Folder of the study, created if it is missing.
+        jobs: Runs at a time on this machine; −1 for the number of cores.
+        scheduler: Address of a Dask scheduler whose workers train instead; they must share the
+            folder.
 
     Returns:
         Dictionary from the names of runs that cannot be finished to the reason.
 
     Raises:
-        InputError: If another process works in the folder, or Dask cannot be used.
-        MovedError: If the folder was renamed or removed meanwhile.
-        Interrupted: At Ctrl-C or SIGTERM, once all trainings have stopped.
+        InputError: If another process uses the folder, or Dask cannot be used.
+        MovedError: If the folder was renamed or removed.
+        Interrupted: At Ctrl-C or SIGTERM, after all trainings have stopped.
     """
     with _joblib_backend(min(jobs, len(planned)), scheduler) as run_all:
         directory = create_run(Path(directory).absolute()).directory
@@ -238,7 +238,7 @@ def train_runs(
                 )
             signals.check()
             folder.check_in_place()
-    lost = f"it did not find {marker}: every worker must have the folder of the study"
+    lost = f"it did not find {marker}: every worker needs access to the folder of the study"
     return {
         item.name: lost if outcome == STOPPED else outcome
         for item, outcome in zip(todo, outcomes)
@@ -248,7 +248,7 @@ def train_runs(
 
 @contextlib.contextmanager
 def _joblib_backend(jobs: int, scheduler: str | None) -> Iterator[Callable]:
-    """Yields a function that calls `run_job` with every tuple of arguments it is given."""
+    """Yields a function that calls `run_job` with each of several tuples of arguments."""
     import joblib
 
     def run_all(arguments: Iterable[tuple]) -> list[str | None]:
@@ -260,7 +260,7 @@ def _joblib_backend(jobs: int, scheduler: str | None) -> Iterator[Callable]:
             raise InputError(
                 f"no worker at the scheduler {scheduler}: start one with dask worker {scheduler}"
             ) from None
-        except Exception as error:  # a worker without this package, or killed again and again
+        except Exception as error:  # a worker without this package, or killed repeatedly
             if scheduler is None:
                 raise
             reason = str(error).strip().partition("\n")[0]
@@ -269,7 +269,7 @@ def _joblib_backend(jobs: int, scheduler: str | None) -> Iterator[Callable]:
             ) from None
 
     if scheduler is None:
-        # Threads are enough to wait for processes, and leave nothing behind when they end.
+        # Threads suffice to wait for processes, and need no cleanup.
         with joblib.parallel_config("threading", n_jobs=jobs):
             yield run_all
     else:
@@ -278,7 +278,7 @@ def _joblib_backend(jobs: int, scheduler: str | None) -> Iterator[Callable]:
 
 
 def check_dask(scheduler: str) -> None:
-    """Raise `InputError` unless Dask is installed and the address is one."""
+    """Raise `InputError` unless Dask is installed and the address is valid."""
     if importlib.util.find_spec("distributed") is None:
         raise InputError("Dask is not installed: pip install distributed")
     if not re.fullmatch(r"\w+://\S+:\d+", scheduler):
@@ -295,7 +295,7 @@ def _dask_client(scheduler: str) -> Any:
         connection.abort()
 
     try:
-        # A client would wait without end for a scheduler that takes its connection and is silent.
+        # A client waits forever for a scheduler that accepts its connection and does not answer.
         asyncio.run(check_answer())
         return Client(scheduler, timeout=SCHEDULER_TIMEOUT, set_as_default=False)
     except TimeoutError:
@@ -309,7 +309,7 @@ def _dask_client(scheduler: str) -> Any:
 
 @contextlib.contextmanager
 def _marker(directory: Path) -> Iterator[tuple[str, str]]:
-    """A file that tells the jobs, wherever they run, that their study still wants them."""
+    """A file that shows the jobs, on any machine, that their study is still running."""
     marker, token = directory / MARKER, uuid.uuid4().hex
     marker.write_text(token)
     try:
@@ -319,9 +319,9 @@ def _marker(directory: Path) -> Iterator[tuple[str, str]]:
 
 
 class _Progress:
-    """A bar over all epochs of all runs, and one line for each run that gets finished.
+    """A bar over all epochs of all runs, and one line for each finished run.
 
-    It looks at the runs' own files, and so sees those of other machines, too.
+    It reads the files of the runs, and therefore includes runs on other machines.
     """
 
     def __init__(self, planned: Sequence[PlannedRun], signals: PendingSignal, marker: str) -> None:
@@ -338,7 +338,7 @@ class _Progress:
             total=sum(item.config.epochs for item in self._planned),
             initial=sum(self._epochs.values()),
             unit="epoch",
-            smoothing=0,  # of epochs that end together, the mean says more than the last
+            smoothing=0,  # the overall mean, because several epochs end at the same time
         )
         self._describe()
         self._thread = threading.Thread(target=self._watch, daemon=True)
@@ -360,9 +360,9 @@ class _Progress:
             while not self._ended.wait(POLL):
                 if self._signals.number is not None and self._marker.exists():
                     self._marker.unlink(missing_ok=True)
-                    report("stopping: every training finishes its steps under way")
+                    report("stopping: every training finishes its current steps")
                 self._look()
-        except OSError as error:  # nobody reads the output any more, or its disk is full
+        except OSError as error:  # the output is closed, or its disk is full
             self._error = error
             self._marker.unlink(missing_ok=True)
 
@@ -370,7 +370,7 @@ class _Progress:
         for item in self._planned:
             if item.name in self._finished:
                 continue
-            with contextlib.suppress(InputError, OSError, LookupError):  # it may be at work
+            with contextlib.suppress(InputError, OSError, LookupError):  # files may be changing
                 self._epochs[item.name] = item.epochs
                 if item.finished:
                     self._finished.add(item.name)

@@ -1,4 +1,4 @@
-"""Statistics over seeds: pure functions of small arrays. Where too little is known, None.
+"""Statistics over seeds: pure functions of small arrays, which return None for too few values.
 
 All tests are two-sided.
 """
@@ -18,14 +18,14 @@ POWER = 0.8
 def mean_interval(
     values: ArrayLike, confidence: float = CONFIDENCE
 ) -> tuple[float | None, float | None]:
-    """Mean, and half the width of its t-interval: t(n−1) · s / √n.
+    """Mean and half the width of its t-interval: t(n−1) · s / √n.
 
     Args:
         values: Array-like of shape `(n,)`.
         confidence: Probability that the interval covers the true mean.
 
     Returns:
-        Tuple `(mean, half_width)`; half_width is None for one value, both for none.
+        Tuple `(mean, half_width)`; half_width is None for one value, both are None for no values.
 
     Reference:
         Student 1908, The probable error of a mean, Biometrika 6.
@@ -40,7 +40,7 @@ def mean_interval(
 
 
 def paired_t_test(differences: ArrayLike) -> float | None:
-    """p of the paired t-test: the mean of the differences against zero.
+    """p of the paired t-test of a mean difference of zero.
 
     t = mean / (s / √n) with n − 1 degrees of freedom.
 
@@ -59,14 +59,14 @@ def paired_t_test(differences: ArrayLike) -> float | None:
 
 
 def equivalence_test(differences: ArrayLike, margin: float) -> float | None:
-    """p of two one-sided t-tests (TOST): whether the mean lies within ±margin.
+    """p of two one-sided t-tests (TOST) of a mean within ±margin.
 
     The larger p of the tests of mean ≤ −margin and of mean ≥ +margin. It is below α exactly if the
     1 − 2α interval of the mean lies inside the margin.
 
     Args:
         differences: Array-like of shape `(n,)`, one difference for each seed.
-        margin: The largest difference that still counts as practically equal, above 0.
+        margin: The largest difference that is practically equal, above 0.
 
     Returns:
         p, or None for fewer than two seeds.
@@ -88,15 +88,15 @@ def equivalence_test(differences: ArrayLike, margin: float) -> float | None:
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
     """p-values corrected for their number by Holm's step-down method.
 
-    In ascending order, p₍ᵢ₎ becomes max over j ≤ i of (m − j + 1) · p₍ⱼ₎, at most 1. All
-    those below α may be called significant: the probability of one or more false calls
-    among them is then at most α, whatever their dependence.
+    In ascending order, p₍ᵢ₎ becomes max over j ≤ i of (m − j + 1) · p₍ⱼ₎, at most 1. If all
+    p-values below α are called significant, the probability of one or more false positives is at
+    most α under any dependence.
 
     Args:
-        p_values: Sequence of p-values; None where there was no test, which does not count.
+        p_values: Sequence of p-values; None for no test, which does not count.
 
     Returns:
-        List in the same order, None where there was no test.
+        List in the same order, with None for no test.
 
     Reference:
         Holm 1979, A simple sequentially rejective multiple test procedure, Scandinavian
@@ -114,17 +114,17 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
 def detectable_difference(
     differences: ArrayLike, power: float = POWER, alpha: float = ALPHA
 ) -> float | None:
-    """The smallest true difference that so many seeds find with the given probability.
+    """The smallest true difference that this number of seeds detects with the given probability.
 
     Solves P(|T| > t(1 − α/2, n − 1)) = power for δ, where T follows the noncentral t
     distribution with n − 1 degrees of freedom and noncentrality δ / (s / √n), and s is
-    the standard deviation of the differences that were seen.
+    the standard deviation of the observed differences.
 
     Args:
         differences: Array-like of shape `(n,)`, one difference for each seed.
         power: Probability that the test is significant.
-        alpha: Its level. Of m tests with Holm's correction, α/m is the strictest: what one test
-            finds at that level, it finds whatever the others say.
+        alpha: Level of the test. For m tests with Holm's correction, α/m is the strictest: a test
+            that is significant at that level is significant regardless of the others.
 
     Returns:
         δ > 0 in the unit of the differences, or None for fewer than two seeds.
@@ -145,7 +145,7 @@ def _noncentrality(freedom: int, power: float, alpha: float) -> float:
     def missing(noncentrality: float) -> float:
         above = stats.nct.sf(critical, freedom, noncentrality)
         below = stats.nct.cdf(-critical, freedom, noncentrality)
-        return above + np.nan_to_num(below) - power  # far below, SciPy's series gives NaN
+        return above + np.nan_to_num(below) - power  # SciPy returns NaN far below
 
     high = 1.0
     while missing(high) < 0:
@@ -159,7 +159,7 @@ class Comparison:
 
     Attributes:
         differences: The differences, as many as there are pairs.
-        epoch: The epoch that they are of; None without pairs.
+        epoch: The epoch of the differences; None without pairs.
     """
 
     differences: tuple[float, ...] = ()
@@ -167,7 +167,7 @@ class Comparison:
 
     @property
     def seeds(self) -> int:
-        """How many pairs there are."""
+        """Number of pairs."""
         return len(self.differences)
 
     @property
@@ -177,18 +177,18 @@ class Comparison:
 
     @property
     def half_width(self) -> float | None:
-        """Half the width of the mean's 95% interval; None below two seeds."""
+        """Half the width of the mean's 95% interval; None for fewer than two seeds."""
         return mean_interval(self.differences)[1]
 
     @property
     def p(self) -> float | None:
-        """p of the paired t-test; None below two seeds."""
+        """p of the paired t-test; None for fewer than two seeds."""
         return paired_t_test(self.differences)
 
     def equivalence(self, margin: float) -> float | None:
-        """p of `equivalence_test`; None below two seeds."""
+        """p of `equivalence_test`; None for fewer than two seeds."""
         return equivalence_test(self.differences, margin)
 
     def detectable(self, alpha: float = ALPHA) -> float | None:
-        """The `detectable_difference` at a level; None below two seeds."""
+        """The `detectable_difference` at a level; None for fewer than two seeds."""
         return detectable_difference(self.differences, alpha=alpha)

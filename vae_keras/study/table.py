@@ -1,4 +1,4 @@
-"""`runs.csv`: one row for each variant, seed and epoch, and all that a report is made from."""
+"""`runs.csv`, the data of a report: one row for each variant, seed and epoch."""
 
 import csv
 import dataclasses
@@ -16,7 +16,7 @@ from vae_keras.support.terms import loss_columns
 from vae_keras.training.history import check_columns
 
 KEYS = ("study", "dataset", "reference", "variant", "seed", "epoch")
-LAST_EPOCHS = 5  # curves jitter, so their end is also judged by a mean
+LAST_EPOCHS = 5  # averaged at the end of the noisy curves
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,12 +25,12 @@ class RunTable:
 
     Attributes:
         study: Name of the study.
-        dataset: Name of the data set; with `[:N]` where only N images are trained on.
+        dataset: Name of the data set; with `[:N]` if only N images are trained on.
         reference: The variant that the others are compared with.
         runs: Dictionary from variant to dictionary from seed to the rows of the run's
             history, dictionaries with `epoch` (from 1, without gaps) and its columns.
-        looks: Numbers of seeds that are analyzed, rising; empty for any. Seeds beyond the largest
-            of these numbers that there is wait for the next one.
+        looks: Increasing numbers of seeds at which the runs are analyzed; empty for any. Seeds
+            beyond one of these numbers are omitted until the next is reached.
     """
 
     study: str
@@ -41,7 +41,7 @@ class RunTable:
 
     @property
     def columns(self) -> list[str]:
-        """Names of the history's columns, in order, `epoch` left out."""
+        """Names of the history's columns except `epoch`, in order."""
         names: dict[str, None] = {}
         for seeds in self.runs.values():
             for rows in seeds.values():
@@ -56,18 +56,18 @@ class RunTable:
 
     @property
     def last_epoch(self) -> int:
-        """The last epoch that any run has."""
+        """The last epoch of any run."""
         return max(len(rows) for seeds in self.runs.values() for rows in seeds.values())
 
     def has(self, variant: str, column: str) -> bool:
-        """Whether there are runs of the variant, and all have the column."""
+        """Whether the variant has runs that all have the column."""
         seeds = self.runs.get(variant, {})
         return bool(seeds) and all(
             row.get(column) is not None for rows in seeds.values() for row in rows
         )
 
     def whole(self, *variants: str, epoch: int | None = None) -> list[int]:
-        """The seeds whose runs of all the variants have come to an epoch, the last by default."""
+        """The seeds whose runs of all variants have reached an epoch, by default the last."""
         runs = [self.runs[name] for name in variants]
         wanted = epoch or self.last_epoch
         return sorted(
@@ -77,15 +77,15 @@ class RunTable:
         )
 
     def counted(self, *variants: str, epoch: int | None = None) -> tuple[list[int], int | None]:
-        """The runs that count: those that have come to an epoch, if there are any, else all.
+        """The runs that count: those that have reached an epoch, or all runs if none has.
 
         Args:
             *variants: Names of variants.
-            epoch: The epoch; None for the last that any run has.
+            epoch: The epoch; None for the last epoch of any run.
 
         Returns:
-            Tuple of the seeds that all the variants have, as many as `looks` allows, and the
-            epoch, or the last that all their runs have.
+            Tuple of the common seeds of all variants, as many as `looks` allows, and the epoch, or
+            the last common epoch of their runs.
         """
         runs = [self.runs[name] for name in variants]
         seeds, end = self.whole(*variants, epoch=epoch), epoch or self.last_epoch
@@ -97,7 +97,7 @@ class RunTable:
         return seeds[:planned], end
 
     def curves(self, variant: str, column: str) -> np.ndarray:
-        """A column over the epochs that all runs of the variant have that count.
+        """A column over the common epochs of the runs of a variant that count.
 
         Returns:
             Array of shape `(seeds, epochs)`.
@@ -120,11 +120,11 @@ class RunTable:
     def summarize(
         self, variant: str, column: str, window: int = 1
     ) -> tuple[int | None, float | None, float | None]:
-        """Mean over the seeds of a variant that count, at the last epoch that they have.
+        """Mean over the seeds of a variant that count, at their last epoch.
 
         Returns:
-            Tuple of the epoch, the mean and half the width of its 95% interval; None for
-            what cannot be said.
+            Tuple of the epoch, the mean and half the width of its 95% interval; None for unknown
+            values.
         """
         if not self.has(variant, column):
             return None, None, None
@@ -142,12 +142,12 @@ class RunTable:
 
         Args:
             first, second: Tuples of a variant and a column.
-            window: Epochs at the end whose mean is compared.
-            epoch: The epoch to compare at; None for the last that any run has.
+            window: Number of final epochs to average.
+            epoch: The epoch to compare at; None for the last epoch of any run.
 
         Returns:
-            `Comparison` at that epoch, or where no runs of both have come to it, at the last
-            that all of them have.
+            `Comparison` at that epoch, or, if no runs of both have reached it, at their last common
+            epoch.
         """
         if not (self.has(*first) and self.has(*second)):
             return Comparison()
@@ -157,7 +157,7 @@ class RunTable:
 
 
 def write_table(table: RunTable, path: Path) -> None:
-    """Write a `RunTable`; numbers are written in full, so that they read back as they were."""
+    """Write a `RunTable`. Numbers are written with all digits."""
     lines = (
         {**dict(zip(KEYS, (table.study, table.dataset, table.reference, variant, seed))), **row}
         for variant, seeds in table.runs.items()
@@ -168,7 +168,7 @@ def write_table(table: RunTable, path: Path) -> None:
 
 
 def read_table(path: Path) -> RunTable:
-    """Read what `write_table` wrote.
+    """Read the file of `write_table`.
 
     Raises:
         InputError: If there is no such file, or it is damaged.
@@ -188,7 +188,7 @@ def read_table(path: Path) -> RunTable:
                 raise ValueError
             study = row.pop("study"), row.pop("dataset"), row.pop("reference")
             variant, seed = row.pop("variant"), int(row.pop("seed"))
-            # A column that a run does not have is empty.
+            # A column that a run lacks is empty.
             numbers = {name: float(value) for name, value in row.items() if value != ""}
             numbers["epoch"] = int(row["epoch"])
             rows = runs.setdefault(variant, {}).setdefault(seed, [])
@@ -199,9 +199,9 @@ def read_table(path: Path) -> RunTable:
         if isinstance(error, InputError):
             raise
         raise InputError(
-            f"{path} is damaged in line {reader.line_num}: restore it, or collect it again "
-            "from the runs with --report-only"
+            f"{path} is damaged in line {reader.line_num}: restore it, or rewrite it from the runs "
+            "with --report-only"
         ) from None
     if study is None or not runs:
-        raise InputError(f"{path} holds no epoch of any run")
+        raise InputError(f"{path} has no finished epoch of any run")
     return RunTable(*study, runs)

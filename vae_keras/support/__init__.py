@@ -1,1 +1,1 @@
-"""What is not about variational autoencoders: errors, files, seeds, signals, command lines."""
+"""General tools: errors, files, seeds, signals, settings, command lines."""

@@ -1,4 +1,4 @@
-"""What the command lines share: one line on stderr for what goes wrong, and its exit status."""
+"""Shared parts of the command lines: parsers, one-line errors and exit statuses."""
 
 import argparse
 import difflib
@@ -17,19 +17,19 @@ from vae_keras.support.settings import whole_number
 from vae_keras.support.text import wrap
 
 EXIT_FAILED, EXIT_USAGE = 1, 2
-EXIT_SYSTEM = 71  # the system's failure, which may pass; EX_OSERR of sysexits.h
+EXIT_SYSTEM = 71  # a failure of the system, possibly temporary; EX_OSERR of sysexits.h
 
 
 class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Says the default of each option that has one, and leaves the lines of an example alone."""
+    """Shows the default of each option that has one, and keeps the lines of an example."""
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line; an omitted option is absent from the result.
+    """An argument parser with one-line errors, whose result lacks omitted options.
 
     Args:
         description, epilog: Texts before and after the options.
-        example: A command that `--help` ends with.
+        example: A command to show at the end of `--help`.
         **kwargs: Other arguments of `argparse.ArgumentParser`.
     """
 
@@ -46,10 +46,10 @@ class Parser(argparse.ArgumentParser):
             formatter_class=_HelpFormatter,
             **kwargs,
         )
-        self.register("type", int, whole_number)  # int takes blanks and digits of all scripts
+        self.register("type", int, whole_number)  # int accepts blanks and digits of all scripts
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """As in argparse, but an unknown option is the first error, and has the nearest match."""
+        """As in argparse, but unknown options are checked first and get the nearest match."""
         known = [text for action in self._actions for text in action.option_strings]
         for argument in sys.argv[1:] if args is None else args:
             name = argument.partition("=")[0]
@@ -67,17 +67,17 @@ class Parser(argparse.ArgumentParser):
 
 
 def fail(message: object, status: int) -> NoReturn:
-    """Say in one line what went wrong, and end the program."""
+    """Print a one-line error and end the program."""
     _end(f"error: {' '.join(str(message).split())}", status)
 
 
 def run_command(command: Callable[[], Any], verbose: int = 1) -> Any:
-    """Call `command()` and show what it reports; turn an error that a user can fix into one line.
+    """Call `command()` and show its messages; turn errors that a user can fix into one line.
 
     Returns:
-        What `command` returns. Exit status 2 for input that cannot be used, 1 for a diverged
+        The return value of `command`. The exit status is 2 for invalid input, 1 for a diverged
         training and a full disk, 71 for another failure of the system, 128 + signal for an
-        interruption, 141 if nobody reads the output any more.
+        interruption, 141 for a closed output.
     """
     signals.handle(signals.interrupt)
     make_streams_tolerant()
@@ -96,7 +96,7 @@ def run_command(command: Callable[[], Any], verbose: int = 1) -> Any:
     except MemoryError as error:
         message, status = OUT_OF_MEMORY
         fail(_with_notes(message, error), status)
-    except Exception as error:  # what the system refuses comes as errors of many kinds
+    except Exception as error:  # the system's refusals are exceptions of many kinds
         if refusal := _refusal(error):
             message, status = refusal
             fail(_with_notes(message, error), status)
@@ -108,7 +108,7 @@ def run_command(command: Callable[[], Any], verbose: int = 1) -> Any:
 
 
 def _call(command: Callable[[], Any]) -> Any:
-    """Call `command()`; what it has written by `print`, as argparse does, goes out, too."""
+    """Call `command()` and flush stdout, also when argparse exits."""
     try:
         result = command()
     except SystemExit:
@@ -128,23 +128,23 @@ def _end(text: str, status: int) -> NoReturn:
 
 
 def add_dataset(parser: argparse.ArgumentParser) -> None:
-    """Add the option that says where the images of a run are now."""
+    """Add the option for the new location of the images of a run."""
     parser.add_argument(
-        "--dataset", metavar="PATH", help="where the images of the run are now, if they have moved"
+        "--dataset", metavar="PATH", help="new location of the run's images, if they have moved"
     )
 
 
 def add_data_dir(parser: argparse.ArgumentParser) -> None:
-    """Add the option that says where tensorflow-datasets keeps its data now."""
+    """Add the option for the data folder of tensorflow-datasets."""
     parser.add_argument(
         "--data-dir",
         metavar="DIR",
-        help="where tensorflow-datasets keeps its data (default: where it was in training)",
+        help="data folder of tensorflow-datasets (default: as in training)",
     )
 
 
 def check_range(name: str, value: int | None, least: int, most: int = 10**9) -> None:
-    """Raise `InputError` if a number is outside of what an option allows."""
+    """Raise `InputError` if a number is outside of the range of an option."""
     if value is not None and value < least:
         raise InputError(f"⟨{name}⟩ must be at least {least}, received {value}")
     if value is not None and value > most:
@@ -155,24 +155,24 @@ def _with_notes(message: str, error: BaseException) -> str:
     return "; ".join([message, *getattr(error, "__notes__", [])])
 
 
-# What the system refuses, whatever is asked of it, and the exit status.
-DISK_FULL = "the disk is full: make room", EXIT_FAILED
+# Messages and exit statuses for errors of the operating system.
+DISK_FULL = "the disk is full: free some space", EXIT_FAILED
 OUT_OF_MEMORY = "out of memory", EXIT_SYSTEM
 REFUSALS = {
     errno.ENOSPC: DISK_FULL,
     errno.EDQUOT: DISK_FULL,
-    errno.EFBIG: ("a file may not be as large as is needed: raise ulimit -f", EXIT_FAILED),
-    errno.EMFILE: ("too few files may be open at once: raise ulimit -n", EXIT_SYSTEM),
+    errno.EFBIG: ("a file exceeds the size limit: raise ulimit -f", EXIT_FAILED),
+    errno.EMFILE: ("too many open files: raise ulimit -n", EXIT_SYSTEM),
     errno.ENFILE: ("the machine has too many open files", EXIT_SYSTEM),
     errno.ENOMEM: OUT_OF_MEMORY,
 }
 
 
 def _refusal(error: Exception) -> tuple[str, int] | None:
-    """What the system refused, as a message and an exit status; None for any other error."""
+    """Message and exit status for a refusal of the system; None for any other error."""
     for number, refusal in REFUSALS.items():
-        # TensorFlow and HDF5 wrap the operating system's error in one of their own.
+        # TensorFlow and HDF5 wrap the operating system's error in their own.
         if getattr(error, "errno", None) == number or os.strerror(number) in str(error):
             return refusal
-    # Of TensorFlow, which is not imported here.
+    # TensorFlow's error, by name, because TensorFlow may not be imported.
     return OUT_OF_MEMORY if type(error).__name__ == "ResourceExhaustedError" else None

@@ -1,10 +1,10 @@
-"""Output in encodings that lack characters, such as ASCII: similar ones, and never an error."""
+"""Output in encodings that lack characters, such as ASCII: similar ones replace them."""
 
 import codecs
 import sys
 import unicodedata
 
-ERRORS = "vae_keras.readable"  # the name by which streams know `replace_unknown`
+ERRORS = "vae_keras.readable"  # the name under which `replace_unknown` is registered
 SIMILAR = {
     "−": "-",
     "–": "-",
@@ -22,7 +22,7 @@ SIMILAR = {
 
 
 def replace_unknown(error: UnicodeError) -> tuple[str, int]:
-    """Similar characters for those that an encoding lacks, or their numbers: an error handler.
+    """Error handler that replaces characters that an encoding lacks by similar ones or escapes.
 
     Reference:
         https://docs.python.org/3/library/codecs.html#codecs.register_error
@@ -42,7 +42,7 @@ def _similar(character: str) -> str:
 
 
 def make_streams_tolerant() -> None:
-    """Let stdout and stderr write any text, in whatever encoding they have."""
+    """Let stdout and stderr write any text in any encoding."""
     codecs.register_error(ERRORS, replace_unknown)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a test may have replaced it

@@ -19,7 +19,7 @@ def with_options(text: str) -> str:
 
 
 class UserError(Exception):
-    """An error that a user can fix, told in one line.
+    """An error that a user can fix, described in one line.
 
     Messages name arguments as ⟨batch_size⟩. `str` gives the argument's name, `batch_size`;
     `for_command_line` gives the option, `--batch-size`.
@@ -34,7 +34,7 @@ class UserError(Exception):
 
 
 class InputError(UserError, ValueError):
-    """A value that cannot be used: what is wrong, what was expected, what to do."""
+    """An invalid value. The message states the problem, the expected value and the remedy."""
 
 
 class DivergedError(UserError, ArithmeticError):
@@ -42,12 +42,12 @@ class DivergedError(UserError, ArithmeticError):
 
 
 def check_text(name: str) -> None:
-    """Raise `InputError` if a name holds a null character, or bytes that are not UTF-8.
+    """Raise `InputError` if a name contains a null character, or bytes that are not UTF-8.
 
-    The system takes no null characters, and JSON can only store UTF-8.
+    The system does not accept null characters, and JSON can only store UTF-8.
     """
     if "\0" in name:
-        raise InputError(f"the name {shown(name)} holds a null character")
+        raise InputError(f"the name {shown(name)} contains a null character")
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -55,11 +55,11 @@ def check_text(name: str) -> None:
 
 
 def shown(value: object) -> str:
-    """A value as an error shows it: like `repr`, but cut where it is long."""
+    """A value as text for an error message: its `repr`, cut if it is long."""
     try:
         text = repr(value)
-    except ValueError:  # Python writes no number of more than 4,300 digits
-        return "a number of very many digits"
+    except ValueError:  # Python cannot print a number of more than 4,300 digits
+        return "a number with too many digits"
     return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}…"
 
 

@@ -1,4 +1,4 @@
-"""Files that are either whole or not there."""
+"""Reading files safely, and writing them atomically."""
 
 import contextlib
 import csv
@@ -15,21 +15,21 @@ import numpy as np
 
 from vae_keras.support.errors import InputError, check_text
 
-# Larger files are not what they should be.
+# Larger files are invalid.
 MOST_BYTES = 2**26  # of a text file
 MOST_ARRAY_BYTES = 2**30  # of an archive of arrays, and of the arrays in it
 TEMPORARY_PREFIX = ".unfinished-"
 
 
 def read_file(path: str | os.PathLike, most: int = MOST_BYTES) -> bytes:
-    """The content of a regular file. A pipe or a device, which may never end, is not read.
+    """The content of a regular file. Pipes and devices, which may never end, are refused.
 
     Args:
         path: File to read.
         most: The largest size in bytes.
 
     Raises:
-        InputError: If it is something else, is too large, or cannot be read.
+        InputError: If it is not a regular file, is too large, or cannot be read.
     """
     try:
         # Without O_NONBLOCK, opening a pipe waits for a writer.
@@ -40,7 +40,7 @@ def read_file(path: str | os.PathLike, most: int = MOST_BYTES) -> bytes:
                 raise InputError(f"{path} is not a regular file: restore it")
             if status.st_size > most:
                 raise InputError(f"{path} has {status.st_size:,} bytes, more than {most:,}")
-            return file.read(most)  # it may grow meanwhile
+            return file.read(most)  # the file may have grown
     except IsADirectoryError:
         raise InputError(f"{path} is a folder, not a file: restore it") from None
     except OSError as error:
@@ -80,7 +80,7 @@ def unpack(content: bytes) -> dict[str, np.ndarray]:
     """The arrays in the content of an .npz file, by name.
 
     Raises:
-        ValueError: If it is no such file, holds Python objects, or more than it should.
+        ValueError: If it is not an .npz file, contains Python objects, or is too large.
     """
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
@@ -93,7 +93,7 @@ def unpack(content: bytes) -> dict[str, np.ndarray]:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a dictionary as JSON that people can read."""
+    """Write a dictionary as indented JSON."""
     with replacing(path) as aside:
         text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
         aside.write_text(text + "\n", encoding="utf-8")
@@ -102,13 +102,13 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 def write_csv(
     path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[str], errors: str = "strict"
 ) -> None:
-    """Write dictionaries as a table. Numbers are written in full, so that they read back the same.
+    """Write dictionaries as a table. Numbers are written with all digits.
 
     Args:
         path: File to write.
-        rows: One dictionary for each row; a column that it lacks, or that is None, is left empty.
+        rows: One dictionary for each row; missing columns and None are left empty.
         columns: Names of the columns, in order.
-        errors: What to do with text that is not UTF-8, as for `open`.
+        errors: Handling of text that is not UTF-8, as for `open`.
     """
     with (
         replacing(path) as aside,
@@ -120,11 +120,11 @@ def write_csv(
 
 
 def check_writable(path: str | os.PathLike, name: str) -> None:
-    """Raise `InputError` unless a folder can be written, or made where it is missing.
+    """Raise `InputError` unless a folder can be written, or created if it is missing.
 
     Args:
         path: The folder.
-        name: The argument that names it, such as ⟨directory⟩.
+        name: The argument that sets it, such as ⟨directory⟩.
     """
     check_text(os.fspath(path))
     existing = Path(path).absolute()
@@ -137,38 +137,38 @@ def check_writable(path: str | os.PathLike, name: str) -> None:
 
 
 def check_new_folder(path: str | os.PathLike) -> None:
-    """Raise `InputError` unless ⟨output⟩ can be made as a new folder."""
-    absolute(path)  # refuses an unexpanded ~
+    """Raise `InputError` unless ⟨output⟩ can be created as a new folder."""
+    absolute(path)  # raises for an unexpanded ~
     check_text(os.fspath(path))
     path = Path(path)
     if os.path.lexists(path):
-        raise InputError(f"{path} exists: name another ⟨output⟩")
+        raise InputError(f"{path} exists: choose another ⟨output⟩")
     parent = path.absolute().parent
     if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
-        raise InputError(f"{parent} is not a writable folder: name another ⟨output⟩")
+        raise InputError(f"{parent} is not a writable folder: choose another ⟨output⟩")
 
 
 def absolute(path: str | os.PathLike) -> str:
-    """A path that means the same in every folder.
+    """The absolute form of a path.
 
     Raises:
-        InputError: If it begins with a ~ that no shell has expanded.
+        InputError: If it begins with an unexpanded ~.
     """
     text = os.fspath(path)
     if text == "~" or text.startswith("~/"):
         raise InputError(
             f"{text} begins with ~, which a shell expands only outside of quotes and not after =: "
-            f"write the path in full, or ./{text}"
+            f"use the full path, or ./{text}"
         )
     return os.path.abspath(text)
 
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike) -> Iterator[Path]:
-    """Write a file or folder aside and rename it into place when all went well.
+    """Write a file or folder to a temporary path and rename it into place on success.
 
-    Yields the path to write to, in the same folder and with the same ending. If
-    the block raises, what was written is removed and `path` is as it was before.
+    Yields the temporary path, in the same folder and with the same ending. If the block raises, the
+    temporary path is removed and `path` is unchanged.
     """
     path = Path(path)
     aside = path.with_name(f"{TEMPORARY_PREFIX}{path.name}")
@@ -177,7 +177,7 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
         yield aside
         if aside.is_file():
             with open(aside, "rb") as file:
-                os.fsync(file.fileno())  # the disk has it before it gets its name
+                os.fsync(file.fileno())  # on disk before it is renamed
         if path.is_dir():
             remove(path)  # a folder cannot be renamed over another
         os.replace(aside, path)
@@ -187,7 +187,7 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
 
 
 def remove(path: str | os.PathLike) -> None:
-    """Remove a file or folder, which nobody sees half-removed under its own name."""
+    """Remove a file or folder. A folder is renamed first, so that it is never half-removed."""
     path = Path(path)
     if path.is_dir():
         aside = path.with_name(f"{TEMPORARY_PREFIX}removed-{path.name}")
@@ -197,7 +197,7 @@ def remove(path: str | os.PathLike) -> None:
 
 
 def remove_unfinished(directory: str | os.PathLike) -> None:
-    """Remove what a killed process left half-written or half-removed in a folder."""
+    """Remove the temporary paths that a killed process left in a folder."""
     for path in Path(directory).glob(f"{TEMPORARY_PREFIX}*"):
         _remove(path)
 

@@ -1,4 +1,4 @@
-"""How much memory this process can have."""
+"""The memory available to this process."""
 
 import contextlib
 import os
@@ -13,15 +13,15 @@ CONTAINER_LIMITS = (
 )
 
 
-# Addresses that TensorFlow takes for its code and threads before a run begins. With fewer it ends
-# the process, and no line says why.
+# Address space that TensorFlow takes for its code and threads before a run begins. With less, it
+# ends the process without a message.
 TENSORFLOW_ADDRESSES = 5 * 2**30
 
 
 def machine_memory() -> int:
-    """Bytes of memory that this process can have: the machine's, or a container's if it has less.
+    """Bytes of memory of the machine, or of the container if it has less.
 
-    Neither swap space nor what other processes use counts.
+    Swap space and the memory of other processes are ignored.
     """
     limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     for file in CONTAINER_LIMITS:
@@ -31,15 +31,15 @@ def machine_memory() -> int:
 
 
 def check_address_space(needed: int = 0) -> None:
-    """Raise `InputError` if this process may use too few addresses.
+    """Raise `InputError` if the address space of this process is too small.
 
     Args:
-        needed: Bytes that are needed besides those of TensorFlow.
+        needed: Bytes needed besides those of TensorFlow.
     """
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     if limit != resource.RLIM_INFINITY and limit < TENSORFLOW_ADDRESSES + needed:
         raise InputError(
-            f"this process may use {gibibytes(limit)} of addresses, and needs about "
+            f"the address space of this process is {gibibytes(limit)}, but it needs about "
             f"{gibibytes(TENSORFLOW_ADDRESSES + needed)}: raise ulimit -v"
         )
 

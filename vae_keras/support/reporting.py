@@ -1,7 +1,7 @@
-"""What the package says while it works: lines through `logging`, and progress bars.
+"""Messages through `logging`, and progress bars.
 
-The library logs to the logger "vae_keras". Commands, and functions called with `verbose=1`, show
-its lines: information on stdout, warnings on stderr.
+The library logs to the logger "vae_keras". Commands, and functions called with `verbose=1`, print
+its messages: information on stdout, warnings on stderr.
 """
 
 import contextlib
@@ -22,12 +22,12 @@ LABEL_COLORS = {"error:": terminal.RED, "warning:": terminal.YELLOW}
 
 
 class _Printer(logging.Handler):
-    """Prints lines above a progress bar, broken between words where the terminal ends.
+    """Prints lines above a progress bar, wrapped between words at the width of the terminal.
 
-    It looks up the streams anew, since they can be replaced.
+    It looks up the streams for each line, because they can be replaced.
 
     Attributes:
-        render: What becomes of ⟨argument_names⟩ in a warning.
+        render: Function that replaces ⟨argument_names⟩ in a warning.
     """
 
     render: Callable[[str], str] = staticmethod(with_names)
@@ -48,11 +48,12 @@ _printer = _Printer()
 
 @contextlib.contextmanager
 def showing(verbose: int = 1, render: Callable[[str], str] | None = None) -> Iterator[None]:
-    """Inside the block, print what the package reports, and show its progress bars.
+    """Inside the block, print the messages of the package and show its progress bars.
 
     Args:
-        verbose: 0 to stay silent but for warnings.
-        render: What becomes of ⟨argument_names⟩; None for what it is now, at first their names.
+        verbose: 0 to print warnings only.
+        render: Function that replaces ⟨argument_names⟩; None for the current one, initially
+            `with_names`.
     """
     level, handlers, propagate = LOGGER.level, LOGGER.handlers[:], LOGGER.propagate
     before = _printer.render
@@ -71,7 +72,7 @@ def showing(verbose: int = 1, render: Callable[[str], str] | None = None) -> Ite
 
 
 def fitted(text: str, stream: TextIO) -> str:
-    """A line that is broken between words on a terminal, its label in color; elsewhere as it is."""
+    """A line wrapped between words on a terminal, with its label in color; unchanged elsewhere."""
     if not stream.isatty():
         return text
     text = wrap(text, terminal.width())
@@ -83,22 +84,22 @@ def fitted(text: str, stream: TextIO) -> str:
 
 
 def report(line: str) -> None:
-    """Say one line."""
+    """Log a message."""
     LOGGER.info(line)
 
 
 def warn(line: str) -> None:
-    """Say one line that the user should not miss. It may have ⟨argument_names⟩, as an error may."""
+    """Log a warning. Like an error, it may contain ⟨argument_names⟩."""
     LOGGER.warning(with_names(line), extra={"line": line})
 
 
 def progress_bar(iterable: Any = None, **options: Any) -> tqdm:
-    """A `tqdm` bar on a terminal or in a notebook; none elsewhere, or where lines are not shown.
+    """A `tqdm` bar on a terminal or in a notebook; a disabled one elsewhere, or without messages.
 
-    A notebook shows it also where no `verbose` decides.
+    A notebook also shows it outside of `showing`.
     """
     is_shown = LOGGER.isEnabledFor(logging.INFO)
-    # The ^C that a terminal shows has room behind the bar, or it would break the line.
+    # Leave room behind the bar for the ^C that a terminal prints.
     settings = {"leave": False, "ncols": terminal.width() - 3, **options}
     if terminal.in_notebook():
         return _NotebookBar(iterable, disable=not is_shown and bool(LOGGER.level), **settings)
@@ -107,7 +108,7 @@ def progress_bar(iterable: Any = None, **options: Any) -> tqdm:
 
 @contextlib.contextmanager
 def working(on: str) -> Iterator[None]:
-    """Say what takes a while: on a terminal until the block ends, elsewhere by a line."""
+    """Show a long task: on a terminal until the block ends, elsewhere as a line."""
     with progress_bar(bar_format="{desc}", desc=f"{on} …") as bar:
         if bar.disable:
             report(f"{on} …")
@@ -115,7 +116,7 @@ def working(on: str) -> Iterator[None]:
 
 
 class _NotebookBar(tqdm):
-    """A bar in the output of a notebook's cell. It needs no widgets and leaves nothing behind."""
+    """A bar in the output of a notebook cell, without widgets."""
 
     def __init__(self, iterable: Any = None, **options: Any) -> None:
         from IPython.display import DisplayHandle
@@ -125,7 +126,7 @@ class _NotebookBar(tqdm):
         super().__init__(iterable, file=io.StringIO(), mininterval=0.5, **options)
 
     def display(self, msg: str | None = None, pos: int | None = None) -> None:
-        """Show the bar, or another text, where it stands."""
+        """Show the bar, or another text, in its place."""
         text = {"text/plain": str(self) if msg is None else msg}
         show = self._place.update if self._is_placed else self._place.display
         self._is_placed = True

@@ -1,6 +1,6 @@
-"""Settings declared once: type, default, range, choices and help stand in the dataclass field.
+"""Settings declared once: a dataclass field has type, default, range, choices and help.
 
-Validation, command-line options, JSON and the reference table all come from that declaration.
+Validation, command-line options, JSON and the reference table use this declaration.
 """
 
 import argparse
@@ -28,7 +28,7 @@ TYPE_NAMES = {bool: "true or false", int: "a whole number", float: "a number", s
 
 @dataclasses.dataclass(frozen=True)
 class Setting:
-    """What a field's declaration says besides its type and default.
+    """The declaration of a field besides its type and default.
 
     Attributes:
         help: One phrase for `--help` and the reference table.
@@ -38,12 +38,12 @@ class Setting:
         most: Largest magnitude, included.
         above: Lower limit, excluded.
         below: Upper limit, excluded.
-        words: Texts that may stand in the place of a number.
+        words: Strings that are allowed instead of a number.
         metavar: Placeholder of the value in `--help`.
-        parse: Turns the text of the option into a value, where the type alone does not.
+        parse: Function from the text of the option to its value; None for the parser of the type.
         identity: Whether two runs that differ in it are different runs.
         is_path: Whether the value is a path. A path is stored as an absolute path.
-        is_place: Whether it says where something is, which may change when a run is resumed.
+        is_place: Whether it is a location, which may change when a run is resumed.
     """
 
     help: str
@@ -131,7 +131,7 @@ def describe(declared: Setting) -> str:
 
 
 def _default(field: dataclasses.Field, declared: Setting, is_by_preset: bool) -> str:
-    """What `--help` says of a default that the setting's own help does not mention."""
+    """The default of a setting in `--help`, unless the help of the setting has it."""
     if field.default is None or "(default" in declared.help:
         return ""
     value = field.default
@@ -172,7 +172,7 @@ def _value_type(field: dataclasses.Field) -> tuple[typing.Any, bool]:
 
 
 def _convert(field: dataclasses.Field, declared: Setting, value: typing.Any) -> typing.Any:
-    """A value as the field's type: JSON has no tuples, NumPy has numbers of its own."""
+    """A value as the field's type: JSON has no tuples, and NumPy has its own numbers."""
     kind, optional = _value_type(field)
     if value is None and optional:
         return None
@@ -212,10 +212,10 @@ def is_count(value: object) -> bool:
 
 
 def is_finite(value: typing.Any) -> bool:
-    """Whether a number is finite as a float, too."""
+    """Whether a number is finite as a float."""
     try:
         return math.isfinite(value)
-    except OverflowError:  # a whole number beyond all floats
+    except OverflowError:  # a whole number beyond the range of floats
         return False
 
 
@@ -256,7 +256,7 @@ def _parse_numbers(text: str) -> tuple[int, ...]:
 
 
 def whole_number(text: str) -> int:
-    """The value of an option: ASCII digits, with or without a sign, and nothing else."""
+    """The value of an option that consists of ASCII digits and an optional sign."""
     if not re.fullmatch(r"[+-]?[0-9]{1,18}", text):
         raise argparse.ArgumentTypeError(f"must be a whole number, received {text[:50]!r}")
     return int(text)
@@ -269,7 +269,7 @@ def _number(text: str) -> float:
 
 
 def _or_words(parse: Callable[[str], object], words: tuple[str, ...]) -> Callable[[str], object]:
-    """A parser of an option that also takes some words."""
+    """A parser of an option that also accepts some words."""
 
     def parse_option(text: str) -> object:
         if text in words:

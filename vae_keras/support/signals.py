@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: finish the steps under way, then stop."""
+"""Ctrl-C and SIGTERM: finish the current steps, then stop."""
 
 import contextlib
 import os
@@ -12,7 +12,7 @@ STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupted(KeyboardInterrupt):
-    """Training was asked to stop by a signal.
+    """A signal asked training to stop.
 
     Attributes:
         signal_number: `signal.SIGINT` or `signal.SIGTERM`.
@@ -24,15 +24,15 @@ class Interrupted(KeyboardInterrupt):
 
 
 def handle(handler: Callable[[int, FrameType | None], object]) -> None:
-    """Call `handler` at Ctrl-C and SIGTERM, but leave those alone that are ignored (`nohup`)."""
+    """Call `handler` at Ctrl-C and SIGTERM, except for signals that are ignored (`nohup`)."""
     for number in STOPPING:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, handler)
 
 
 def end_process(number: int, frame: FrameType | None) -> NoReturn:
-    """A handler for the time in which a command is imported and has nothing to lose."""
-    over = "\r" if os.isatty(2) else ""  # the ^C that a terminal shows
+    """A handler that ends the process at once, for the time in which a command is imported."""
+    over = "\r" if os.isatty(2) else ""  # overwrites the ^C that a terminal prints
     os.write(2, f"{over}{describe(number)}\n".encode())
     os._exit(128 + number)
 
@@ -43,18 +43,18 @@ def interrupt(number: int, frame: FrameType | None) -> NoReturn:
 
 
 def describe(number: int) -> str:
-    """What a command says that a signal has stopped."""
+    """The message of a command that a signal has stopped."""
     return "stopped" if number == signal.SIGINT else f"stopped by {signal.Signals(number).name}"
 
 
 class PendingSignal:
-    """Remembers a signal until `check` is called at a moment where stopping is safe."""
+    """Remembers a signal until `check` is called at a point where stopping is safe."""
 
     def __init__(self) -> None:
         self.number: int | None = None
 
     def check(self) -> None:
-        """Raise `Interrupted` if a signal has come."""
+        """Raise `Interrupted` if a signal has arrived."""
         if self.number is not None:
             raise Interrupted(self.number)
 
@@ -63,8 +63,8 @@ class PendingSignal:
 def deferred_signals() -> Iterator[PendingSignal]:
     """Inside the block, the first SIGINT or SIGTERM waits for `PendingSignal.check`.
 
-    A second one stops as soon as Python runs again. Only the main thread can do this; elsewhere,
-    signals are left as they are.
+    A second signal stops as soon as Python runs again. Other threads than the main thread cannot
+    handle signals; there, nothing changes.
     """
     pending = PendingSignal()
     if threading.current_thread() is not threading.main_thread():

@@ -1,4 +1,4 @@
-"""How commands start TensorFlow: quietly, without being torn apart by Ctrl-C."""
+"""Starting TensorFlow for commands: without its messages, and without interruption by Ctrl-C."""
 
 import contextlib
 import importlib
@@ -20,7 +20,7 @@ THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 
 
 def load(module: str) -> ModuleType:
-    """Import a module that needs TensorFlow; a signal takes effect once that is done."""
+    """Import a module that needs TensorFlow; signals take effect after the import."""
     check_backend()
     check_address_space()
     if "tensorflow" not in sys.modules:
@@ -34,7 +34,7 @@ def load(module: str) -> ModuleType:
 
 
 def check_backend() -> None:
-    """Raise `InputError` where Keras is configured for another backend. Imports nothing."""
+    """Raise `InputError` if Keras is configured for another backend. Imports nothing."""
     home = os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras")
     try:
         with open(os.path.join(home, "keras.json"), encoding="utf-8") as file:
@@ -44,26 +44,26 @@ def check_backend() -> None:
     backend = os.environ.get("KERAS_BACKEND") or configured or "tensorflow"
     if backend != "tensorflow":
         raise InputError(
-            f"this needs Keras's backend tensorflow, and {backend!r} is configured: set "
+            f"this needs Keras's backend tensorflow, but {backend!r} is configured: set "
             "KERAS_BACKEND=tensorflow. The VAE class itself trains with any backend"
         )
 
 
 def import_tensorflow() -> None:
-    """Import TensorFlow without the remarks that it writes to stderr while it starts.
+    """Import TensorFlow without the messages that it writes to stderr at its start.
 
-    Its log level, which the user may have set, does not govern the first of them.
+    TensorFlow's log level, which the user may have set, does not apply to the first of them.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with quiet_stderr():
         import tensorflow
-    if os.environ["TF_CPP_MIN_LOG_LEVEL"] in ("2", "3"):  # its Python part does not look at it
+    if os.environ["TF_CPP_MIN_LOG_LEVEL"] in ("2", "3"):  # TensorFlow's Python code ignores it
         tensorflow.get_logger().setLevel("ERROR")
 
 
 @contextlib.contextmanager
 def quiet_stderr() -> Iterator[None]:
-    """Keep what is written to stderr inside the block, and show it if the block raises."""
+    """Hide output to stderr inside the block, and show it if the block raises."""
     try:
         terminal = os.dup(2)
     except OSError:  # stderr is closed
@@ -86,10 +86,10 @@ def quiet_stderr() -> Iterator[None]:
 
 
 def use_wide_vectors() -> None:
-    """Let XLA use vectors of 512 bits, where the processor has them.
+    """Let XLA use vectors of 512 bits, if the processor has them.
 
-    By default it keeps to 256 bits. XLA reads its flags when it first compiles, and ends the
-    process if it does not know one: hence the check of the version.
+    The default is 256 bits. XLA reads its flags when it first compiles, and ends the process at an
+    unknown flag: hence the check of the version.
     """
     given = os.environ.get("XLA_FLAGS", "")
     known = importlib.metadata.version("tensorflow").startswith("2.21.")

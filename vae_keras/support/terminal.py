@@ -1,4 +1,4 @@
-"""What is known of the terminal: its width, its colors, and streams that may be closed."""
+"""The terminal: its width, its colors, and standard streams that may be closed."""
 
 import contextlib
 import os
@@ -12,7 +12,7 @@ PLAIN = "\033[0m"
 
 
 def width() -> int:
-    """Columns of the terminal, or what `COLUMNS` says; 80 where there is no terminal."""
+    """Columns of the terminal, or the value of `COLUMNS`; 80 without a terminal."""
     return max(LEAST_WIDTH, shutil.get_terminal_size().columns)
 
 
@@ -23,7 +23,7 @@ def shows_colors(stream: TextIO) -> bool:
 
 
 def erase_line(stream: TextIO) -> None:
-    """Begin the line anew, and erase what a terminal shows in it and below."""
+    """Move to the start of the line, and erase it and all below on a terminal."""
     if stream.isatty() and os.environ.get("TERM") != "dumb":
         stream.write("\r\033[J")
 
@@ -37,8 +37,8 @@ def in_notebook() -> bool:
 def open_closed_streams() -> None:
     """Connect standard streams that are closed (`2>&-`) to the null device.
 
-    Otherwise the next file to be opened gets the number of the closed stream, and what a library
-    writes to that stream ends in the file.
+    Otherwise the next file that is opened gets the number of the closed stream, and a library that
+    writes to the stream writes into the file.
     """
     for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
         try:
@@ -50,6 +50,6 @@ def open_closed_streams() -> None:
 
 
 def give_up(stream: TextIO) -> None:
-    """Let what is left to write to a broken stream vanish: Python writes it out at exit."""
+    """Discard the unwritten output of a broken stream, which Python would flush at exit."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -1,8 +1,8 @@
-"""Columns of a history by name: which are losses, and what tables and figures call them."""
+"""The losses among the columns of a history, and their titles in tables and figures."""
 
 from collections.abc import Iterable
 
-# How a name is written where its own words will not do.
+# Titles of names that differ from the words of the name.
 TITLES = {
     "loss": "loss",
     "reconstruction_loss": "reconstruction",
@@ -23,5 +23,5 @@ def loss_columns(columns: Iterable[str]) -> list[str]:
 
 
 def title(name: str) -> str:
-    """What to call a loss or one of its terms."""
+    """The title of a loss or one of its terms."""
     return TITLES.get(name, name.removesuffix("_loss").replace("_", " "))

@@ -1,4 +1,4 @@
-"""Numbers and tables as texts, and what to write where a number is missing. Minus is −."""
+"""Numbers, missing numbers and tables as text. Minus is −."""
 
 import re
 import textwrap
@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 NOT_AVAILABLE = "n/a"
 GAP = 2  # between the columns of a table
-# What stays on one line: a command up to the end, and a label with the path behind it.
+# Text that stays on one line: a command up to the end, and a label with the path behind it.
 _WHOLE = re.compile(
     r"\b(?:python -m|pip install|saved_model_cli|tensorboard --) .*|^\w+(?: \w+)?:? +\S*/\S*"
 )
-_JOINT = "\0"  # in the place of a space at which no line is broken
+_JOINT = "\0"  # replaces a space at which no line may be broken
 
 
 def minus(text: str) -> str:
@@ -57,7 +57,7 @@ def count(number: int, noun: str) -> str:
 
 
 def escape(text: str) -> str:
-    """A text of one line that Markdown shows as it is: no HTML, no cell of its own."""
+    """One line of text that Markdown shows literally, without HTML and without table cells."""
     text = " ".join(text.split()).replace("|", "\\|")
     return re.sub(r"<(?=[A-Za-z/!?])", "&lt;", text)  # "< 0.001" is not HTML
 
@@ -74,7 +74,7 @@ def plain(rows: Sequence[Sequence[str]], width: int) -> str:
     Args:
         rows: The heading of each column, then the rows. The first column names the rows.
         width: Columns of the terminal. If the table is wider, headings are broken between words,
-            and columns that still have no place follow below, beside the first one again.
+            and the remaining columns follow below, with the first column repeated.
     """
     columns = list(zip(*rows))
     widths = [max(map(len, column)) for column in columns]
@@ -105,20 +105,20 @@ def _block(columns: Sequence[Sequence[str]], widths: Sequence[int]) -> str:
 
 
 def _words(text: str) -> list[str]:
-    """The shortest lines that a text can be broken into."""
+    """The words of a text, one per line."""
     return textwrap.wrap(text, 1, break_long_words=False) or [""]
 
 
 def wrap(text: str, width: int, indent: str = "") -> str:
-    """A text whose lines are broken between words where they are longer than `width`.
+    """A text whose lines are broken between words if they are longer than `width`.
 
-    A path stays whole and beside its label, and so does a command at the end of a line, so that it
-    can be copied.
+    A path stays whole and beside its label, and a command at the end of a line stays whole, so that
+    both can be copied.
 
     Args:
         text: Any number of lines.
         width: Columns of the terminal.
-        indent: What the rest of a broken line begins with, behind the indentation of the line.
+        indent: Text at the start of continuation lines, after the indentation of the line.
     """
     return "\n".join(_wrap_line(line, width, indent) for line in text.split("\n"))
 

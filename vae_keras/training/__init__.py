@@ -1,1 +1,1 @@
-"""The loop that trains, its callbacks and checkpoints, and the folder of a run."""
+"""The training loop, its callbacks and checkpoints, and the folder of a run."""

@@ -19,13 +19,13 @@ def build_model(
     Args:
         config: `FitConfig`.
         image_shape: Tuple `(height, width, channels)`.
-        several_devices: Whether devices share each batch.
+        several_devices: Whether each batch is split among devices.
 
     Returns:
-        `VAE` or `Autoencoder`. Its initial weights follow from `config.seed`.
+        `VAE` or `Autoencoder`, with initial weights from `config.seed`.
 
     Raises:
-        InputError: If the strides cannot reconstruct images of this shape.
+        InputError: If the strides do not fit images of this shape.
     """
     with dtype_policy(PRECISIONS[config.precision]):
         return _build(config, image_shape, several_devices)
@@ -52,7 +52,7 @@ def _build(
         model_class = shared(model_class)
     model = model_class(encoder, decoder, name=config.model, **arguments)
     optimizer = keras.optimizers.Adam(**config.arguments_of(keras.optimizers.Adam))
-    # A loss in nats moves with σ, too; the error alone does not.
+    # A loss in nats changes with σ; the error itself does not.
     metrics = ["mse"] if config.reconstruction_weight == AUTO else None
     model.compile(optimizer=optimizer, metrics=metrics)
     return model

@@ -1,4 +1,4 @@
-"""What happens around the steps of training."""
+"""The callbacks of training."""
 
 import math
 import time
@@ -24,14 +24,14 @@ from vae_keras.training.stopping import best_epoch, is_to_stop
 if TYPE_CHECKING:
     from vae_keras.training.run import Run
 
-SAMPLES = 12  # images that are decoded after every epoch
+SAMPLES = 12  # images to decode after every epoch
 EXTRA_COLUMNS = ("validation_loss", "validation_mse", "kl_weight", "learning_rate")
-FIRST_JUDGED = 5  # epochs; before, many a VAE has learned the average image alone
-CHECKED_IMAGES = 1000  # whose posteriors show a collapse
+FIRST_JUDGED = 5  # epochs; earlier, many VAEs have learned the average image only
+CHECKED_IMAGES = 1000  # images whose posteriors are checked for collapse
 
 
 class EpochNoise(keras.callbacks.Callback):
-    """Makes the noise of an epoch depend on the seed and the epoch's number alone."""
+    """Makes the noise of an epoch depend only on the seed and the number of the epoch."""
 
     def __init__(self, seed: int) -> None:
         super().__init__()
@@ -47,9 +47,9 @@ class EpochNoise(keras.callbacks.Callback):
 
 
 class KLWarmup(keras.callbacks.Callback):
-    """Raises the weight of the KL divergence from 0 to its value, epoch by epoch.
+    """Increases the weight of the KL divergence from 0 to its value, epoch by epoch.
 
-    The test always has the final weight, so that its losses can be compared between epochs.
+    Tests use the final weight, so that their losses can be compared between epochs.
     """
 
     def __init__(self, config: FitConfig) -> None:
@@ -57,7 +57,7 @@ class KLWarmup(keras.callbacks.Callback):
         self.config = config
 
     def weight_in(self, epoch: int) -> float:
-        """The weight in an epoch, from 0."""
+        """The weight in an epoch, counted from 0."""
         return (self.config.kl_weight or 0.0) * min(1.0, epoch / self.config.kl_warmup)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
@@ -73,7 +73,7 @@ class KLWarmup(keras.callbacks.Callback):
 class Validation(keras.callbacks.Callback):
     """Evaluates the validation images after every epoch; adds `validation_loss` to the logs.
 
-    A decoder that finds its variance is judged at the best one for these images.
+    A decoder with automatic variance is evaluated at the best variance for these images.
     """
 
     def __init__(self, batches: Any, seed: int, guard: "Guard") -> None:
@@ -96,7 +96,7 @@ class Validation(keras.callbacks.Callback):
 
 
 class CollapseCheck(keras.callbacks.Callback):
-    """Warns once of a VAE that ignores its latent space: after a tenth of its epochs, or five."""
+    """Warns once about posterior collapse, after a tenth of the epochs, but at least five."""
 
     def __init__(self, images: np.ndarray, config: FitConfig) -> None:
         super().__init__()
@@ -114,20 +114,20 @@ class CollapseCheck(keras.callbacks.Callback):
 
 
 def describe_collapse(kl: np.ndarray, epoch: int) -> str:
-    """One line on a posterior collapse: what it is, which dimensions, what to try."""
+    """A message about a posterior collapse: the dimensions, the consequence, the remedies."""
     active = active_dimensions(kl)
     which = f"all {len(kl)} dimensions" if not active else f"{len(kl) - len(active)} of {len(kl)}"
     return (
-        f"posterior collapse after epoch {epoch}: {which} of z say less than 0.01 nats about an "
-        f"image (KL {kl.sum():.4f} nats in all), so every image decodes alike; try "
+        f"posterior collapse after epoch {epoch}: {which} of z contain less than 0.01 nats about "
+        f"an image (KL {kl.sum():.4f} nats in total), so all reconstructions look alike; try "
         "⟨reconstruction_weight⟩ auto or a larger one, ⟨kl_warmup⟩ 10, or another ⟨activation⟩"
     )
 
 
 class Guard(keras.callbacks.Callback):
-    """Stops training at a signal, or when a loss is no longer finite.
+    """Stops training at a signal, or if a loss is not finite.
 
-    It looks whenever TensorFlow comes back from the steps that it takes at once.
+    It checks whenever TensorFlow returns from the steps of one execution.
     """
 
     def __init__(self, pending_signal: PendingSignal) -> None:
@@ -165,8 +165,8 @@ class Guard(keras.callbacks.Callback):
 class Recorder(keras.callbacks.Callback):
     """Writes the history, then the checkpoint, after every epoch.
 
-    In this order, because an epoch counts as finished once its checkpoint is there. Stops
-    training where the settings ask for it.
+    In this order, because an epoch is finished when its checkpoint exists. Also does early
+    stopping.
     """
 
     def __init__(self, run: "Run", rows: list[dict[str, Any]], config: FitConfig) -> None:
@@ -190,16 +190,16 @@ class Recorder(keras.callbacks.Callback):
             save_checkpoint(self.model, self.run.checkpoints, epoch + 1, BEST)
         self.run.write_history(self.rows)
         save_checkpoint(self.model, self.run.checkpoints, epoch + 1)
-        if is_to_stop(self.rows, self.config):  # what others have asked for stays
+        if is_to_stop(self.rows, self.config):  # never False: other callbacks may stop training
             self.model.stop_training = True
 
 
 class SampleKeeper(keras.callbacks.Callback):
-    """Decodes the same few z from the prior after every epoch, to show how a VAE learns.
+    """Decodes the same z from the prior after every epoch, to show the progress of a VAE.
 
-    What is kept after an epoch depends on the seed and on the epochs so far alone: the
-    latest one and, so that the file stays small, fewer and fewer of the earlier ones. It
-    stands before `Recorder`, because an epoch counts as finished once its checkpoint is there.
+    The kept samples depend only on the seed and the number of epochs: those of the latest epoch
+    and, to keep the file small, fewer and fewer of the earlier ones. Runs before `Recorder`,
+    because an epoch is finished when its checkpoint exists.
     """
 
     def __init__(self, run: "Run", seed: int, finished_epochs: int) -> None:
@@ -232,7 +232,7 @@ def is_kept(epoch: int) -> bool:
 
 
 class Progress(keras.callbacks.Callback):
-    """A bar over all steps on a terminal, and one line for each epoch everywhere."""
+    """A progress bar over all steps on a terminal, and one line for each epoch everywhere."""
 
     def __init__(self, rows: list[dict[str, Any]], epochs: int, steps_per_epoch: int) -> None:
         super().__init__()
@@ -255,7 +255,7 @@ class Progress(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         row = self.rows[-1]
         here = self.rows[self.first_epoch :]
-        here = here[1:] or here  # the first one counts the time to compile
+        here = here[1:] or here  # the first one includes the time to compile
         left = sum(row["seconds"] for row in here) / len(here) * (self.epochs - row["epoch"])
         report(describe_epoch(row, self.epochs, left, terminal.width()))
 
@@ -266,12 +266,12 @@ class Progress(keras.callbacks.Callback):
 
 
 def describe_epoch(row: dict[str, Any], epochs: int, left: float, width: int) -> str:
-    """One line on an epoch. A narrow terminal leaves no room for the terms of the losses.
+    """One line about an epoch. On a narrow terminal, it omits the terms of the losses.
 
     Args:
         row: The epoch's row of the history.
-        epochs: How many epochs there will be.
-        left: Seconds until then.
+        epochs: Total number of epochs.
+        left: Estimated remaining seconds.
         width: Columns of the terminal.
     """
     time = f"{row['seconds']:.1f} s"
@@ -289,9 +289,9 @@ def describe_epoch(row: dict[str, Any], epochs: int, left: float, width: int) ->
 
 
 def describe(row: dict[str, Any], prefix: str = "", terms: bool = True) -> str:
-    """`46.02 (40.71 + KL 5.31)`, from a row of the history; without `terms` the sum alone.
+    """`46.02 (40.71 + KL 5.31)`, from a row of the history; without `terms` the sum only.
 
-    Where weights or regularizers make the loss another sum, a comma stands between the terms.
+    If the loss is not the plain sum because of weights or regularizers, commas separate the terms.
     """
     total, reconstruction, *others = loss_columns(row)
     value = row[prefix + total]

@@ -1,4 +1,4 @@
-"""Checkpoints: all that training needs to go on exactly as if it had not stopped."""
+"""Checkpoints, from which training resumes exactly."""
 
 import hashlib
 import io
@@ -13,21 +13,21 @@ from vae_keras.support.errors import InputError
 from vae_keras.support.files import read_file, replacing, unpack
 from vae_keras.support.reporting import warn
 
-KEPT = 2  # the latest of a kind, and the one before it should the latest be damaged
-EPOCH, BEST = "epoch", "best"  # after every epoch, and after those with the best validation loss
+KEPT = 2  # the latest of a kind, and the previous one in case the latest is damaged
+EPOCH, BEST = "epoch", "best"  # after every epoch, and after a new best validation loss
 
 
 def save_checkpoint(model: keras.Model, directory: Path, epoch: int, kind: str = EPOCH) -> None:
-    """Save weights and the optimizer's state after an epoch, and drop checkpoints grown old.
+    """Save weights and the optimizer's state after an epoch, and delete old checkpoints.
 
-    Noise and the order of images need no saving: they follow from the seed and the
-    epoch's number. The file is a NumPy archive that carries its digest in its name.
+    Noise and the order of images are not saved, because they depend only on the seed and the number
+    of the epoch. The file is a NumPy archive with its digest in its name.
 
     Args:
         model: A compiled `keras.Model`.
         directory: Folder of the checkpoints.
         epoch: Number of finished epochs, from 1.
-        kind: `EPOCH` or `BEST`. Each kind drops its own.
+        kind: `EPOCH` or `BEST`. Only old checkpoints of this kind are deleted.
     """
     directory.mkdir(exist_ok=True)
     arrays = {
@@ -46,7 +46,7 @@ def save_checkpoint(model: keras.Model, directory: Path, epoch: int, kind: str =
 def restore_checkpoint(
     model: keras.Model, directory: Path, kind: str = EPOCH, epoch: int | None = None
 ) -> int:
-    """Load the latest checkpoint that is whole; warn of those that are damaged or foreign.
+    """Load the latest valid checkpoint, and warn about damaged or foreign ones.
 
     Args:
         model: A compiled `keras.Model` of the shape that was saved.
@@ -55,13 +55,13 @@ def restore_checkpoint(
         epoch: The epoch whose checkpoint to load; None for the latest.
 
     Returns:
-        Number of finished epochs; 0 if there is no whole checkpoint.
+        Number of finished epochs; 0 if there is no valid checkpoint.
 
     Raises:
-        InputError: If no checkpoint is of this model, but one is of another.
+        InputError: If all valid checkpoints belong to another model.
     """
     variables = _state(model)
-    # Each array takes a little more than its numbers.
+    # Each array takes slightly more space than its numbers.
     most = sum(8 * math.prod(each.shape) + 1024 for each in variables.values()) + 2**20
     kinds = {name: (each.dtype, tuple(each.shape)) for name, each in variables.items()}
     foreign = []
@@ -73,7 +73,7 @@ def restore_checkpoint(
             continue
         found = int(arrays.pop("epoch"))
         if {name: (array.dtype.name, array.shape) for name, array in arrays.items()} != kinds:
-            foreign.append(f"{path} belongs to another model than config.json describes")
+            foreign.append(f"{path} does not belong to the model in config.json")
             continue
         for message in foreign:
             warn(f"{message}; it is not used")
@@ -86,11 +86,11 @@ def restore_checkpoint(
 
 
 def _read(path: Path, most: int) -> dict[str, np.ndarray]:
-    """The arrays of a checkpoint, its epoch among them; `InputError` if it is damaged."""
+    """The arrays of a checkpoint, including its epoch; `InputError` if it is damaged."""
     content = read_file(path, most)
     _, number, digest = path.stem.split("-")
     if digest != _digest(content):
-        raise InputError(f"{path} is damaged: its digest is not the one in its name")
+        raise InputError(f"{path} is damaged: its digest differs from the one in its name")
     try:
         arrays = unpack(content)
         epoch = arrays["epoch"]
@@ -103,10 +103,10 @@ def _read(path: Path, most: int) -> dict[str, np.ndarray]:
 
 
 def _checkpoints(directory: Path, kind: str, epoch: int | None = None) -> list[Path]:
-    """Files of the checkpoints of a kind, the latest first; of one epoch or all."""
+    """Checkpoint files of a kind, the latest first; of one epoch or all."""
     number = r"\d{5,}" if epoch is None else f"{epoch:05d}"
     pattern = re.compile(rf"{kind}-({number})-[0-9a-f]{{16}}\.npz")
-    # Other people's files, such as copies, are left alone.
+    # Other files, such as copies, are ignored.
     found = {path: pattern.fullmatch(path.name) for path in directory.glob(f"{kind}-*.npz")}
     return sorted(
         (path for path, match in found.items() if match),
@@ -120,7 +120,7 @@ def _digest(content: bytes) -> str:
 
 
 def _state(model: keras.Model) -> dict[str, keras.Variable]:
-    """Every variable that training changes, by a name that does not depend on the process."""
+    """Every variable that training changes, by a name that is the same in every process."""
     model.optimizer.build(model.trainable_variables)
     return {
         **{f"weight_{i:04d}": variable for i, variable in enumerate(model.weights)},

@@ -16,9 +16,9 @@ from vae_keras.latent.space import latent_plane, manifold_points
 from vae_keras.model import Autoencoder
 
 MANIFOLD_SIDE = 19
-HISTOGRAMS = 50  # latent dimensions whose histograms fit into a figure: the first so many
-FRAME_COLORS = {1: 32, 3: 256}  # by channels; more grays would double the file, and are not seen
-TRAVERSALS = 10  # latent dimensions whose traversals are shown: those that say the most
+HISTOGRAMS = 50  # maximum number of latent dimensions with histograms, the first ones
+FRAME_COLORS = {1: 32, 3: 256}  # by channels; more grays double the file without visible effect
+TRAVERSALS = 10  # maximum number of dimensions with traversals, those with the largest KL
 TRAVERSED = np.linspace(-3, 3, 7)  # standard deviations of the prior
 FRAME_SECONDS, LAST_FRAME_SECONDS = 0.25, 2.0
 
@@ -31,15 +31,15 @@ def save_figures(
     samples: dict[int, np.ndarray],
     seed: int,
 ) -> None:
-    """Draw what a trained model does and save it as PNG files and a GIF.
+    """Draw the figures of a trained model and save them as PNG files and a GIF.
 
     Args:
-        directory: Folder to make.
+        directory: Folder to create.
         model: `VAE` or `Autoencoder`.
         data: `ImageData`.
         rows: The history.
-        samples: What was decoded from the same z after some epochs, see `Run.read_samples`.
-        seed: Integer that decides the samples.
+        samples: Images decoded from the same z after some epochs, see `Run.read_samples`.
+        seed: Integer seed of the samples.
     """
     directory.mkdir()
     figures = {"losses": plots.plot_losses(rows)}
@@ -66,12 +66,12 @@ def save_figures(
 
 
 def save_animation(frames: list[Image.Image], path: Path, colors: int = FRAME_COLORS[1]) -> None:
-    """Write images as an endless GIF that rests on the last one.
+    """Write images as a looping GIF that pauses at the last one.
 
     Args:
         frames: List of `PIL.Image.Image`.
         path: File to write.
-        colors: How many colors a frame may have, at most 256.
+        colors: Number of colors of a frame, at most 256.
     """
     frames = [frame.quantize(colors, dither=Image.Dither.NONE) for frame in frames]
     seconds = [FRAME_SECONDS] * (len(frames) - 1) + [LAST_FRAME_SECONDS]
@@ -85,7 +85,7 @@ def save_animation(frames: list[Image.Image], path: Path, colors: int = FRAME_CO
 
 
 def _draw_plane(model: Autoencoder, data: ImageData) -> dict[str, Figure]:
-    """The latent plane: test images in it, and for a VAE what is decoded over it."""
+    """The latent plane: the test images, and for a VAE images decoded on a grid."""
     points = latent_points(model, data.test_images)
     plane = latent_plane(points)
     labels, names = (data.test_labels, data.class_names) if data.has_test_classes else (None, ())
@@ -98,7 +98,7 @@ def _draw_plane(model: Autoencoder, data: ImageData) -> dict[str, Figure]:
 
 
 def _draw_traversals(model: Autoencoder, kl: np.ndarray) -> Figure:
-    """What the dimensions of the greatest KL divergence do, each on its way through the origin."""
+    """Traversals through the origin along the dimensions with the largest KL divergence."""
     dimensions = np.argsort(-kl, kind="stable")[:TRAVERSALS]
     z = np.zeros((len(dimensions), len(TRAVERSED), len(kl)))
     for row, dimension in enumerate(dimensions):

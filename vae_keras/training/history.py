@@ -23,25 +23,26 @@ def read_history(path: Path) -> list[dict[str, Any]]:
         check_columns(reader.fieldnames or [])
         rows = []
         for number, row in enumerate(reader, 1):
-            # A column that the run did not have yet is empty.
+            # A column that did not exist at this epoch is empty.
             found = {name: float(value) for name, value in row.items() if value != ""}
             if found["epoch"] != number or not all(map(math.isfinite, found.values())):
-                raise ValueError(f"line {reader.line_num} is not that of epoch {number}")
+                raise ValueError(f"line {reader.line_num} is not a valid row of epoch {number}")
             rows.append({**found, "epoch": number})
         return rows
     except (KeyError, TypeError, ValueError, csv.Error) as error:
         raise InputError(
             f"{path} is damaged ({error}): it must have a row of numbers for each epoch. Restore "
-            "it, or start the run again with ⟨overwrite⟩"
+            "it, or restart the run with ⟨overwrite⟩"
         ) from None
 
 
 def check_columns(names: Sequence[str]) -> None:
-    """Raise `ValueError` unless a history has these columns, each once."""
+    """Raise `ValueError` unless these are valid columns of a history, each once."""
     settings = "epoch|seconds|learning_rate|kl_weight|sigma"
     known = re.compile(rf"{settings}|(val_|validation_)?(mse|\w*loss)")
     missing = {"epoch", "loss", "val_loss"} - set(names)
     foreign = [name for name in names if not name or not known.fullmatch(name)]
     if missing or foreign or len(set(names)) < len(names):
-        what = min(missing) if missing else (foreign or ["a double one"])[0]
-        raise ValueError(f"column {what!r}")
+        if not missing and not foreign:
+            raise ValueError("duplicate columns")
+        raise ValueError(f"column {(min(missing) if missing else foreign[0])!r}")

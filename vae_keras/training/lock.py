@@ -1,4 +1,4 @@
-"""The lock on a run's folder, which one process at a time works in."""
+"""The lock on a run's folder, which only one process may use at a time."""
 
 import contextlib
 import os
@@ -11,14 +11,14 @@ from vae_keras.support.errors import InputError
 
 
 class MovedError(InputError):
-    """The folder of a run was renamed or removed by somebody else while the run was at work."""
+    """The folder of a run was renamed or removed during the run."""
 
 
 class FolderLock:
     """The lock on a folder.
 
     Args:
-        directory: The folder; it need not exist until it is locked.
+        directory: The folder; it must exist when it is locked.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -27,23 +27,23 @@ class FolderLock:
         self._identity: tuple[int, int] | None = None  # of the folder, while it is locked
 
     def check_free(self) -> None:
-        """Raise `InputError` if another process works in the folder."""
+        """Raise `InputError` if another process uses the folder."""
         if self._file.exists():
             with self.held():
                 pass
 
     @contextlib.contextmanager
     def held(self, patience: float = 0) -> Iterator[None]:
-        """Keep the folder for this process inside a `with`.
+        """Hold the lock inside a `with` block.
 
-        The operating system gives the lock back when the process ends, however it ends.
+        The operating system releases the lock when the process ends for any reason.
 
         Args:
-            patience: Seconds to wait for another process that has the folder.
+            patience: Seconds to wait for another process that uses the folder.
 
         Raises:
-            InputError: If another process has the folder.
-            MovedError: If the block fails because the folder is no longer there.
+            InputError: If another process uses the folder.
+            MovedError: If the block fails because the folder was moved.
         """
         lock = filelock.FileLock(self._file, timeout=patience)
         try:
@@ -58,7 +58,7 @@ class FolderLock:
         self._identity = self._identify()
         try:
             yield
-        except Exception:  # TensorFlow and HDF5 raise errors of their own
+        except Exception:  # TensorFlow and HDF5 have their own exceptions
             self.check_in_place()
             raise
         finally:
@@ -66,14 +66,14 @@ class FolderLock:
             lock.release()
 
     def check_in_place(self) -> None:
-        """Raise `MovedError` if the folder that is locked no longer has its name."""
+        """Raise `MovedError` if the locked folder was renamed or removed."""
         if self._identity not in (None, self._identify()):
             raise MovedError(
                 f"{self.directory} was renamed or removed while it was in use: move it back"
             )
 
     def _identify(self) -> tuple[int, int] | None:
-        """What tells the folder from another one of its name; None if there is none."""
+        """Device and inode of the folder; None if it does not exist."""
         try:
             status = os.stat(self.directory)
         except OSError:
@@ -82,5 +82,5 @@ class FolderLock:
 
 
 def unwritable(directory: Path, reason: str | None) -> InputError:
-    """The error that a folder cannot be written."""
+    """The error for a folder that cannot be written."""
     return InputError(f"{directory} cannot be written ({reason}): choose another ⟨directory⟩")

@@ -1,4 +1,4 @@
-"""The one path from settings to a trained, saved and exported model."""
+"""Training: from settings to a trained, saved and exported model."""
 
 import contextlib
 import importlib.util
@@ -63,36 +63,36 @@ def train(
     test: Any = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> Run:
-    """Train a model and keep everything about it in one folder.
+    """Train a model and save everything about it in one folder.
 
-    Every epoch ends with a checkpoint. A run that was stopped, in whatever way, goes
-    on with `resume=True` and ends with the weights that it would have had anyway.
+    Every epoch ends with a checkpoint. A run that was stopped for any reason continues with
+    `resume=True` and ends with the same weights as without interruption.
 
     Args:
         config: `FitConfig`.
         directory: Folder of the run; None for a new one in `saved_models/`.
-        data: What to train on: `ImageData`, an array of images, or a tuple of images and labels
-            (see `vae_keras.data.arrays.as_images`); None to load what `config.dataset` names.
-        resume: Go on with the run in `directory`.
+        data: Training data: `ImageData`, an array of images, or a tuple of images and labels (see
+            `vae_keras.data.arrays.as_images`); None to load `config.dataset`.
+        resume: Resume the run in `directory`.
         overwrite: Replace the run in `directory`.
         tensorboard: Also write logs for TensorBoard.
-        devices: GPUs of this host to share every batch, a number or `"all"`; without
-            GPUs, the CPU.
-        verbose: 0 for silence, 1 for one line per epoch and, on a terminal or in a notebook, a
+        devices: Number of GPUs of this host that share every batch, or `"all"`; without GPUs, the
+            CPU is used.
+        verbose: 0 for no messages, 1 for one line per epoch and, on a terminal or in a notebook, a
             progress bar.
-        test: Test images beside an array of training images, in the same form; None to hold out
+        test: Test images for an array of training images, in the same form; None to hold out
             `config.test_fraction` of them. They are evaluated after every epoch.
-        callbacks: Further Keras callbacks. What they remember is not part of a checkpoint.
+        callbacks: Additional Keras callbacks. Checkpoints do not contain their state.
 
     Returns:
         The finished `Run`.
 
     Raises:
         InputError: If settings, data and folder do not fit together, or Keras is configured for
-            another backend than TensorFlow; no run is changed then.
-        DivergedError: If a loss is no longer finite; the last checkpoint stays.
-        Interrupted: At Ctrl-C or SIGTERM, after at most 25 steps of training or of the test;
-            the last checkpoint stays.
+            another backend than TensorFlow. No run is changed.
+        DivergedError: If a loss is not finite. The last checkpoint is kept.
+        Interrupted: At Ctrl-C or SIGTERM, after at most 25 steps of training or of the test.
+            The last checkpoint is kept.
     """
     check_backend()
     with showing(verbose):
@@ -101,25 +101,25 @@ def train(
             _check_shape(config, data)
             config = _name_data(config, data, Run(directory) if resume and directory else None)
         elif test is not None:
-            raise InputError("⟨test⟩ was given without ⟨data⟩: pass both, or neither")
+            raise InputError("⟨test⟩ needs ⟨data⟩: pass both, or neither")
         return _train(config, directory, data, resume, overwrite, tensorboard, devices, callbacks)
 
 
 def _check_shape(config: FitConfig, data: ImageData) -> None:
-    """Raise `InputError` if settings ask for another shape than the given images have."""
+    """Raise `InputError` if the given images do not have the shape in the settings."""
     height, width, channels = data.image_shape
     for name, wanted, given in (
         ("image_size", config.image_size, (height, width)),
         ("channels", config.channels, channels),
     ):
         if wanted not in (None, given):
-            raise InputError(f"⟨{name}⟩ is {wanted}, the images that were given have {given}")
+            raise InputError(f"⟨{name}⟩ is {wanted}, but the given images have {given}")
 
 
 def _name_data(config: FitConfig, data: ImageData, resumed: Run | None) -> FitConfig:
-    """Settings whose `dataset` is the given data, so that no run claims to be of another.
+    """Settings whose `dataset` is the name of the given data.
 
-    A run that is resumed keeps its name for them; their digest is checked later.
+    A resumed run keeps its name of the data; their digest is checked later.
     """
     if resumed is not None and resumed.exists:
         return config.replace(dataset=resumed.read_config().dataset)
@@ -140,7 +140,7 @@ def _train(
 ) -> Run:
     check_formats(config.export)
     if directory is None and resume:
-        raise InputError("nothing to resume: name the ⟨directory⟩ of the run")
+        raise InputError("nothing to resume: pass the ⟨directory⟩ of the run")
     run = None if directory is None else Run(directory)
     if run is not None:
         check_run(config, run, resume, overwrite)
@@ -159,8 +159,8 @@ def _train(
     strategy = distribution(devices)
     if config.batch_size % strategy.num_replicas_in_sync:
         raise InputError(
-            f"⟨batch_size⟩ {config.batch_size} cannot be shared by {strategy.num_replicas_in_sync} "
-            "devices: choose a multiple"
+            f"⟨batch_size⟩ {config.batch_size} cannot be split among "
+            f"{strategy.num_replicas_in_sync} devices: choose a multiple"
         )
     with strategy.scope():
         several_devices = strategy.num_replicas_in_sync > 1
@@ -174,7 +174,7 @@ def _train(
         if resume:
             rows = _restore(run, model, config, data)
         else:
-            run.check_startable(overwrite)  # again: another process may have been faster
+            run.check_startable(overwrite)  # again: another process may have started a run
             run.clear()
             rows = []
         run.remove_unfinished()
@@ -190,13 +190,13 @@ def _train(
 
 
 def _is_trained(stored: FitConfig, config: FitConfig) -> bool:
-    """Whether the settings of a finished run ask for no more training."""
+    """Whether the settings of a finished run require no more training."""
     others = {name: getattr(config, name) for name in (*PLACES, "export")}
     return stored.replace(**others) == config
 
 
 def _stay_finished(run: Run, config: FitConfig, data: ImageData | None) -> Run:
-    """A finished run as it is; new places of its images are checked, new exports written."""
+    """Return a finished run after checking new locations of its images and writing new exports."""
     stored = run.read_config()
     is_changed = stored != config
     if data is None and is_changed:
@@ -219,14 +219,12 @@ def _split(config: FitConfig, data: ImageData) -> tuple[np.ndarray, np.ndarray]:
     if data.validation_images is None:
         return split_validation(len(data.train_images), config.held_out)
     if config.validation_fraction is not None:
-        raise InputError(
-            f"{data.name} has validation images of its own: leave out ⟨validation_fraction⟩"
-        )
+        raise InputError(f"{data.name} has its own validation images: omit ⟨validation_fraction⟩")
     return split_validation(len(data.train_images), 0)
 
 
 def _first_lines(config: FitConfig, data: ImageData, model: Autoencoder, run: Run) -> str:
-    """What is trained on what, and where it goes."""
+    """The messages at the start: the data, the model and the folder."""
     fitted, held_out = _split(config, data)
     count = len(held_out) if data.validation_images is None else len(data.validation_images)
     validation = f", {count:,} validation" if count else ""
@@ -236,15 +234,15 @@ def _first_lines(config: FitConfig, data: ImageData, model: Autoencoder, run: Ru
         f"{model.count_params():,} parameters\nrun folder: {run.directory}"
     )
     if config.reconstruction_weight == AUTO:
-        return f"{text}\nreconstruction weight: auto, a Gaussian decoder that finds its variance"
+        return f"{text}\nreconstruction weight: auto (Gaussian decoder with automatic variance)"
     return text
 
 
 def _warn_of_blur(config: FitConfig, model: Autoencoder) -> None:
-    """Warn of a fixed weight that expects larger errors than pixels can have."""
+    """Warn about a fixed weight that implies larger errors than pixels can have."""
     if config.reconstruction_weight != AUTO and model.variance is not None and model.variance > 1:
         warn(
-            f"a reconstruction weight of {config.reconstruction_weight:g} means a standard "
+            f"a reconstruction weight of {config.reconstruction_weight:g} implies a standard "
             f"deviation of {math.sqrt(model.variance):.1f} for pixels between 0 and 1: expect "
             "blurred images; try ⟨reconstruction_weight⟩ auto"
         )
@@ -252,11 +250,11 @@ def _warn_of_blur(config: FitConfig, model: Autoencoder) -> None:
 
 @contextlib.contextmanager
 def _how_to_resume(run: Run, tensorboard: bool, devices: int | str) -> Iterator[None]:
-    """Tell an error that ends the block how the run is resumed."""
+    """Add the command that resumes the run to an error that ends the block."""
     try:
         yield
     except (Exception, Interrupted) as error:
-        # Input that cannot be used, and a loss that diverged, would end a resumed run, too.
+        # Invalid input and a diverged loss would also end a resumed run.
         if isinstance(error, MovedError) or not isinstance(error, UserError):
             command = ["python", "-m", "vae_keras.fit", "--resume", str(run.directory)]
             command += ["--tensorboard"] * tensorboard
@@ -268,26 +266,26 @@ def _how_to_resume(run: Run, tensorboard: bool, devices: int | str) -> Iterator[
 def _restore(
     run: Run, model: Autoencoder, config: FitConfig, data: ImageData
 ) -> list[dict[str, Any]]:
-    """Bring `model` to the last checkpoint; return the history up to there."""
+    """Load the last checkpoint into `model`; return the history up to its epoch."""
     run.check_data(data)
     epoch = restore_checkpoint(model, run.checkpoints)
     rows = run.read_history()
-    # The history may be one epoch ahead, had the process been killed before its checkpoint.
+    # The history is one epoch ahead if the process was killed before the checkpoint.
     if not epoch and (run.finished or len(rows) > 1):
         raise InputError(
-            f"{run.checkpoints} holds no whole checkpoint to go on from: restore one, or start the "
-            "run again with ⟨overwrite⟩"
+            f"{run.checkpoints} has no valid checkpoint: restore one, or restart the run with "
+            "⟨overwrite⟩"
         )
     if len(rows) < epoch:
         raise InputError(
-            f"{run.history_file} has {len(rows)} rows but the checkpoint is of epoch {epoch}: "
-            "restore it, or start the run again with ⟨overwrite⟩"
+            f"{run.history_file} has {len(rows)} rows, but the checkpoint is of epoch {epoch}: "
+            "restore it, or restart the run with ⟨overwrite⟩"
         )
     rows = rows[:epoch]
     has_validation = config.held_out > 0 or data.validation_images is not None
     _check_columns(run, rows, model, has_validation)
     if rows and (kept := kept_epoch(rows, config)) < epoch:
-        _restore_best(model, run, kept)  # fails here, before any file changes, if it is missing
+        _restore_best(model, run, kept)  # if it is missing, fail before any file changes
         restore_checkpoint(model, run.checkpoints)
     for path in (run.metrics_file, run.evaluation_file, run.attributes):
         remove(path)
@@ -297,7 +295,7 @@ def _restore(
 def _check_columns(
     run: Run, rows: Sequence[dict[str, Any]], model: Autoencoder, has_validation: bool
 ) -> None:
-    """Raise `InputError` if a history lacks a number that the rest of the run needs."""
+    """Raise `InputError` if a history lacks numbers that the rest of the run needs."""
     losses = ["loss", *model.term_names] + (["mse"] if model.likelihood is not None else [])
     needed = ["seconds", *losses, *(f"val_{name}" for name in losses)]
     if has_validation:
@@ -307,16 +305,16 @@ def _check_columns(
             if name not in row:
                 raise InputError(
                     f"{run.history_file} is damaged: epoch {row['epoch']} has no {name}. Restore "
-                    "it, or start the run again with ⟨overwrite⟩"
+                    "it, or restart the run with ⟨overwrite⟩"
                 )
 
 
 def _restore_best(model: Autoencoder, run: Run, epoch: int) -> None:
-    """Bring `model` to the epoch with the least validation loss."""
+    """Load the weights of the epoch with the lowest validation loss into `model`."""
     if restore_checkpoint(model, run.checkpoints, BEST, epoch) != epoch:
         raise InputError(
-            f"{run.checkpoints} holds no whole checkpoint of epoch {epoch}, which has the least "
-            "validation loss: restore it, or start the run again with ⟨overwrite⟩"
+            f"{run.checkpoints} has no valid checkpoint of epoch {epoch}, which has the lowest "
+            "validation loss: restore it, or restart the run with ⟨overwrite⟩"
         )
 
 
@@ -333,7 +331,7 @@ def _fit(
     fitted, held_out = _split(config, data)
     steps_per_epoch = -(-len(fitted) // config.batch_size)
     devices = model.distribute_strategy.num_replicas_in_sync
-    # Keras wants a first batch that its devices can share evenly.
+    # Keras needs a first batch that can be split evenly among the devices.
     test_size = min(test_batch_size(config, data.image_shape), len(data.test_images))
     test_size = max(devices, test_size // devices * devices)
     if devices == 1:  # TensorFlow cannot gather among devices within Keras's loop over steps
@@ -377,7 +375,7 @@ def _fit(
             steps_per_epoch=steps_per_epoch,
             validation_data=ordered_batches(data.test_images, test_size),
             callbacks=callbacks,
-            shuffle=False,  # the data set does it
+            shuffle=False,  # training_batches shuffles
             verbose=0,
         )
     finally:
@@ -385,16 +383,16 @@ def _fit(
 
 
 def steps_at_once(steps_per_epoch: int, batch_size: int, image_shape: Sequence[int]) -> int:
-    """How many steps TensorFlow takes before it comes back to Python and to the callbacks.
+    """Number of steps that TensorFlow runs before it returns to Python and to the callbacks.
 
-    Coming back after every step slows small networks down. Large images are taken in few steps at
-    once, or one, so that a signal need not wait. Keras would
-    overrun the end of an epoch whose steps are not shared out evenly.
+    Returning after every step slows small networks down. For large images, the number is small, so
+    that signals are handled soon. It divides the steps of an epoch, because Keras would otherwise
+    overrun the end of the epoch.
 
     Args:
         steps_per_epoch: Steps in an epoch of training.
-        batch_size: Images in a step of training or of the test, whichever has more: Keras takes
-            as many at once in both.
+        batch_size: Images in a step of training or of the test, whichever has more: Keras uses the
+            same number of steps in both.
         image_shape: Tuple `(height, width, channels)`.
 
     Returns:
@@ -412,7 +410,7 @@ def _finish(
     rows: list[dict[str, Any]],
     signals: PendingSignal,
 ) -> None:
-    """Save, export and draw the trained model; the metrics come last and mean that all is there."""
+    """Save, export and draw the trained model. The metrics, written last, mark a finished run."""
     signals.check()
     kept = kept_epoch(rows, config)
     if len(rows) < config.epochs:
@@ -421,8 +419,8 @@ def _finish(
         report(f"stopped after {len(rows)} of {config.epochs} epochs{why}")
     if kept < len(rows):
         _restore_best(model, run, kept)
-        report(f"keeping the weights of epoch {kept}, which has the least validation loss")
-    if "validation_mse" in rows[kept - 1]:  # the error of the training images is too small
+        report(f"keeping the weights of epoch {kept}, which has the lowest validation loss")
+    if "validation_mse" in rows[kept - 1]:  # the training error underestimates the variance
         assert model.likelihood is not None  # for the type checker
         variance = max(rows[kept - 1]["validation_mse"], FINEST_VARIANCE)
         model.likelihood.variance.assign(variance)
@@ -447,7 +445,7 @@ def _finish(
 def final_metrics(
     config: FitConfig, model: Autoencoder, rows: Sequence[dict[str, Any]]
 ) -> dict[str, Any]:
-    """Losses of the epoch whose weights the model has, and what they mean in nats.
+    """Losses of the epoch whose weights the model has, and the ELBO in nats.
 
     Args:
         config: `FitConfig`.
@@ -457,8 +455,8 @@ def final_metrics(
     Returns:
         Dictionary with `train` and `test` (each `loss`, `reconstruction_loss`, and for a
         VAE `kl_loss` in nats and `elbo` in nats per image), `epochs`, `parameters`,
-        `seconds`; `implied_variance` or `calibrated_variance`, σ² of the decoder, where the error
-        is squared; `kept_epoch` where it is not the last one.
+        `seconds`; `implied_variance` or `calibrated_variance`, σ² of the decoder, for a squared
+        error; `kept_epoch` if it is not the last one.
     """
     kept = kept_epoch(rows, config)
     row = rows[kept - 1]
@@ -476,7 +474,7 @@ def final_metrics(
         terms = {name: row[f"{prefix}{name}"] for name in loss_columns(row)}
         if isinstance(config.reconstruction_weight, str):
             nats = float(log_likelihood(row[f"{prefix}mse"], model.pixels, model.variance))
-            # The history has the variance of the epoch, the model the final one.
+            # The history has the variance of the epoch, the model has the final one.
             terms["loss"] -= nats + terms["reconstruction_loss"]
             terms["reconstruction_loss"] = -nats
         else:

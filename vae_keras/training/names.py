@@ -1,4 +1,4 @@
-"""What runs are called, and where they are: names, titles, folders."""
+"""Names, titles and folders of runs."""
 
 import os
 from collections.abc import Sequence
@@ -15,15 +15,15 @@ PRETRAINED = tuple(sorted(path.parent.name for path in PRETRAINED_FOLDER.glob("*
 
 
 def create_run(directory: str | os.PathLike | None = None, name: str = "run") -> Run:
-    """Make the folder of a new run.
+    """Create the folder of a new run.
 
     Args:
         directory: The folder; None for the first free one of `saved_models/<name>`,
             `saved_models/<name>-2` and so on.
-        name: Used where no folder is named.
+        name: Name of the default folder.
 
     Returns:
-        `Run`, its folder made.
+        `Run`, with an existing folder.
 
     Raises:
         InputError: If the folder cannot be written.
@@ -49,7 +49,7 @@ def create_run(directory: str | os.PathLike | None = None, name: str = "run") ->
 
 
 def find_run(name: str | os.PathLike) -> Run:
-    """The run in a folder, or one that comes with the package, by its name in `PRETRAINED`."""
+    """The run in a folder, or a run of the package by its name in `PRETRAINED`."""
     if os.fspath(name) in PRETRAINED and not os.path.lexists(name):
         return Run(PRETRAINED_FOLDER / name)
     return Run(name)
@@ -61,7 +61,7 @@ def is_pretrained(run: Run) -> bool:
 
 
 def run_name(config: FitConfig) -> str:
-    """A name that tells apart what people compare: `mnist-gelu-batchnorm_before`."""
+    """A name with the settings that are often compared: `mnist-gelu-batchnorm_before`."""
     encoder = config.encoder_activation or config.activation
     decoder = config.decoder_activation or config.activation
     parts = [UNLOADABLE.sub("_", find_source(config.dataset).title)]
@@ -80,6 +80,6 @@ def run_name(config: FitConfig) -> str:
 
 
 def run_titles(runs: Sequence[Run]) -> list[str]:
-    """What to call several runs side by side: their names, or folders where names are the same."""
+    """Titles of several runs: their names, or their folders if names are not unique."""
     names = [run_name(run.read_config()) for run in runs]
     return names if len(set(names)) == len(names) else [str(run.directory) for run in runs]

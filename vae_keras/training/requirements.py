@@ -1,4 +1,4 @@
-"""What settings require of the images and of the machine, found without building a network."""
+"""Checks that settings fit the images and the machine, without building a network."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -9,11 +9,11 @@ from vae_keras.support.errors import InputError
 from vae_keras.support.memory import check_address_space, gibibytes, machine_memory
 
 FLOAT = 4  # bytes
-STATES = 4  # of each weight in a training step: itself, its gradient, two moments of Adam
-COPIES = 6  # of each weight while a checkpoint of it and its moments is put together
+STATES = 4  # of each weight in a training step: the weight, its gradient, two moments of Adam
+COPIES = 6  # of each weight while a checkpoint is written
 NORMALIZATION_WEIGHTS = {"none": 0, "batch": 4, "layer": 2}  # of each channel
-TEST_IMAGES = 500  # at once, at most
-TEST_VALUES = 2**28  # of the largest layer, at once
+TEST_IMAGES = 500  # maximum per batch
+TEST_VALUES = 2**28  # maximum of the largest layer per batch
 
 
 class Layer(NamedTuple):
@@ -21,8 +21,8 @@ class Layer(NamedTuple):
 
     Attributes:
         weights: Number of weights, normalization included.
-        values: Numbers that it makes of one image.
-        arrays: How many arrays of these a training step keeps.
+        values: Size of its output for one image.
+        arrays: Number of arrays of this size that a training step keeps.
     """
 
     weights: int
@@ -36,13 +36,13 @@ def check_requirements(
     train_images: int | None = None,
     image_bytes: int = 0,
 ) -> None:
-    """Raise `InputError` if settings do not fit the images, or the machine has too little memory.
+    """Raise `InputError` if settings do not fit the images or the memory of the machine.
 
     Args:
         config: `FitConfig`.
         image_shape: Tuple `(height, width, channels)`.
-        train_images: Number of images to train on, at most; None if it is not known.
-        image_bytes: Bytes of all images that are held in memory.
+        train_images: Maximum number of training images; None if it is unknown.
+        image_bytes: Bytes of all images in memory.
     """
     check_strides(image_shape, config.encoder_strides)
     limits = [count for count in (train_images, config.max_train_images) if count is not None]
@@ -53,7 +53,7 @@ def check_requirements(
         )
     parts = needed_memory(config, image_shape)
     needed, available = sum(parts.values()) + image_bytes, machine_memory()
-    check_address_space(sum(parts.values()))  # the images that are there have theirs
+    check_address_space(sum(parts.values()))  # the images are already in memory
     if needed > available:
         what, size = max((*parts.items(), ("images", image_bytes)), key=lambda part: part[1])
         remedies = {
@@ -63,24 +63,24 @@ def check_requirements(
         }
         raise InputError(
             f"this run needs about {gibibytes(needed)} of memory, {gibibytes(size)} for its "
-            f"{what}, and the machine has {gibibytes(available)}: choose {remedies[what]}"
+            f"{what}, but the machine has {gibibytes(available)}: choose {remedies[what]}"
         )
 
 
 def needed_memory(config: FitConfig, image_shape: Sequence[int]) -> dict[str, int]:
-    """The memory that training takes at least, besides images and TensorFlow itself.
+    """A lower limit of the memory for training, without images and TensorFlow itself.
 
     Args:
         config: `FitConfig`.
         image_shape: Tuple `(height, width, channels)`.
 
     Returns:
-        Dictionary with bytes of `weights`, their gradients, moments and checkpoint included, and
-        of `activations`, the arrays that a step of training or of the test holds.
+        Dictionary with bytes of `weights`, including their gradients, moments and checkpoint, and
+        of `activations`, the arrays of a step of training or of the test.
     """
     layers = list(_layers(config, image_shape))
     kept = config.batch_size * sum(layer.values * layer.arrays for layer in layers)
-    # The test keeps nothing but what goes into a layer and what comes out of it.
+    # The test keeps only the input and the output of a layer.
     tested = 2 * test_batch_size(config, image_shape) * _largest(config, image_shape)
     weights = sum(layer.weights for layer in layers)
     return {
@@ -90,12 +90,12 @@ def needed_memory(config: FitConfig, image_shape: Sequence[int]) -> dict[str, in
 
 
 def test_batch_size(config: FitConfig, image_shape: Sequence[int]) -> int:
-    """How many images to test at once: 500, or fewer where they are large."""
+    """Number of images in a test batch: 500, or fewer for large images."""
     return max(1, min(TEST_IMAGES, TEST_VALUES // _largest(config, image_shape)))
 
 
 def _largest(config: FitConfig, image_shape: Sequence[int]) -> int:
-    """The most numbers that a layer makes of one image."""
+    """The size of the largest output of a layer for one image."""
     return max(layer.values for layer in _layers(config, image_shape))
 
 

@@ -1,4 +1,4 @@
-"""The folder of a training run: what its files are called, and how they are read and written."""
+"""The folder of a training run, and the reading and writing of its files."""
 
 import contextlib
 import csv
@@ -38,36 +38,36 @@ from vae_keras.support.settings import is_count, is_number
 from vae_keras.training.history import read_history
 from vae_keras.training.lock import FolderLock
 
-FORMAT = 1  # of config.json; raised when older versions of the package could misread it
+FORMAT = 1  # of config.json; increased if older versions of the package would misread it
 VERSIONED_PACKAGES = ("vae_keras", "tensorflow", "keras", "numpy")
 
 
-# TensorFlow takes them for a pattern in the path of a SavedModel.
+# TensorFlow reads them as a pattern in the path of a SavedModel.
 UNLOADABLE = re.compile(r"[\[\]*?]")
 
-FILE_NAME_ERRORS = "surrogateescape"  # file names can hold bytes that are not UTF-8
+FILE_NAME_ERRORS = "surrogateescape"  # file names can contain bytes that are not UTF-8
 
 
 class Run:
-    """A folder that holds one training run, existing or to be made.
+    """The folder of one training run, which need not exist yet.
 
     Attributes:
         directory: The folder.
         config_file: `config.json`: settings, data set and its digest, package versions.
-        files_file: `files.csv`: the files of a folder of pictures, and which are for the test.
+        files_file: `files.csv`: the files of an image folder, and their split.
         history_file: `history.csv`: one row for each finished epoch.
-        metrics_file: `metrics.json`: losses and ELBO at the end; written last, so
-            that a run that has it is finished.
+        metrics_file: `metrics.json`: final losses and ELBO; written last, so that it marks a
+            finished run.
         model_file: `model.keras`, for `keras.saving.load_model`.
-        exports: A path for each format in `EXPORTS`; those that were asked for are there.
+        exports: A path for each format in `EXPORTS`; only the requested exports exist.
         saved_model: `saved_model/`, the export for `tf.saved_model.load`.
         figures: `figures/`.
-        evaluation_file, evaluation_figure: `evaluation.json` and `figures/evaluation.png`,
-            where the run was evaluated.
-        attributes: `attributes/`, a folder for each attribute whose vector was asked for.
-        samples_file: `samples.npz`, what a VAE decoded from the same z after each epoch.
-        checkpoints: `checkpoints/`, from which training goes on.
-        tensorboard: `tensorboard/`, logs if they were asked for.
+        evaluation_file, evaluation_figure: `evaluation.json` and `figures/evaluation.png` of an
+            evaluated run.
+        attributes: `attributes/`, a folder for each attribute with a vector.
+        samples_file: `samples.npz`, images that a VAE decoded from the same z after each epoch.
+        checkpoints: `checkpoints/`, for resuming.
+        tensorboard: `tensorboard/`, logs if requested.
     """
 
     def __init__(self, directory: str | os.PathLike) -> None:
@@ -99,23 +99,23 @@ class Run:
 
     def check_startable(self, overwrite: bool = False) -> None:
         """Raise `InputError` unless a new run may be started here. Changes nothing."""
-        absolute(self.directory)  # refuses an unexpanded ~
+        absolute(self.directory)  # raises for an unexpanded ~
         if found := UNLOADABLE.search(str(self.directory)):
             raise InputError(
-                f"{self.directory} has a {found[0]} in its name, and tf.saved_model.load would not "
+                f"{self.directory} has a {found[0]} in its name, so tf.saved_model.load would not "
                 "find the exported model: choose another ⟨directory⟩"
             )
         if self.exists and not overwrite:
             raise InputError(
-                f"{self.directory} already holds a run: continue it with ⟨resume⟩, replace it with "
-                "⟨overwrite⟩, or choose another ⟨directory⟩"
+                f"{self.directory} already contains a run: continue it with ⟨resume⟩, replace it "
+                "with ⟨overwrite⟩, or choose another ⟨directory⟩"
             )
         if not self.exists and self.directory.is_dir():
-            # Hidden files may be a lock, or what a process left that was killed early.
+            # Hidden files may be a lock, or temporary files of a killed process.
             others = [path.name for path in self.directory.iterdir() if path.name[0] != "."]
             if others:
                 raise InputError(
-                    f"{self.directory} holds {others[0]} and is not a run: choose another "
+                    f"{self.directory} contains {others[0]} and is not a run: choose another "
                     "⟨directory⟩"
                 )
         check_writable(self.directory, "⟨directory⟩")
@@ -125,8 +125,8 @@ class Run:
         self.read_config()
         if not self.finished:
             raise InputError(
-                f"{self.directory} is not finished: resume with python -m vae_keras.fit --resume "
-                f"{shlex.quote(str(self.directory))}"
+                f"{self.directory} is not finished: resume it with "
+                f"python -m vae_keras.fit --resume {shlex.quote(str(self.directory))}"
             )
         if not self.model_file.exists():
             raise InputError(
@@ -134,23 +134,23 @@ class Run:
             )
 
     def read_config(self) -> FitConfig:
-        """The settings of the run, a `FitConfig`; `InputError` if they cannot be trusted."""
+        """The settings of the run, a `FitConfig`; `InputError` if they are invalid."""
         try:
             return FitConfig.from_dict(self._read_config_file()["settings"])
         except InputError as error:
             raise InputError(f"{self.config_file}: {error}") from None
 
     def load_data(self, **places: Any) -> ImageData:
-        """The data that the run was trained on.
+        """Load the data that the run was trained on.
 
         Args:
-            **places: Settings such as `data_dir` that are not as they were in training.
+            **places: Settings such as `data_dir` that have changed since training.
 
         Returns:
-            `ImageData`, all of it: `head(max_train_images)` is what was trained on.
+            Complete `ImageData`; `head(max_train_images)` are the training images of the run.
 
         Raises:
-            InputError: If it cannot be had, or is no longer the same.
+            InputError: If the data cannot be loaded or has changed.
         """
         config = self.read_config().replace(**places)
         data = load_configured(config, self.read_files())
@@ -160,12 +160,12 @@ class Run:
     def find_data(
         self, data: Any = None, dataset: str | os.PathLike | None = None, **places: Any
     ) -> ImageData:
-        """The data that the run was trained on, passed again or found in another place.
+        """The data that the run was trained on, passed again or loaded from a new location.
 
         Args:
-            data: What was passed to `train`; with test images of its own, as `ImageData`. None to
+            data: The data passed to `train`; with separate test images, as `ImageData`. None to
                 load it.
-            dataset: Where the images are now; None for where they were in training.
+            dataset: New location of the images; None for the location in training.
             **places: Settings such as `data_dir`; None for the run's own.
 
         Raises:
@@ -182,36 +182,36 @@ class Run:
         return self.load_data(**{"attributes": None, **given})
 
     def read_data_summary(self) -> dict[str, Any]:
-        """What `write_config` noted of the data."""
+        """The summary of the data that `write_config` wrote."""
         return self._read_config_file()["data"]
 
     def _read_config_file(self) -> dict[str, Any]:
         if not self.exists:
-            raise InputError(f"{self.directory} holds no run: config.json is missing")
+            raise InputError(f"{self.directory} is not a run: config.json is missing")
         content = read_json(self.config_file)
         version, data = content.get("format", FORMAT), content.get("data")
         if not isinstance(content.get("settings"), dict) or not _is_data_summary(data):
             raise InputError(
                 f"{self.config_file} is damaged: it must have settings and data. Restore it, or "
-                "start the run again with ⟨overwrite⟩"
+                "restart the run with ⟨overwrite⟩"
             )
         if version != FORMAT:
             raise InputError(
-                f"{self.config_file} has format {version!r}, this vae_keras reads {FORMAT}: "
+                f"{self.config_file} has format {version!r}, but this vae_keras reads {FORMAT}: "
                 "use the version that trained the run, or a newer one"
             )
         return content
 
     def check_data(self, data: ImageData) -> None:
-        """Raise `InputError` unless `ImageData` holds the images that the run was trained on."""
+        """Raise `InputError` unless `data` contains the images that the run was trained on."""
         if self.read_data_summary().get("sha256") != data.sha256():
             raise InputError(
                 f"the images of {data.name} are not those that {self.directory} was trained on: "
-                "restore them, name where they are now with ⟨dataset⟩, or start a new run"
+                "restore them, pass their new location as ⟨dataset⟩, or start a new run"
             )
 
     def write_config(self, config: FitConfig, data: ImageData) -> None:
-        """Note the settings, the data and the packages that make the run what it is."""
+        """Write settings, data summary and package versions."""
         content: dict[str, Any] = {
             "format": FORMAT,
             "settings": config.to_dict(),
@@ -236,7 +236,7 @@ class Run:
         write_json(self.config_file, content)
 
     def read_files(self) -> Files | None:
-        """The rows of `files.csv`, as `ImageData.files`; None if the data was no folder."""
+        """The rows of `files.csv`, as `ImageData.files`; None without an image folder."""
         if not self.files_file.exists():
             return None
         content = read_file(self.files_file, MOST_ARRAY_BYTES).decode("utf-8", FILE_NAME_ERRORS)
@@ -253,25 +253,25 @@ class Run:
         return read_history(self.history_file) if self.history_file.exists() else []
 
     def write_history(self, rows: list[dict[str, Any]]) -> None:
-        """Write all rows; numbers are written in full, so that they read back as they were."""
+        """Write all rows. Numbers are written with all digits."""
         self.check_in_place()
-        # A run that an older version began may lack columns.
+        # A run started by an older version may lack columns.
         columns = list(dict.fromkeys(name for row in rows for name in row))
         write_csv(self.history_file, rows, columns)
 
     def read_samples(
         self, until: int | None = None, shape: tuple[int, ...] | None = None
     ) -> dict[int, np.ndarray]:
-        """What `write_samples` kept, up to an epoch.
+        """The samples that `write_samples` wrote, up to an epoch.
 
         Args:
             until: The last epoch; None for all.
-            shape: What the samples of an epoch must be, `(count, height, width, channels)`; None
-                for any.
+            shape: Required shape of the samples of an epoch, `(count, height, width, channels)`;
+                None for any.
 
         Returns:
-            Dictionary from epoch to a uint8 array `(count, height, width, channels)`; empty
-            without a file, or with a damaged one, which is said: no run depends on it.
+            Dictionary from epoch to a uint8 array `(count, height, width, channels)`; empty without
+            a file, or, with a warning, for a damaged one, because no run depends on it.
         """
         if not os.path.lexists(self.samples_file):
             return {}
@@ -283,19 +283,19 @@ class Run:
                 raise ValueError
             samples = dict(zip(epochs.tolist(), images, strict=True))
         except (KeyError, TypeError, ValueError):
-            warn(f"{self.samples_file} is damaged: the samples of earlier epochs are left out")
+            warn(f"{self.samples_file} is damaged: the samples of earlier epochs are omitted")
             return {}
         last = math.inf if until is None else until
         return {epoch: images for epoch, images in samples.items() if 1 <= epoch <= last}
 
     def write_samples(self, samples: dict[int, np.ndarray]) -> None:
-        """Keep what was decoded after some epochs, a dictionary as `read_samples` returns it."""
+        """Write samples of some epochs, a dictionary as `read_samples` returns it."""
         self.check_in_place()
         with replacing(self.samples_file) as path:
             np.savez_compressed(path, epochs=list(samples), images=np.stack(list(samples.values())))
 
     def read_metrics(self) -> dict[str, Any]:
-        """What `metrics.json` says; `InputError` if it is damaged."""
+        """The content of `metrics.json`; `InputError` if it is damaged."""
         metrics = read_json(self.metrics_file)
         losses = [metrics.get("train"), metrics.get("test")]
         variances = [metrics.get(name, 1) for name in ("implied_variance", "calibrated_variance")]
@@ -311,7 +311,7 @@ class Run:
         return metrics
 
     def read_evaluation(self) -> dict[str, Any]:
-        """What `evaluation.json` says; `InputError` if it is damaged."""
+        """The content of `evaluation.json`; `InputError` if it is damaged."""
         try:
             found = read_json(self.evaluation_file)
             settings = found.get("settings", {})
@@ -319,14 +319,14 @@ class Run:
             if not isinstance(settings, dict) or not all(
                 is_number(settings.get(name, 0)) for name in used
             ):
-                raise InputError(f"{self.evaluation_file} is damaged: its settings are no numbers")
+                raise InputError(f"{self.evaluation_file} is damaged: its settings are not numbers")
             return found
         except InputError as error:
             raise InputError(f"{error}; remove it and evaluate again") from None
 
     def clear(self) -> None:
         """Remove the files of an earlier run, and nothing else."""
-        # In this order: what says that a run is finished goes first.
+        # In this order: the mark of a finished run is removed first.
         for path in (
             self.metrics_file,
             self.evaluation_file,
@@ -344,19 +344,19 @@ class Run:
             remove(path)
 
     def locked(self, patience: float = 0) -> contextlib.AbstractContextManager[None]:
-        """Keep the folder for this process inside a `with`: see `FolderLock.held`."""
+        """Hold the lock on the folder inside a `with` block, see `FolderLock.held`."""
         return self._lock.held(patience)
 
     def check_unlocked(self) -> None:
-        """Raise `InputError` if another process works in the folder."""
+        """Raise `InputError` if another process uses the folder."""
         self._lock.check_free()
 
     def check_in_place(self) -> None:
-        """Raise `MovedError` if the folder that is locked no longer has its name."""
+        """Raise `MovedError` if the locked folder was renamed or removed."""
         self._lock.check_in_place()
 
     def remove_unfinished(self) -> None:
-        """Remove what a killed process left half-written."""
+        """Remove the temporary paths that a killed process left."""
         for folder in (self.directory, self.checkpoints):
             remove_unfinished(folder)
 
@@ -365,8 +365,8 @@ def check_run(config: FitConfig, run: Run, resume: bool = False, overwrite: bool
     """Raise `InputError` unless a run can be started or resumed in a folder.
 
     Args:
-        config: `FitConfig`. To resume, it must equal the run's own settings; only more epochs
-            and other places of data and cache are allowed.
+        config: `FitConfig`. To resume, it must equal the run's settings, except for more epochs and
+            other locations of data and cache.
         run: `Run`.
         resume: Whether to resume the run in the folder.
         overwrite: Whether a run in the folder may be replaced.
@@ -379,18 +379,18 @@ def check_run(config: FitConfig, run: Run, resume: bool = False, overwrite: bool
     if config.epochs < stored.epochs:
         raise InputError(
             f"epochs is {stored.epochs} in {run.config_file}, received {config.epochs}: a run "
-            "can be made longer, not shorter"
+            "cannot be shortened"
         )
     for name, (value, received) in stored.differences(config).items():
-        if name not in PLACES:  # whether the images are the same, their digest decides
+        if name not in PLACES:  # the digest of the images is checked instead
             raise InputError(
-                f"{name} is {value!r} in {run.config_file}, received {received!r}: leave it out, "
-                "or start a new run"
+                f"{name} is {value!r} in {run.config_file}, received {received!r}: omit it, or "
+                "start a new run"
             )
 
 
 def _is_data_summary(data: Any) -> bool:
-    """Whether this is what `Run.write_config` notes of the data, as far as it goes."""
+    """Whether this can be a data summary of `Run.write_config`."""
     if not isinstance(data, dict):
         return False
     shape = data.get("image_shape", [1, 1, 1])
@@ -404,5 +404,5 @@ def _is_data_summary(data: Any) -> bool:
 
 
 def _are_losses(values: Any) -> bool:
-    """Whether this is a dictionary of numbers that has a loss."""
+    """Whether this is a dictionary of numbers with a loss."""
     return isinstance(values, dict) and "loss" in values and all(map(is_number, values.values()))

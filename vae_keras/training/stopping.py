@@ -1,5 +1,4 @@
-"""Which epoch is the best one, and when to stop: from the history alone, so that a run that is
-resumed decides as it would have done."""
+"""The best epoch and early stopping, from the history only, so that resumed runs decide alike."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,16 +9,16 @@ Rows = Sequence[Mapping[str, Any]]
 
 
 def best_epoch(rows: Rows, config: FitConfig) -> int | None:
-    """The epoch, from 1, with the least validation loss; None before one can be judged.
+    """The epoch, from 1, with the lowest validation loss; None if there is no such epoch yet.
 
-    Epochs of the KL warm-up are not judged: they train for another loss.
+    Epochs of the KL warm-up do not count, because they minimize another loss.
     """
     judged = [row for row in rows if row["epoch"] > config.kl_warmup and "validation_loss" in row]
     return min(judged, key=lambda row: row["validation_loss"])["epoch"] if judged else None
 
 
 def is_to_stop(rows: Rows, config: FitConfig) -> bool:
-    """Whether the validation loss has not fallen for as many epochs as the settings allow."""
+    """Whether the validation loss has not fallen for `early_stopping` epochs."""
     best = best_epoch(rows, config)
     if config.early_stopping is None or best is None:
         return False

@@ -1,5 +1,5 @@
 "use strict";
-// Arrays as the page embeds them, { type: base64 }, and as the scripts use them: Float32Array.
+// Converts the arrays embedded in the page, { type: base64 }, to Float32Array.
 
 function decodeArray(embedded) {
   const [type, text] = Object.entries(embedded)[0];

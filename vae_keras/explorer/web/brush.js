@@ -6,7 +6,7 @@ class Brush {
     Object.assign(this, { context, colors, ratio: devicePixelRatio });
   }
 
-  // Strokes a shape twice, so that it is seen on anything.
+  // Strokes a shape twice, so that it is visible on any background.
   outline(width, shape, color = this.colors.text) {
     const { context } = this;
     for (const [style, extra] of [[this.colors.card, 2.5], [color, 0]]) {
@@ -25,7 +25,7 @@ class Brush {
     this.fill(color);
   }
 
-  // Fills the shape that was begun, with a seam around it.
+  // Fills the current shape, with an outline.
   fill(color) {
     const { context } = this;
     context.fillStyle = color;
@@ -39,7 +39,7 @@ class Brush {
     this.context.font = `${weight} ${size * this.ratio}px system-ui, sans-serif`;
   }
 
-  // Writes with the font that is set, on a halo.
+  // Writes with the current font, on a halo.
   write(text, [x, y], { align = "center", baseline = "middle", color = this.colors.text } = {}) {
     const { context } = this;
     context.textAlign = align;

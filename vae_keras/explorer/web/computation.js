@@ -1,16 +1,16 @@
 "use strict";
-// What a model computes for one image, step by step: image → μ, log σ² → ε → z → image, and the loss.
+// The computation of a model for one image: image → μ, log σ² → ε → z → image, and the loss.
 
 const MOST_ROWS = 5; // dimensions in the table
 
 class Computation {
   constructor(section, run) {
     Object.assign(this, { section, run });
-    section.setAttribute("aria-label", `What ${run.title} computes for the image`);
+    section.setAttribute("aria-label", `Computation of ${run.title} for the image`);
     this.original = makeFigure("original", "");
     this.sampled = makeFigure("sampled", "Decoded from z");
     this.rebuilt = makeFigure("rebuilt", "Decoded from the mean");
-    this.change = makeFigure("change", "Where the two differ");
+    this.change = makeFigure("change", "Difference of the two images");
     this.table = make("table", { className: "numbers" });
     this.sum = make("dl", { className: "sum" });
     this.note = make("p", { className: "hint" });
@@ -31,8 +31,8 @@ class Computation {
     ];
   }
 
-  // Shows an `image` with its `title` and `posterior`, the `noise` ε and what follows from it. A
-  // missing posterior hides everything.
+  // Shows an `image` with its `title` and `posterior`, the `noise` ε and the results. A missing
+  // posterior hides everything.
   show({ image, title, posterior, noise }) {
     const { run } = this;
     this.section.hidden = !posterior;
@@ -79,11 +79,11 @@ class Computation {
     let [rows, loss] = [[], null];
     if (run.atlas) {
       if (kl !== null) rows = [["KL", format(kl), "nats in all dimensions"]];
-      notes.push("The decoder's images are interpolated here: their error would not be the model's.");
+      notes.push("The page shows no reconstruction error, because it interpolates the decoded images.");
     } else if (run.hasPrior === Boolean(covariance)) {
       loss = lossOf(run.loss, image, sampled, kl);
       rows = describeLoss(run.loss, loss);
-      if (run.shape[2] > 1) notes.push("Color test images are compressed in this page, which changes the error a little.");
+      if (run.shape[2] > 1) notes.push("Color test images are compressed in this page, which changes the error slightly.");
     }
     this.sum.replaceChildren(
       ...rows.map(([name, value, how]) =>

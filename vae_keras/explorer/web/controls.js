@@ -1,5 +1,5 @@
 "use strict";
-// The controls above the planes: which image, samples, layers and what links the runs.
+// The controls above the planes: image, samples, layers and the link between runs.
 
 function makeControls(actions) {
   const count = labels.length;

@@ -1,5 +1,5 @@
 "use strict";
-// A canvas to draw on, and drawings as the model's images are.
+// A canvas to draw on, and the conversion of drawings to images of the model.
 
 const STROKE = 0.09; // width of a stroke, as a part of the image
 const EXAMPLE = [
@@ -65,9 +65,9 @@ function drawStrokes(canvas, strokes, width, place) {
   }
 }
 
-// A drawing as an image like the test images: its longer side as long as the median of theirs, its
-// center of mass where theirs lies in the mean, or as nearly as the image's borders let it. So
-// MNIST's digits were prepared.
+// Converts a drawing to an image like the test images, as in the preparation of MNIST's digits: its
+// longer side has the median length of theirs, and its center of mass is at the mean of theirs, or
+// as near as the borders of the image allow.
 function drawingToImage(strokes, [height, width, channels], { side, center }) {
   const points = strokes.flat();
   const axes = [0, 1].map((axis) => points.map((point) => point[axis]));

@@ -1,17 +1,17 @@
 "use strict";
-// Puts the page together, and holds its state: where the pointer is, which image is looked at.
+// Builds the page and stores its state, such as the pointer and the current image.
 
 const contents = JSON.parse(document.getElementById("contents").textContent);
 const element = (id) => document.getElementById(id);
 const labels = decodeArray(contents.images.labels);
 const state = {
   panel: null, // whose plane the pointer or the keys moved over last
-  nearest: -1, // the test image nearest to the pointer there
-  subject: "pointer", // the image looked at: the nearest one, "chosen" or "drawn"
+  nearest: -1, // the test image nearest to the pointer
+  subject: "pointer", // the current image: the nearest one, "chosen" or "drawn"
   chosen: 0,
   drawing: null, // the image of the drawing, and its number
   noise: null, // ε, shared by all runs
-  link: "image", // what runs have in common: the nearest "image" or the "coordinates"
+  link: "image", // runs share the nearest "image" or the "coordinates"
   layers: { images: true, prior: true, posterior: true, manifold: false },
 };
 let panels, sheet, path, legend;
@@ -28,8 +28,8 @@ async function start() {
   state.panel = panels[0];
   element("main").classList.toggle("single", panels.length === 1);
   element("summary").textContent =
-    `${contents.data}: ${labels.length.toLocaleString("en")} test images, each a point where the encoder ` +
-    "puts it. Move the pointer over the plane, and the decoder paints what lies there.";
+    `${contents.data}: ${labels.length.toLocaleString("en")} test images, each at its latent point. ` +
+    "Move the pointer over the plane to decode the point under it.";
   makeControls(actions);
   makePath(panels);
   makeSketch((image) => {
@@ -43,7 +43,7 @@ async function start() {
   requestAnimationFrame(() => element("main").setAttribute("aria-busy", "false"));
 }
 
-// What pointers, keys and controls can do.
+// The actions of pointers, keys and controls.
 const actions = {
   moveTo,
   movePoint,
@@ -64,8 +64,8 @@ const actions = {
   togglePath,
 };
 
-// The nearest test image is the one nearest on the plane below the pointer; the others show
-// where their encoders put the same image.
+// The nearest test image is the one nearest to the pointer on its plane; the other planes show the
+// latent points of the same image.
 function moveTo(panel, place) {
   panel.place = place;
   follow(panel);
@@ -88,7 +88,7 @@ function follow(panel) {
   update();
 }
 
-// By keys: the view follows, and the place is announced.
+// Moves by keys: the view follows, and the place is announced.
 function stepTo(panel, place) {
   moveTo(panel, place);
   if (panel.plane.view.follow(place)) showView(panel);
@@ -96,7 +96,7 @@ function stepTo(panel, place) {
   announce(state.nearest < 0 ? where : `${where}; nearest test image ${nameOf(state.nearest)}`);
 }
 
-// Looks at a test image, and goes where each run puts it.
+// Chooses a test image and moves to its latent point in each run.
 function choose(index) {
   state.chosen = index;
   for (const panel of panels) {
@@ -107,7 +107,7 @@ function choose(index) {
   setSubject("chosen");
 }
 
-// To the next or the one before of the images that are shown.
+// Chooses the next or the previous visible image.
 function stepImage(step) {
   const count = labels.length;
   let index = state.subject === "chosen" ? state.chosen : state.nearest;
@@ -125,11 +125,11 @@ function toggleChosen() {
 function setSubject(subject) {
   state.subject = subject;
   const looked = subjectOf();
-  if (looked) announce(`Looking at ${looked.title}`);
+  if (looked) announce(`Current image: ${looked.title}`);
   update();
 }
 
-// The image that is looked at; null where there is none.
+// The current image, or null.
 function subjectOf() {
   if (state.subject === "drawn") {
     const { drawing } = state;
@@ -153,7 +153,7 @@ function sampleAgain() {
 function describeSample({ run, result }) {
   if (!result) return "";
   const loss = result.loss ? `, loss ${format(result.loss.total)}` : "";
-  return `${run.title}: z again, ${describePlace(run, run.project(result.z))}${loss}`;
+  return `${run.title}: new z, ${describePlace(run, run.project(result.z))}${loss}`;
 }
 
 // The same z of N(0, I) in all runs that have this prior.
@@ -180,7 +180,7 @@ function setLink(link) {
   follow(state.panel);
 }
 
-// After a change of a view, which runs share when they share coordinates.
+// After a change of a view, which runs share if they are linked by coordinates.
 function showView(panel) {
   const { center, half } = panel.plane.view;
   panel.isStale = true;

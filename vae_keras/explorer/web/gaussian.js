@@ -2,7 +2,7 @@
 // Gaussians: random numbers, divergences and ellipses. Covariances of two numbers are
 // [variance of the first, covariance, variance of the second].
 
-// Independent draws from N(0, 1), by the transform of Box and Muller.
+// Independent draws from N(0, 1), by the Box–Muller transform.
 function drawNormals(count) {
   return Float32Array.from(
     { length: count },
@@ -10,12 +10,12 @@ function drawNormals(count) {
   );
 }
 
-// The divergence of N(mean, exp(logVar)) from N(0, 1) along each dimension, in nats.
+// The KL divergence of N(mean, exp(logVar)) from N(0, 1) along each dimension, in nats.
 function klPerDimension(mean, logVar) {
   return Array.from(mean, (value, i) => 0.5 * (value ** 2 + Math.exp(logVar[i]) - 1 - logVar[i]));
 }
 
-// The covariance along two directions of a Gaussian whose dimensions are independent.
+// The covariance of a Gaussian with independent dimensions along two directions.
 function projectVariances([first, second], logVar) {
   const sum = (a, b) => logVar.reduce((total, value, i) => total + a[i] * b[i] * Math.exp(value), 0);
   return [sum(first, first), sum(first, second), sum(second, second)];

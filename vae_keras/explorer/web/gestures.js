@@ -1,13 +1,13 @@
 "use strict";
-// Pointers and the wheel on a plane. A mouse hovers and drags; a finger taps and moves sideways, up
-// and down it scrolls the page; two fingers pinch and drag.
+// Pointers and the wheel on a plane. A mouse hovers and drags. One finger taps and moves sideways,
+// and scrolls the page up and down. Two fingers pinch and drag.
 
 const STILL = 6; // pixels that a click may move
 
 // `onMove` and `onTap` get a place, `onView` nothing.
 function listenToGestures(plane, { onMove, onTap, onView }) {
   const { canvas, view } = plane;
-  const pressed = new Map(); // where each pressed pointer is, in pixels of the window
+  const pressed = new Map(); // position of each pressed pointer, in pixels of the window
   let [start, isClick] = [null, false];
   const changed = (change) => {
     if (change) onView();
@@ -44,7 +44,7 @@ function listenToGestures(plane, { onMove, onTap, onView }) {
 
   canvas.addEventListener("pointercancel", (event) => pressed.delete(event.pointerId));
 
-  // The page scrolls by the wheel only where there is nothing left to zoom.
+  // The wheel scrolls the page only if the zoom is at its limit.
   canvas.addEventListener(
     "wheel",
     (event) => {

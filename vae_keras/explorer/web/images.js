@@ -1,16 +1,16 @@
 "use strict";
-// Images: flat arrays of values in [0, 1] with channels last, canvases, and sheets of many images.
+// Images as flat arrays of values in [0, 1] with channels last, as canvases, and in sheets.
 
 // A canvas that is not shown.
 function makeCanvas(width, height) {
   const canvas = document.createElement("canvas");
   canvas.width = width;
   canvas.height = height;
-  canvas.getContext("2d", { willReadFrequently: true }); // it then stays in memory, not on a GPU
+  canvas.getContext("2d", { willReadFrequently: true }); // keeps it in memory instead of on a GPU
   return canvas;
 }
 
-// Shows an image on a canvas, which takes its size; the style enlarges it.
+// Shows an image on a canvas of the same size, which the style enlarges.
 function paint(canvas, values, [height, width, channels]) {
   if (canvas.width !== width || canvas.height !== height) {
     canvas.width = width;
@@ -26,14 +26,14 @@ function paint(canvas, values, [height, width, channels]) {
   canvas.getContext("2d").putImageData(pixels, 0, 0);
 }
 
-// Where two images differ: the absolute difference, as bright as it can be, and its largest value.
+// The absolute difference of two images, scaled to full brightness, and its largest value.
 function differenceOf(image, other) {
   const difference = image.map((value, i) => Math.abs(value - other[i]));
   const largest = difference.reduce((most, value) => Math.max(most, value), 0);
   return { largest, image: difference.map((value) => (largest ? value / largest : 0)) };
 }
 
-// What a canvas shows, as an image; the mean of its colors where there is one channel.
+// The content of a canvas as an image; for one channel, the mean of its colors.
 function readCanvas(canvas, channels) {
   const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
   const values = new Float32Array((data.length / 4) * channels);
@@ -45,7 +45,7 @@ function readCanvas(canvas, channels) {
   return values;
 }
 
-// Images side by side in one picture, row by row.
+// Images joined into one, row by row.
 class Sheet {
   constructor(picture, shape) {
     this.picture = picture;
@@ -60,7 +60,7 @@ class Sheet {
     return new Sheet(picture, shape);
   }
 
-  // Shows one of the images on a canvas, which takes its size.
+  // Shows one of the images on a canvas of the same size.
   show(canvas, index) {
     const [height, width] = this.shape;
     const [x, y] = [(index % this.columns) * width, Math.floor(index / this.columns) * height];

@@ -1,5 +1,5 @@
 "use strict";
-// The classes: a click hides one or shows it again, a double click or the key O shows it alone.
+// The classes: a click hides or shows a class, a double click or the key O shows only this class.
 
 class Legend {
   constructor(container, classes, onChange) {
@@ -30,7 +30,7 @@ class Legend {
     this.set(hidden.has(label) ? [...hidden].filter((other) => other !== label) : [...hidden, label]);
   }
 
-  // Only this class; all, where it is alone already.
+  // Shows only this class, or all classes if it is the only one already.
   showOnly(label) {
     const others = this.buttons.map((_, other) => other).filter((other) => other !== label);
     const isAlone = !this.hidden.has(label) && others.every((other) => this.hidden.has(other));

@@ -1,7 +1,7 @@
 "use strict";
-// The loss of one image, as the model adds it up.
+// The loss of one image, as in the model.
 
-const SMALLEST_PROBABILITY = 1e-7; // Keras keeps probabilities this far from 0 and 1
+const SMALLEST_PROBABILITY = 1e-7; // Keras's smallest distance of probabilities from 0 and 1
 
 // Mean error over pixels and channels.
 const ERRORS = {
@@ -15,8 +15,8 @@ const ERRORS = {
     ),
 };
 
-// The terms of the loss and their sum. `loss` is what vae_keras/explorer/contents.py says of it, and
-// `kl` is in nats, null without a prior. `elbo`, in nats, is that of this one z.
+// The terms of the loss and their sum. `loss` comes from vae_keras/explorer/contents.py, and `kl` is
+// in nats, null without a prior. `elbo`, in nats, is for this one z.
 function lossOf(loss, image, rebuilt, kl) {
   const error = ERRORS[loss.reconstruction](Float64Array.from(image), rebuilt);
   const logLikelihood =
@@ -28,7 +28,7 @@ function lossOf(loss, image, rebuilt, kl) {
   return { error, reconstruction, kl, total, elbo: kl === null ? null : logLikelihood - kl };
 }
 
-// The sum in words: a list of [name, value, how the value comes about].
+// The sum as text: a list of [name, value, explanation].
 function describeLoss(loss, { error, reconstruction, kl, total, elbo }) {
   const kind = { mse: "mean squared error", bce: "mean binary cross-entropy" }[loss.reconstruction];
   const likelihood = { mse: "Gaussian", bce: "Bernoulli" }[loss.reconstruction];

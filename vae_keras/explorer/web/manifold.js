@@ -1,17 +1,17 @@
 "use strict";
-// Images decoded on a grid over the seen part of a plane, as its background.
+// Images decoded on a grid over the visible part of a plane, as its background.
 
 const CELLS = 16; // rows of images
-const PAUSE = 150; // milliseconds that a view stays before its images are decoded
+const PAUSE = 150; // milliseconds between the last change of a view and decoding
 
 class Manifold {
-  // `decode` makes an image of a place; `onChange` is called when there is more to see.
+  // `decode` returns the image at a place; `onChange` is called after new images are decoded.
   constructor(shape, decode, onChange) {
     Object.assign(this, { shape, decode, onChange, pictures: [], stop: () => {} });
   }
 
-  // Decodes the images of a view, unless they are those that it has. `version` is another number
-  // when the same place is another image.
+  // Decodes the images of a view, unless it has them. `version` changes if the images at the same
+  // places change.
   update(view, version = 0) {
     const key = `${view.x} ${view.y} ${version}`;
     if (key === this.key) return;
@@ -27,7 +27,7 @@ class Manifold {
     const columns = Math.max(1, Math.round((CELLS * height) / width)); // cells have the images' aspect
     const canvas = makeCanvas(columns * width, rows * height);
     const cell = makeCanvas(width, height);
-    // Until the new images are there, the old ones are seen below them.
+    // The old images stay visible until the new ones are decoded.
     this.pictures = [...this.pictures.slice(-1), { canvas, x, y }];
     this.isDone = false;
     const step = (index) => {

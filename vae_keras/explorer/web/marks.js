@@ -1,8 +1,8 @@
 "use strict";
-// What moves on a plane: the pointer, the image and its posterior, draws from it, and the path.
+// The marks on a plane: the pointer, the image and its posterior, draws from it, and the path.
 
-// `pointer`, `image`, `drawing` and `moving` are places or missing, `path` and `draws` lists of places,
-// of draws the newest first; `posterior` is { place, covariance }.
+// `pointer`, `image`, `drawing` and `moving` are places or missing, `path` and `draws` are lists of
+// places, with the newest draw first; `posterior` is { place, covariance }.
 function drawMarks(plane, brush, { pointer, image, drawing, posterior, draws, path, moving }) {
   const at = (place) => plane.pixel(place);
   if (posterior) drawPosterior(plane, brush, posterior);
@@ -14,7 +14,7 @@ function drawMarks(plane, brush, { pointer, image, drawing, posterior, draws, pa
   if (drawing) drawDiamond(brush, at(drawing), plane);
   if (image) brush.outline(2, () => brush.context.arc(...at(image), 7 * brush.ratio, 0, 2 * Math.PI));
   (draws ?? []).forEach((place, age) => brush.disc(at(place), age ? 2 : 4, age ? brush.colors.faint : brush.colors.text));
-  // At the image itself, the ring tells where the pointer is.
+  // At the image itself, its ring marks the pointer.
   if (pointer && !(image && distance(at(pointer), at(image)) < brush.ratio)) drawCross(brush, at(pointer));
 }
 

@@ -1,11 +1,11 @@
 "use strict";
-// Places for names on a plane, such that no name covers another.
+// Places for names on a plane, without overlap.
 
 const DIRECTIONS = 16;
 
 // Boxes for names, in order, each as near as possible to its anchor. `names` have `anchor`, `width`
-// and `height`; `taken` are boxes, { x, y, width, height } around a middle, that stay free. A name
-// for which there is no room gets no box.
+// and `height`. `taken` are boxes to keep free, { x, y, width, height } around a center. A name
+// without room gets no box.
 function placeNames(names, side, taken) {
   const boxes = [...taken];
   return names.map(({ anchor, width, height }) => {

@@ -14,7 +14,7 @@ function makeEncoder({ trunk, heads }) {
   const ends = Object.entries(heads).map(([name, layers]) => [name, makeNetwork(layers)]);
   return (image) => {
     const features = run(image);
-    // A layer may work in place: every head gets features of its own.
+    // A layer may work in place, so every head gets its own copy of the features.
     return Object.fromEntries(ends.map(([name, end]) => [name, end(features.slice()).slice()]));
   };
 }
@@ -36,8 +36,8 @@ const LAYERS = {
     const start = decodeArray(bias);
     const result = new Float32Array(output[0] * output[1] * output[2]);
     const [inputs, outputs] = [input[2], output[2]];
-    // A kernel joins one pixel of the coarse image with a window of the fine one; a convolution
-    // reads the window, a transposed one writes it.
+    // A kernel connects one pixel of the coarse image with a window of the fine one. A convolution
+    // reads the window, a transposed convolution writes it.
     const [coarse, fine] = transposed ? [input, output] : [output, input];
     const before = [0, 1].map((axis) => paddingBefore(coarse[axis], fine[axis], size[axis], strides[axis]));
     return (values) => {
@@ -124,7 +124,7 @@ function softplus(x) {
   return Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
 }
 
-// Abramowitz & Stegun 1964, 7.1.26; off by at most 1.5e-7.
+// Abramowitz & Stegun 1964, 7.1.26, with an error of at most 1.5e-7.
 function erf(x) {
   const t = 1 / (1 + 0.3275911 * Math.abs(x));
   const series =
@@ -132,13 +132,13 @@ function erf(x) {
   return Math.sign(x) * (1 - series * Math.exp(-x * x));
 }
 
-// Rows that "same" padding, as TensorFlow does it, adds before an image of `fine` rows.
+// Rows that TensorFlow's "same" padding adds before an image of `fine` rows.
 function paddingBefore(coarse, fine, size, stride) {
   return Math.max(0, (coarse - 1) * stride + size - fine) >> 1;
 }
 
-// sums[to + o] += Σ values[from + i] · kernel[at + i · outputs + o]. Nearly all time is spent
-// here; four inputs at once, each sum is read and written a quarter as often.
+// sums[to + o] += Σ values[from + i] · kernel[at + i · outputs + o]. Nearly all time is spent here,
+// so four inputs are added at once, which reads and writes each sum a quarter as often.
 function addProduct(values, from, inputs, kernel, at, sums, to, outputs) {
   let i = 0;
   for (; i + 3 < inputs; i += 4) {

@@ -1,8 +1,8 @@
 "use strict";
-// The panel of one run: its plane, what is decoded there, and the computation for one image.
+// The panel of one run: its plane, the decoded image, and the computation for one image.
 
 class Panel {
-  // `actions` are called with the panel and what was asked for.
+  // `actions` are called with the panel and their arguments.
   constructor(run, actions) {
     this.run = run;
     this.point = run.lift([mean(contents.limits.x), mean(contents.limits.y)]);
@@ -81,14 +81,14 @@ class Panel {
     this.plane.view.zoomAt(this.place, factor);
   }
 
-  // Shows the image's posterior, with as much around it.
+  // Zooms to the image's posterior with a margin.
   zoomToPosterior() {
     const { posterior, run } = this;
     if (!posterior?.covariance) return;
     this.plane.view.show(run.project(posterior.mean), 5 * ellipseOf(posterior.covariance).long);
   }
 
-  // Shows what is decoded at the point.
+  // Shows the image decoded at the point.
   showPoint() {
     const { run } = this;
     paint(this.part("decoded"), run.decode(this.point), run.shape);
@@ -130,15 +130,15 @@ class Panel {
   }
 }
 
-const MOST_DRAWS = 12; // that stay on the plane
+const MOST_DRAWS = 12; // draws that stay on the plane
 
 function describeNetworks({ encoder, atlas }) {
   const notes = [];
-  if (!encoder) notes.push("The encoder is too large for a page to place drawings.");
+  if (!encoder) notes.push("The encoder is too large for this page, so drawings cannot be encoded.");
   if (atlas) {
     notes.push(
-      "The decoder is too large for a page: images are interpolated between " +
-        `${atlas.side} × ${atlas.side} that were decoded on the plane.`,
+      "The decoder is too large for this page: images are interpolated between " +
+        `${atlas.side} × ${atlas.side} images decoded on the plane.`,
     );
   }
   return notes.join(" ");

@@ -1,5 +1,5 @@
 "use strict";
-// The path between two places: images along it, played to and fro, and in a strip.
+// The path between two places: images along it, played back and forth, and in a strip.
 
 const FRAMES = 25;
 const STRIP_IMAGES = 9; // every third frame
@@ -28,7 +28,7 @@ class Path {
     this.playing = false;
   }
 
-  // The places of a run's ends on its plane, and where its moving image is.
+  // The places of a run's ends on its plane, and the place of its moving image.
   marks(row) {
     const { run, points } = this.rows[row];
     return {

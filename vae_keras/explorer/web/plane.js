@@ -1,13 +1,13 @@
 "use strict";
-// The latent plane on a canvas: what stays while the pointer moves, and marks on top of it.
+// The latent plane on a canvas: a static picture with marks on top of it.
 
 const LONGEST_NAME = 14; // letters
 const MOST_NAMES = 20;
 
 class Plane {
   // `places` are pairs of coordinates. `labels` are the indices of their `classes`, which have a
-  // name and colors. `isShown(index)` tells whether a point is visible, `layers` what else is to
-  // be drawn: `images`, `prior` and `manifold`, a `Manifold`.
+  // name and colors. `isShown(index)` returns whether a point is visible. `layers` are the other
+  // layers to draw: `images`, `prior` and `manifold`, a `Manifold`.
   constructor(canvas, { view, axes, places, labels, classes, isShown, layers, hasPrior, manifold }) {
     Object.assign(this, { canvas, view, axes, places, labels, classes, isShown, layers, hasPrior, manifold });
     this.background = makeCanvas(1, 1);
@@ -16,18 +16,18 @@ class Plane {
     new ResizeObserver(() => this.redraw()).observe(canvas);
   }
 
-  // The place below a pointer.
+  // The place under a pointer.
   placeOf({ clientX, clientY }) {
     const { left, top, width, height } = this.canvas.getBoundingClientRect();
     return this.view.fromScreen([(clientX - left) / width, (clientY - top) / height]);
   }
 
-  // Where a place is on the canvas, in its pixels.
+  // The position of a place on the canvas, in its pixels.
   pixel(place) {
     return this.view.toScreen(place).map((part) => part * this.background.width);
   }
 
-  // The shown test image that is nearest to a place; -1 if none is shown.
+  // The visible test image nearest to a place; -1 if none is visible.
   nearest([x, y]) {
     let [found, least] = [-1, Infinity];
     this.places.forEach(([px, py], index) => {
@@ -37,7 +37,7 @@ class Plane {
     return found;
   }
 
-  // Draws everything anew: after a change of size, view, colors or classes.
+  // Redraws everything after a change of size, view, colors or classes.
   redraw() {
     const side = Math.round(this.canvas.clientWidth * devicePixelRatio);
     if (!side) return;
@@ -87,7 +87,7 @@ class Plane {
     const side = this.background.width;
     const gap = 4 * brush.ratio;
     const text = (value) => String(Number(value.toPrecision(6))).replace("-", "−");
-    // No number where those of the other axis, the name of an axis or a button stand.
+    // Numbers must not cover those of the other axis, the name of an axis or a button.
     const hasRoom = (pixel) => pixel > 0.07 * side && pixel < 0.93 * side;
     const color = brush.colors.faint;
     brush.setFont(11);
@@ -133,8 +133,8 @@ class Plane {
     context.globalAlpha = 1;
   }
 
-  // Names need no color to be read. One that is not where its class is has a line that leads there.
-  // Returns their boxes, as `placeNames` does.
+  // Names are readable without color. A line connects a name with its class if they are apart.
+  // Returns the boxes of the names, as `placeNames` does.
   drawNames(brush) {
     const { context, ratio, colors } = brush;
     const side = this.background.width;
@@ -158,7 +158,7 @@ class Plane {
     return boxes;
   }
 
-  // The classes in view, and the medians of their points there.
+  // The classes in view, and the medians of their points in view.
   findNames(side) {
     if (!this.classes.length || this.classes.length > MOST_NAMES) return [];
     const seen = this.classes.map(() => []);
@@ -181,7 +181,7 @@ function isDark() {
   return matchMedia("(prefers-color-scheme: dark)").matches;
 }
 
-// At most eleven round numbers from the least to the largest value of an axis.
+// At most eleven round numbers from the smallest to the largest value of an axis.
 function gridValues([least, most]) {
   const narrowest = (most - least) / 10;
   const unit = 10 ** Math.floor(Math.log10(narrowest));

@@ -21,14 +21,14 @@ class TrainedRun {
     return new TrainedRun(description, encoded, sheet, contents);
   }
 
-  // What an array says of a test image.
+  // The row of a test image in an array.
   row(name, index) {
     const array = this.arrays[name];
     const size = array.length / (this.arrays.mean.length / this.size);
     return array.subarray(index * size, (index + 1) * size);
   }
 
-  // The Gaussian to which a test image was encoded.
+  // The posterior of a test image.
   posterior(index) {
     const { logVar, covariance, kl } = this.arrays;
     if (covariance) {
@@ -37,13 +37,13 @@ class TrainedRun {
     return this.gaussian({ mean: this.row("mean", index), logVar: logVar && this.row("logVar", index) });
   }
 
-  // The Gaussian to which the page's encoder encodes an image; null without encoder.
+  // The posterior of an image from the page's encoder; null without encoder.
   encodeImage(image) {
     return this.encode && this.gaussian(this.encode(image));
   }
 
-  // `mean`, `logVar`, the `covariance` on the plane and the `kl` divergence from the prior, in all
-  // and in its `parts`, one for each dimension. All but `mean` are missing where they are unknown.
+  // `mean`, `logVar`, the `covariance` on the plane and the `kl` divergence from the prior, in total
+  // and in `parts`, one for each dimension. Unknown values except `mean` are missing.
   gaussian({ mean, logVar }) {
     if (!logVar) return { mean, kl: null };
     const parts = klPerDimension(mean, logVar);
@@ -51,7 +51,7 @@ class TrainedRun {
     return { mean, logVar, covariance, parts, kl: parts.reduce((sum, part) => sum + part, 0) };
   }
 
-  // z = μ + σ·ε; the mean itself where no variance is known.
+  // z = μ + σ·ε, or the mean without a known variance.
   sample({ mean, logVar, covariance }, noise) {
     if (logVar) return mean.map((value, i) => value + Math.exp(logVar[i] / 2) * noise[i]);
     if (!covariance) return mean.slice();
@@ -75,7 +75,7 @@ class TrainedRun {
   }
 }
 
-// In place of a decoder: the images of an atlas around a place, interpolated across and down.
+// A substitute for a decoder: bilinear interpolation of the images of an atlas around a place.
 function interpolate(sheet, side, limits) {
   const images = Array.from({ length: side * side }, (_, index) => sheet.read(index));
   const result = new Float32Array(images[0].length);

@@ -1,11 +1,11 @@
 "use strict";
-// The section in which people draw: the drawing as the encoder sees it, and as each run rebuilds it.
+// The section for drawing: the input of the encoder, and the reconstruction of each run.
 
-// `onDrawing` is called with the image of a new drawing, null where there is none.
+// `onDrawing` is called with the image of a new drawing, or null.
 function makeSketch(onDrawing) {
   const figures = panels.filter(({ run }) => run.encode).map((panel) => {
     const { run } = panel;
-    const made = makeFigure("drawing-rebuilt", `The drawing as ${run.title} rebuilds it`);
+    const made = makeFigure("drawing-rebuilt", `Reconstruction of the drawing by ${run.title}`);
     element("drawing-results").append(made.figure);
     return { panel, run, ...made };
   });
@@ -31,7 +31,7 @@ function makeSketch(onDrawing) {
     if (!waiting) requestAnimationFrame(show);
     waiting = true;
   });
-  // Buttons that become disabled lose the focus: it goes to the one that stays.
+  // A button that becomes disabled loses the focus, which moves to an enabled one.
   const act = (name, change) => {
     element(`drawing-${name}`).addEventListener("click", () => {
       change();

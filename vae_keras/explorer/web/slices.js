@@ -1,5 +1,5 @@
 "use strict";
-// Long work in slices, between which the page stays alive.
+// Long work in slices, between which the page stays responsive.
 
 const SLICE = 12; // milliseconds of a frame
 

@@ -1,8 +1,8 @@
 "use strict";
-// The coordinates of a point with more than two dimensions, to be read and moved, and traversals:
-// images along one dimension while the others stay.
+// Sliders for the coordinates of a point with more than two dimensions, and traversals: images along
+// one dimension while the others are constant.
 
-const FIRST = 8; // the dimensions that are seen at once
+const FIRST = 8; // the dimensions that are always visible
 const TRAVERSAL_IMAGES = 9;
 
 class Sliders {
@@ -35,7 +35,7 @@ class Sliders {
       const name = `z${subscript(dimension + 1)}`;
       const canvas = make("canvas", { className: "traversal" });
       canvas.setAttribute("role", "img");
-      canvas.setAttribute("aria-label", `${name} from ${ends}, the other dimensions as they are`);
+      canvas.setAttribute("aria-label", `${name} from ${ends}, the other dimensions constant`);
       return { dimension, canvas, row: make("div", {}, make("span", { textContent: name }), canvas) };
     });
     this.traversals = rows;

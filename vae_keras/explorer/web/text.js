@@ -1,5 +1,5 @@
 "use strict";
-// Numbers as texts, and elements that hold them.
+// Numbers as text, and elements.
 
 function format(value, digits = 2) {
   return value.toFixed(digits).replace("-", "−");
@@ -20,7 +20,7 @@ function make(tag, properties = {}, ...children) {
   return made;
 }
 
-// A canvas with a caption to be filled.
+// A canvas with an empty caption.
 function makeFigure(className, label) {
   const canvas = make("canvas", { className });
   canvas.setAttribute("role", "img");

@@ -1,7 +1,7 @@
 "use strict";
-// How fast the networks are on this machine.
+// The speed of the networks on this machine.
 
-// In words, how long the networks of all runs take.
+// A text with the times of the networks of all runs.
 function measureTime() {
   const times = panels.map(({ run, point }) => {
     const image = new Float32Array(run.shape.reduce((a, b) => a * b));
@@ -16,5 +16,5 @@ function measureTime() {
     const encoding = run.encode ? `, encoding ${median(() => run.encode(image))}` : "";
     return `${run.title}: decoding ${median(() => run.decode(point))}${encoding}`;
   });
-  return `${times.join("; ")} an image, median of 20.`;
+  return `${times.join("; ")} per image (median of 20).`;
 }

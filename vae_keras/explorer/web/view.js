@@ -1,11 +1,11 @@
 "use strict";
-// The part of a plane that is seen: a square that can be moved and zoomed.
+// The visible part of a plane: a square that can be moved and zoomed.
 
 const MOST_ZOOM = 400;
 const LEAST_ZOOM = 0.5;
 
 class View {
-  // `x` and `y` are the least and the largest value of the square to begin with.
+  // `x` and `y` are the smallest and the largest values of the initial square.
   constructor({ x, y }) {
     this.home = { center: [mean(x), mean(y)], half: (x[1] - x[0]) / 2 };
     this.reset();
@@ -39,7 +39,7 @@ class View {
     return this.show(this.home.center, this.home.half);
   }
 
-  // Zooms so that a place stays where it is.
+  // Zooms around a fixed place.
   zoomAt(place, factor) {
     const half = Math.min(Math.max(this.half / factor, this.home.half / MOST_ZOOM), this.home.half / LEAST_ZOOM);
     const share = half / this.half;
@@ -50,7 +50,7 @@ class View {
     return this.show(this.center.map((value, axis) => value + distance[axis]), this.half);
   }
 
-  // Moves no further than needed to see a place.
+  // Moves as little as possible to make a place visible.
   follow(place) {
     const inside = 0.95 * this.half;
     return this.show(
@@ -59,7 +59,7 @@ class View {
     );
   }
 
-  // Where a place lies, as parts of the side from the top left corner.
+  // The position of a place from the top left corner, as shares of the side.
   toScreen([x, y]) {
     const side = 2 * this.half;
     return [(x - this.x[0]) / side, (this.y[1] - y) / side];

@@ -1,1 +1,1 @@
-"""The sections of a study's report: each makes its text, its table or its figures."""
+"""The sections of a study's report, with their texts, tables and figures."""

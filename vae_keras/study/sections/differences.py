@@ -26,8 +26,8 @@ def all_differences(study: Study, table: RunTable) -> Differences:
     """Paired differences of every variant from the reference.
 
     Returns:
-        Dictionary from (column, window) to dictionary from variant to tuples of its
-        `Comparison`, and p after Holm's correction over the variants and that for the looks.
+        Dictionary from (column, window) to dictionary from variant to tuples of its `Comparison`
+        and p, corrected for the variants (Holm) and the looks.
     """
     others = [name for name in table.runs if name != table.reference]
     differences: Differences = {}
@@ -51,9 +51,9 @@ def difference_section(study: Study, table: RunTable, differences: Differences) 
         f"## Differences from {escape(table.reference)}\n\n"
         "The same seed gives every variant the same order of images, the same noise and, where "
         "shapes agree, the same initial weights, so differences are paired. Intervals and p are "
-        "those of the paired t-test, two-sided; corrected is p after Holm's correction for "
-        f"{count(tests, 'variant')}{looks}. Detectable is the smallest true difference that such "
-        f"a test would have found with 80% probability at the strictest corrected level, α = "
+        "those of the two-sided paired t-test; *corrected* is p after Holm's correction for "
+        f"{count(tests, 'variant')}{looks}. *Detectable* is the smallest true difference that "
+        "this test detects with 80% probability at the strictest corrected level, α = "
         f"{level:.4f}, given the scatter between these seeds."
     ]
     for column, heading in ((TEST, "Test loss"), (TRAIN, "Training loss")):

@@ -1,4 +1,4 @@
-"""What the evaluations of the runs found."""
+"""The results of the evaluations of the runs."""
 
 from collections.abc import Iterable, Mapping
 
@@ -27,8 +27,8 @@ def evaluation_section(
             ]
             rows.append([name, str(max(map(len, columns.values()))), *cells])
     bounds = (
-        f" Bounds are of {IMPORTANCE_SAMPLES} importance samples; runs that were evaluated with "
-        "more have none here."
+        f" Bounds use {IMPORTANCE_SAMPLES} importance samples; bounds with more samples are "
+        "omitted."
         if any(name in shown for name in BOUNDS)
         else ""
     )
@@ -36,6 +36,6 @@ def evaluation_section(
         "## Evaluation\n\n"
         "Runs whose weights are available, on the test images, in nats per image unless "
         "another unit is named; ± as above. The best variance of the decoder is the squared error "
-        f"on training images.{bounds} The columns are explained by `python -m vae_keras.evaluate`, "
-        "which prints them for one run.\n\n" + markdown(rows)
+        f"on training images.{bounds} `python -m vae_keras.evaluate` prints and explains these "
+        "values for one run.\n\n" + markdown(rows)
     )

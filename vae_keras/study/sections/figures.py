@@ -15,7 +15,7 @@ from vae_keras.support.text import escape
 
 def draw(study: Study, table: RunTable, differences: Differences) -> dict[str, Figure]:
     """The figures by name: curves of each comparison, and the forest of differences."""
-    # Of all variants, so that runs that are still to come change no color.
+    # Colors of all variants, so that they do not change when runs are added.
     colors = plots.variant_colors(study.variants)
     points = {
         name: [(epoch, loss) for epoch, losses in curve.items() for loss in losses]
@@ -77,13 +77,13 @@ def figure_section(study: Study, table: RunTable, differences: Differences) -> s
             heading = escape(group.title)
             lines.append(
                 f"![{heading}](figures/curves_{key}.png)\n\n*{heading}: mean over seeds, "
-                "and a band from the least to the greatest. The first tenth of the epochs may "
-                f"leave a panel.{diamonds}*"
+                "with a band from minimum to maximum. The first tenth of the epochs may be "
+                f"outside of a panel.{diamonds}*"
             )
     return "\n\n".join(lines)
 
 
 def _mean_and_width(found: Comparison) -> tuple[float, float | None]:
-    """What a forest plot shows of a comparison that has seeds."""
+    """The values of a comparison with seeds in a forest plot."""
     assert found.mean is not None
     return found.mean, found.half_width

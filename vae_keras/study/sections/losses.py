@@ -1,4 +1,4 @@
-"""The losses at the end of the runs, beside those that were published."""
+"""The losses at the end of the runs, beside the published ones."""
 
 from collections.abc import Iterable
 
@@ -9,7 +9,7 @@ from vae_keras.support.text import NOT_AVAILABLE, markdown, plus_minus, signed
 
 
 def loss_table(study: Study, table: RunTable) -> list[list[str]]:
-    """The losses at the last epoch, a list of rows of texts, the header first."""
+    """The losses at the last epoch, as rows of texts with a header."""
     compared = _published_at_end(study, table)
     terms = loss_columns(table.columns)[1:]
     rows = [["variant", "seeds", "epoch"]]
@@ -44,11 +44,11 @@ def loss_section(study: Study, table: RunTable) -> str:
         nearest = min((mean - loss for loss in losses), key=abs)
         if abs(nearest) > published.tolerance:
             far.append(f"{name} ({signed(nearest)})")
-    return f"{text} Further from them than {published.tolerance}: {', '.join(far) or 'none'}."
+    return f"{text} Differences above {published.tolerance}: {', '.join(far) or 'none'}."
 
 
 def _published_at_end(study: Study, table: RunTable) -> dict[str, tuple[float, ...]]:
-    """What was published of variants at the epoch that their runs have; empty if nothing was."""
+    """The published losses of variants at the last epoch of their runs; may be empty."""
     if study.published is None or study.published.dataset != table.dataset:
         return {}
     found = {}
@@ -61,7 +61,7 @@ def _published_at_end(study: Study, table: RunTable) -> dict[str, tuple[float, .
 
 
 def published_curves(study: Study, table: RunTable) -> dict[str, dict[int, tuple[float, ...]]]:
-    """What was published up to the last epoch; empty if there is nothing at the end of the runs."""
+    """The published losses up to the last epoch; empty if there are none at the last epoch."""
     if study.published is None or not _published_at_end(study, table):
         return {}
     return {
@@ -72,7 +72,7 @@ def published_curves(study: Study, table: RunTable) -> dict[str, dict[int, tuple
 
 
 def published_section(study: Study, table: RunTable) -> str | None:
-    """Test losses on the way, as published and as here."""
+    """Test losses at several epochs, published and here."""
     published = published_curves(study, table)
     epochs = sorted({epoch for curve in published.values() for epoch in curve})
     if not epochs:
@@ -80,7 +80,7 @@ def published_section(study: Study, table: RunTable) -> str | None:
     rows = [["variant", "test loss after epoch", *map(str, epochs)]]
     for name in filter(published.get, study.variants):
         curves = table.curves(name, TEST)
-        theirs, ours = [name, "published"], ["", "here, least to greatest of the seeds"]
+        theirs, ours = [name, "published"], ["", "here, range over seeds"]
         for epoch in epochs:
             theirs.append(_join(published[name].get(epoch, ())))
             seen = curves[:, epoch - 1] if epoch <= curves.shape[1] else None

@@ -10,7 +10,7 @@ from vae_keras.support.text import markdown, number, plus_minus
 
 
 def rate_distortion_table(lines: dict[str, list[Place]]) -> list[list[str]]:
-    """The places as a table, a list of rows of texts, the header first."""
+    """The points as rows of texts with a header."""
     rows = [["", "weight", "seeds", "KL (nats)", "mean squared error"]]
     for title, found in lines.items():
         for place in found:
@@ -22,15 +22,15 @@ def rate_distortion_table(lines: dict[str, list[Place]]) -> list[list[str]]:
 
 
 def rate_distortion_section(lines: dict[str, list[Place]]) -> str:
-    """The chapter of the report."""
+    """The section of the report."""
     return (
         "## Rate and distortion\n\n"
-        "On the test images at the last epoch. The rate is the KL divergence, what z says about an "
-        "image; the distortion is the mean squared error per pixel. The losses of different "
-        "weights have different scales and are not compared.\n\n"
+        "On the test images at the last epoch. The rate is the KL divergence; the distortion is "
+        "the mean squared error per pixel. Losses with different weights have different scales "
+        "and are not compared.\n\n"
         + markdown(rate_distortion_table(lines))
         + "\n\n![Rate–distortion curve](figures/rate_distortion.png)\n\n"
-        "*Mean over seeds, and bars from the least to the greatest.*"
+        "*Mean over seeds, with bars from minimum to maximum.*"
     )
 
 

@@ -1,4 +1,4 @@
-"""What the runs say to the claims of a study."""
+"""The verdicts on the claims of a study."""
 
 from collections.abc import Callable, Mapping
 
@@ -50,29 +50,29 @@ def claim_section(study: Study, table: RunTable) -> str | None:
             evidence.append([*cells, number(found.detectable(level))])
     text = (
         "## Claims\n\n"
-        "A claim says that some losses lie below others. It is confirmed if all its differences "
+        "A claim states that some losses are below others. It is confirmed if all its differences "
         "are below zero, by one p for all of them (intersection–union), and refuted if one is "
         "above zero (union–intersection). "
     )
     if margin:
-        text += f"It is practically equal if all lie within ±{margin:g}, by two one-sided tests. "
+        text += f"It is practically equal if all are within ±{margin:g}, by two one-sided tests. "
     looks = f" and multiplied by {looks_of(study.rule)}" if looks_of(study.rule) > 1 else ""
     text += (
         f"p is corrected by Holm's method for the {_families(families, study)} that runs of "
-        f"{count(table.last_epoch, 'epoch')} can decide{looks}; significant is p < {ALPHA}. A "
-        f"verdict whose p is above {FRAGILE} is fragile: another seed may turn it. Differences are "
-        f"paired, of the mean of the {LAST_EPOCHS} epochs up to that of the claim.\n\n"
+        f"{count(table.last_epoch, 'epoch')} can decide{looks}; p < {ALPHA} is significant. A "
+        f"verdict with p above {FRAGILE} is fragile: another seed may change it. Differences are "
+        f"paired and use the mean of the {LAST_EPOCHS} epochs up to that of the claim.\n\n"
     )
     return (
-        f"{text}{markdown(rows)}\n\n### What the verdicts rest on\n\n"
-        "Effects, intervals and p of single differences, not corrected. Detectable is the "
-        "smallest true difference that a test of one would have found with 80% probability at the "
+        f"{text}{markdown(rows)}\n\n### Differences of the claims\n\n"
+        "Effects, intervals and p of single differences, not corrected. *Detectable* is the "
+        "smallest true difference that a single test detects with 80% probability at the "
         f"strictest corrected level, α = {level:.4f}.\n\n{markdown(evidence)}"
     )
 
 
 def _families(sizes: Mapping[str, int], study: Study) -> str:
-    """How many claims are corrected together, by who made them."""
+    """The numbers of claims that are corrected together, by source."""
     names = {source: source or study.source for source in sizes}
     return " and for the ".join(
         count(size, "claim") + (f" of {names[source]}" if len(sizes) > 1 and names[source] else "")
@@ -81,7 +81,7 @@ def _families(sizes: Mapping[str, int], study: Study) -> str:
 
 
 def claim_rows(study: Study, table: RunTable) -> dict[str, Comparison]:
-    """The differences of the claims that can be decided, by what a figure calls them."""
+    """The differences of the claims that can be decided, by their titles in a figure."""
     return {
         f"{verdict.claim.label}: {_pair(pair, variant_title)}": found
         for verdict in judge(table, study.claims, study.rule)

@@ -35,7 +35,7 @@ OTHER = {
 
 
 def test_the_shipped_studies_are_those_of_the_published_one():
-    assert set(SHIPPED) == {"activations", "gelu", "weight"}
+    assert set(SHIPPED) == {"activations", "gelu", "precision", "weight"}
     for name in ("activations", "gelu"):
         study = find_study(name)
         assert study.reference == "leaky_relu" == next(iter(study.variants))

@@ -76,6 +76,8 @@ def run_name(config: FitConfig) -> str:
         parts.append(f"dropout{config.dropout:g}")
     if config.model != "vae":
         parts.append(config.model)
+    if config.precision != FitConfig.precision:
+        parts.append(config.precision)
     return "-".join(parts)
 
 

@@ -43,8 +43,7 @@ def test_a_worker_times_blocks_of_steps(name, precision):
 def short_benchmark(monkeypatch):
     tested = [
         ("vae_keras", "leaky_relu", "float32"),
-        ("vae_keras", "gelu", "bfloat16"),
-        ("plain Keras", "gelu", "float32"),
+        ("plain Keras", "gelu", "bfloat16"),
     ]
     monkeypatch.setattr(benchmark, "TESTED", tested)
     monkeypatch.setattr(
@@ -58,12 +57,11 @@ def test_the_command_prints_a_row_for_every_contestant(short_benchmark, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert "batch 4, 89.1 MFLOP per image" in " ".join(lines)
     rows = {line[:47].rstrip(): line[47:].split() for line in lines if "%" in line[47:]}
-    ours, gelu, plain = (
+    ours, plain = (
         rows[f"{name:<23}{activation:<16}{precision}"]
         for name, activation, precision in benchmark.TESTED
     )
     assert ours[2] == "1.00"
-    assert float(gelu[2]) > 0
     assert float(plain[0]) > 0
     side_by_side = [line.split() for line in lines if line.startswith(("leaky_relu", "gelu"))]
     assert [row[0] for row in side_by_side] == ["leaky_relu", "gelu"]

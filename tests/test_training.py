@@ -15,6 +15,7 @@ from vae_keras.data.images import ImageData
 from vae_keras.support.errors import DivergedError, InputError
 from vae_keras.support.seeds import derive_seed
 from vae_keras.training import loop as training
+from vae_keras.training.build import build_model
 from vae_keras.training.callbacks import SAMPLES, Guard
 from vae_keras.training.loop import steps_at_once, train
 from vae_keras.training.names import create_run, run_name
@@ -187,12 +188,11 @@ def test_the_seed_decides_the_run(tiny_config, tiny_data, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("steps", ["one by one", "in graphs"])
+@pytest.mark.usefixtures("quick_training")
 def test_a_longer_run_equals_one_that_was_long_from_the_start(
-    steps, tiny_config, tiny_data, tmp_path, request
+    tiny_config, tiny_data, tmp_path, monkeypatch
 ):
-    if steps == "one by one":
-        request.getfixturevalue("quick_training")
+    monkeypatch.setattr(training, "build_model", build_model)  # with steps in graphs
     config = tiny_config.replace(dropout=0.2, normalization="batch", lr_decay=0.9, epochs=4)
     whole = train(config, tmp_path / "whole", tiny_data)
     for epochs in (1, 2, 4):

@@ -45,8 +45,7 @@ def kl_divergence(mean: Tensor, log_var: Tensor) -> Tensor:
     """KL divergence from N(mean, exp(log_var)) to N(0, I), summed over dimensions, in nats.
 
     Args:
-        mean: Float tensor of shape `(batch, latent_dim)`.
-        log_var: Float tensor of shape `(batch, latent_dim)`.
+        mean, log_var: Float tensors of shape `(batch, latent_dim)`.
 
     Returns:
         Float tensor of shape `(batch,)`.

@@ -32,6 +32,7 @@ from vae_keras.explorer.network import (
 from vae_keras.plots.colors import CLASS_COLORS
 from vae_keras.support.errors import InputError
 from vae_keras.support.files import write_json
+from vae_keras.training.names import find_run
 from vae_keras.training.run import Run
 
 WEB = Path(page_module.__file__).parent / "web"
@@ -363,6 +364,19 @@ def test_models_of_the_package_show_digits_where_mnist_is_missing(tmp_path, monk
 
 def make_page(runs, data, images):
     return explore.PAGE_TITLE.decode(), images
+
+
+def test_a_model_of_the_package_is_shown_with_the_images_of_a_run(two_runs, tmp_path):
+    page = tmp_path / "page.html"
+    run = str(two_runs[0].directory)
+    explore.main(["mnist-gelu", run, "--images", "10", "--output", str(page)])
+    text = page.read_text()
+    assert text.count("trained and tested on") == 1 and '"mnist"' in text
+
+
+def test_images_of_another_shape_are_refused(tiny_data):
+    with pytest.raises(InputError, match="takes images of shape .28, 28, 1., tiny has .8, 8, 1."):
+        build_page([find_run("mnist-gelu")], tiny_data)
 
 
 def test_a_run_of_other_images_is_refused(two_runs, digits):

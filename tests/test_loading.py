@@ -69,3 +69,8 @@ def test_a_file_that_holds_no_model_of_ours_is_one_line(saved, spoil, message):
     with pytest.raises(InputError, match=message) as caught:
         load_model(path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_misspelled_model_of_the_package_is_refused_with_its_name():
+    with pytest.raises(InputError, match="mnist_gelu is not a run: did you mean 'mnist-gelu'"):
+        load_model("mnist_gelu")

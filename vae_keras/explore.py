@@ -71,7 +71,7 @@ def explore(
     cli.check_range("images", images, 1)
     for run in runs:
         run.check_finished()
-    _check_same_data(runs)
+    _check_same_data([run for run in runs if not is_pretrained(run)])
     file = _default_output(runs[0], overwrite) if output is None else Path(output)
     _check_output(file, overwrite)
     build_page = load("vae_keras.explorer").build_page
@@ -85,7 +85,7 @@ def explore(
 
 
 def _load_images(runs: Sequence[Run], dataset: str | None, data_dir: str | None) -> ImageData:
-    """The data set of the runs. If all are models of the package, any images may be shown."""
+    """The data set of the runs. Models of the package are shown with the images of the others."""
     for run in runs:
         if not is_pretrained(run):
             return run.find_data(dataset=dataset, data_dir=data_dir)
@@ -97,9 +97,9 @@ def _load_images(runs: Sequence[Run], dataset: str | None, data_dir: str | None)
 
 def _check_same_data(runs: Sequence[Run]) -> None:
     """Raise `InputError` unless all runs have the same test images."""
-    first = runs[0].read_config()
-    for run in runs[1:]:
-        config = run.read_config()
+    configs = [run.read_config() for run in runs]
+    for run, config in zip(runs, configs):
+        first = configs[0]
         for name in ("dataset", "image_size", "channels", "test_fraction"):
             if getattr(config, name) != getattr(first, name):
                 raise InputError(

@@ -93,6 +93,11 @@ def load_runs(runs: Sequence[Run], data: ImageData) -> list[TrainedRun]:
         if not is_pretrained(run):
             run.check_data(data.head(run.read_config().max_train_images))
         model = load_model_of(run)
+        if model.image_shape != data.image_shape:
+            raise InputError(
+                f"{name} takes images of shape {model.image_shape}, {data.name} has "
+                f"{data.image_shape}: pass runs of one shape"
+            )
         encoded = encode_images(model, data.test_images)
         points = encoded[model.encoder_outputs[0]]
         importance = (
@@ -136,7 +141,7 @@ def describe_page(runs: Sequence[TrainedRun], data: ImageData) -> dict[str, Any]
         ],
         "limits": limits,
         "drawing": drawing_frame(data.test_images),
-        "runs": [describe_run(trained, limits) for trained in runs],
+        "runs": [describe_run(trained, data.name, limits) for trained in runs],
     }
 
 
@@ -190,7 +195,9 @@ def describe_encoded(trained: TrainedRun, chosen: np.ndarray) -> dict[str, Any]:
     return {name: encode_array(values, "float16") for name, values in arrays.items()}
 
 
-def describe_run(trained: TrainedRun, limits: dict[str, list[float]]) -> dict[str, Any]:
+def describe_run(
+    trained: TrainedRun, dataset: str, limits: dict[str, list[float]]
+) -> dict[str, Any]:
     """The data of one run in a page: its networks and losses.
 
     An atlas, images decoded on a grid over the plane, replaces a decoder that is too large for the
@@ -204,7 +211,11 @@ def describe_run(trained: TrainedRun, limits: dict[str, list[float]]) -> dict[st
     encoder = describe_encoder(model.encoder, outputs, projection)
     return {
         "title": trained.title,
-        "losses": [*describe_losses(trained.run), *describe_active(trained)],
+        "losses": [
+            *describe_origin(trained.run, dataset),
+            *describe_losses(trained.run),
+            *describe_active(trained),
+        ],
         "axes": ["z₁", "z₂"] if model.latent_dim == 2 else list(plane.names),
         "coordinates": ["z₁", "z₂"] if model.latent_dim == 2 else ["PC 1", "PC 2"],
         "directions": np.eye(2).tolist() if has_atlas else plane.directions.tolist(),
@@ -232,6 +243,12 @@ def describe_loss(model: Autoencoder) -> dict[str, Any]:
         "klWeight": model.kl_weight if model.has_prior else None,
         "others": [title(name) for name in model.term_names if name not in VAE.term_names],
     }
+
+
+def describe_origin(run: Run, dataset: str) -> list[tuple[str, str]]:
+    """The data set of the losses of a model of the package, if it is shown with other images."""
+    trained_on = run.read_config().dataset
+    return [("trained and tested on", trained_on)] * (is_pretrained(run) and trained_on != dataset)
 
 
 def describe_losses(run: Run) -> list[tuple[str, str]]:

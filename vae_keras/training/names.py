@@ -1,11 +1,13 @@
 """Names, titles and folders of runs."""
 
+import difflib
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from vae_keras.config import PRESETS, FitConfig
 from vae_keras.data.sources import find_source
+from vae_keras.support.errors import InputError
 from vae_keras.training.lock import unwritable
 from vae_keras.training.run import UNLOADABLE, Run
 
@@ -49,9 +51,17 @@ def create_run(directory: str | os.PathLike | None = None, name: str = "run") ->
 
 
 def find_run(name: str | os.PathLike) -> Run:
-    """The run in a folder, or a run of the package by its name in `PRETRAINED`."""
-    if os.fspath(name) in PRETRAINED and not os.path.lexists(name):
-        return Run(PRETRAINED_FOLDER / name)
+    """The run in a folder, or one that comes with the package, by its name in `PRETRAINED`.
+
+    Raises:
+        InputError: If there is no such folder, and the name resembles one in `PRETRAINED`.
+    """
+    text = os.fspath(name)
+    if not os.path.lexists(text):
+        if text in PRETRAINED:
+            return Run(PRETRAINED_FOLDER / text)
+        if nearest := difflib.get_close_matches(str(text), PRETRAINED, n=1, cutoff=0.8):
+            raise InputError(f"{text} is not a run: did you mean {nearest[0]!r}?")
     return Run(name)
 
 

@@ -60,8 +60,11 @@ def find_run(name: str | os.PathLike) -> Run:
     if not os.path.lexists(text):
         if text in PRETRAINED:
             return Run(PRETRAINED_FOLDER / text)
-        if nearest := difflib.get_close_matches(str(text), PRETRAINED, n=1, cutoff=0.8):
-            raise InputError(f"{text} is not a run: did you mean {nearest[0]!r}?")
+        if difflib.get_close_matches(str(text), PRETRAINED, n=1, cutoff=0.8):
+            raise InputError(
+                f"{text} does not exist: did you mean a model of the package "
+                f"({', '.join(PRETRAINED)})?"
+            )
     return Run(name)
 
 

@@ -6,7 +6,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import pytest
 from browsing import BROWSERS, OPTIONS, run_explore, scramble
-from quick import QUICK
+from quick import leave_out
 
 from vae_keras.config import make_config
 from vae_keras.data.images import ImageData
@@ -56,8 +56,7 @@ def images():
 @pytest.fixture
 def quick_training(monkeypatch):
     """Makes `train` leave out what takes longer than the steps of a tiny network."""
-    for name, replacement in QUICK.items():
-        monkeypatch.setattr(f"vae_keras.training.loop.{name}", replacement)
+    leave_out(monkeypatch)
 
 
 @pytest.fixture(scope="session")

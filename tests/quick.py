@@ -37,6 +37,12 @@ QUICK = {
 }
 
 
+def leave_out(patch):
+    """Put these things in their places with a `pytest.MonkeyPatch`."""
+    for name, replacement in QUICK.items():
+        patch.setattr(loop, name, replacement)
+
+
 def be_quick(traces_graphs=False):
     """Put these things in their places, for the rest of the process."""
     vars(loop).update(QUICK)

@@ -63,7 +63,7 @@ def test_every_digit_is_in_one_split_only():
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not prepared("mnist"), reason="MNIST is not prepared on this machine")
+@pytest.mark.skipif(not prepared("mnist"), reason="MNIST is not in TFDS_DATA_DIR")
 def test_mnist_is_read_from_where_it_is_prepared():
     mnist = load_data("mnist").head(100)
     assert mnist.train_images.shape == (100, 28, 28, 1)
@@ -75,7 +75,7 @@ def test_mnist_is_read_from_where_it_is_prepared():
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not prepared("fashion_mnist"), reason="Fashion-MNIST is not prepared here")
+@pytest.mark.skipif(not prepared("fashion_mnist"), reason="Fashion-MNIST is not in TFDS_DATA_DIR")
 def test_fashion_mnist_is_padded_as_in_the_second_edition():
     fashion = load_data("fashion_mnist")
     assert fashion.train_images.shape == (60_000, 32, 32, 1)

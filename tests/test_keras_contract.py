@@ -16,8 +16,8 @@ from vae_keras.likelihood import implied_variance
 
 SHAPE = (8, 8, 1)
 BACKEND = keras.backend.backend()
-on_tensorflow = pytest.mark.skipif(BACKEND != "tensorflow", reason="other backends lack it")
-several_steps = pytest.mark.skipif(BACKEND == "torch", reason="PyTorch takes one at a time")
+on_tensorflow = pytest.mark.skipif(BACKEND != "tensorflow", reason="about TensorFlow functions")
+several_steps = pytest.mark.skipif(BACKEND == "torch", reason="Keras forbids it with PyTorch")
 # JAX computes in float64 only where JAX_ENABLE_X64 is set before it starts.
 with_float64 = pytest.mark.skipif(BACKEND == "jax", reason="JAX has no float64 by default")
 

@@ -98,7 +98,7 @@ def _load_images(runs: Sequence[Run], dataset: str | None, data_dir: str | None)
 def _check_same_data(runs: Sequence[Run]) -> None:
     """Raise `InputError` unless all runs have the same test images."""
     configs = [run.read_config() for run in runs]
-    for run, config in zip(runs, configs):
+    for run, config in zip(runs[1:], configs[1:]):
         first = configs[0]
         for name in ("dataset", "image_size", "channels", "test_fraction"):
             if getattr(config, name) != getattr(first, name):

@@ -122,8 +122,9 @@ def split_by(values: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
         name: Name of the attribute.
 
     Returns:
-        Two boolean arrays `(images,)`: whether the attribute is known, and whether it is present.
-        It is present at the larger of two values, or above the median of more values.
+        Tuple of two boolean arrays `(images,)`. The first marks the images with a known value, the
+        second the images with the attribute. An image has the attribute if its value is the larger
+        of two distinct values, or above the median of more than two.
 
     Raises:
         InputError: If all images have the same value.

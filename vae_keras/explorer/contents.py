@@ -248,7 +248,9 @@ def describe_loss(model: Autoencoder) -> dict[str, Any]:
 def describe_origin(run: Run, dataset: str) -> list[tuple[str, str]]:
     """The data set of the losses of a model of the package, if it is shown with other images."""
     trained_on = run.read_config().dataset
-    return [("trained and tested on", trained_on)] * (is_pretrained(run) and trained_on != dataset)
+    if is_pretrained(run) and trained_on != dataset:
+        return [("trained and tested on", trained_on)]
+    return []
 
 
 def describe_losses(run: Run) -> list[tuple[str, str]]:

@@ -43,7 +43,7 @@ class Setting:
         parse: Function from the text of the option to its value; None for the parser of the type.
         identity: Whether two runs that differ in it are different runs.
         is_path: Whether the value is a path. A path is stored as an absolute path.
-        is_place: Whether it is a location, which may change when a run is resumed.
+        is_place: Whether the value is a location of files. A resumed run may use other locations.
     """
 
     help: str

@@ -9,7 +9,7 @@ from unittest import mock
 
 from vae_keras.evaluation import judge
 from vae_keras.study import job
-from vae_keras.training import loop
+from vae_keras.training import loop, saving
 
 JUDGE_STEPS = 300  # instead of thousands, of the classifier that judges samples
 
@@ -29,23 +29,24 @@ def train_eagerly(*arguments, **options):
         return loop.train(*arguments, **options)
 
 
-# What takes the place of names in `loop` where no graphs, figures and exports are wanted.
+# What takes the place of names in modules where no graphs, figures and exports are wanted.
 QUICK = {
-    "build_model": build_eager_model,
-    "save_figures": lambda path, *_: path.mkdir(),
-    "export_model": lambda model, path, _: path.mkdir(),
+    (loop, "build_model"): build_eager_model,
+    (saving, "save_figures"): lambda path, *_: path.mkdir(),
+    (saving, "export_model"): lambda model, path, _: path.mkdir(),
 }
 
 
 def leave_out(patch):
     """Put these things in their places with a `pytest.MonkeyPatch`."""
-    for name, replacement in QUICK.items():
-        patch.setattr(loop, name, replacement)
+    for (module, name), replacement in QUICK.items():
+        patch.setattr(module, name, replacement)
 
 
 def be_quick(traces_graphs=False):
     """Put these things in their places, for the rest of the process."""
-    vars(loop).update(QUICK)
+    for (module, name), replacement in QUICK.items():
+        setattr(module, name, replacement)
     if traces_graphs:
         loop.build_model = build_model
     judge.STEPS = JUDGE_STEPS

@@ -28,9 +28,9 @@ tf.config.set_logical_device_configuration(
 )
 from vae_keras.data.images import ImageData
 from vae_keras.model import VAE
-from vae_keras.training import loop
-loop.save_figures = lambda path, *rest: path.mkdir()
-export = loop.export_model
+from vae_keras.training import loop, saving
+saving.save_figures = lambda path, *rest: path.mkdir()
+export = saving.export_model
 images = np.random.default_rng(0).integers(0, 256, (80, 8, 8, 1), dtype=np.uint8)
 for name in sys.argv[2:]:
     count, devices, normalization = name.split("-")
@@ -41,17 +41,17 @@ for name in sys.argv[2:]:
     settings = config.replace(**changes)
     # The model that was trained on several devices is exported; the others only compared.
     is_exported = name.startswith("65-2-b")
-    loop.export_model = export if is_exported else lambda model, path, format: path.mkdir()
+    saving.export_model = export if is_exported else lambda model, path, format: path.mkdir()
     run = loop.train(settings, folder / name, data, devices=int(devices))
     if normalization == "auto":
         longer = settings.replace(epochs=4)
         kept = loop.kept_epoch
         # The older of the best checkpoints, so that it is restored.
-        loop.kept_epoch = lambda rows, config: min(
+        loop.kept_epoch = saving.kept_epoch = lambda rows, config: min(
             int(path.name.split("-")[1]) for path in run.checkpoints.glob("best-*.npz")
         )
         run = loop.train(longer, folder / name, data, devices=int(devices), resume=True)
-        loop.kept_epoch = kept
+        loop.kept_epoch = saving.kept_epoch = kept
         assert run.read_metrics()["kept_epoch"] < 4
     model = keras.saving.load_model(run.model_file)
     assert type(model) is VAE, type(model)

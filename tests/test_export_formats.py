@@ -327,8 +327,9 @@ def test_an_export_that_differs_is_not_kept(run, tmp_path, monkeypatch):
 
 @pytest.fixture
 def quick_exports(monkeypatch, quick_training):
-    for module in ("vae_keras.training.loop", "vae_keras.export.formats"):
+    for module in ("vae_keras.training.saving", "vae_keras.export.formats"):
         monkeypatch.setattr(f"{module}.export_model", write_name)
+    for module in ("vae_keras.training.loop", "vae_keras.export.formats"):
         monkeypatch.setattr(f"{module}.check_formats", lambda *_, **__: None)
 
 

@@ -689,7 +689,20 @@ def test_a_finished_run_says_that_nothing_is_left(tiny_config, tiny_data, tmp_pa
     run.write_config(tiny_config, tiny_data)
     run.metrics_file.write_text('{"test": {}}')
     train(tiny_config, tmp_path, tiny_data, resume=True)
-    assert " ".join(capfd.readouterr().out.split()) == f"{tmp_path} is finished: nothing to train"
+    text = f"{tmp_path} is finished: nothing to train. To continue, raise epochs"
+    assert " ".join(capfd.readouterr().out.split()) == text
+
+
+def test_few_training_steps_are_named_and_more_are_suggested(tiny_config, tiny_data, tmp_path):
+    run, finished = Run(tmp_path), Run(ROOT / STUDY / "gelu" / "seed-0")
+    for name in ("metrics_file", "history_file"):
+        getattr(run, name).write_bytes(getattr(finished, name).read_bytes())
+    run.write_config(tiny_config, tiny_data)
+    steps = -(-len(tiny_data.train_images) // tiny_config.batch_size)
+    text = " ".join(fit.describe_run(run).split())
+    assert f"{20 * steps} training steps are few" in text
+    assert f"--resume {tmp_path} --epochs {-(-fit.FEW_STEPS // steps)} " in text
+    assert "are few" not in fit.describe_run(finished)
 
 
 def test_an_epoch_leaves_out_terms_that_do_not_fit():

@@ -137,8 +137,16 @@ def describe(runs: Sequence[Run], results: Sequence[Results], width: int) -> str
     configs = [run.read_config() for run in runs]
     means = means_of_seeds(configs, [run_name(config) for config in configs], results)
     columns = [*results, *(mean for _, mean in means)]
-    rows = [["", *run_titles(runs), *(name for name, _ in means)]]
+    header = ["", *run_titles(runs), *(name for name, _ in means)]
     sections = {"Loss on the test images": list(_loss_rows(columns)), **SECTIONS}
+    table = plain([header, *_rows(sections, columns)], width)
+    summary = plain([header, *_rows({"Summary": SUMMARY}, columns)], width)
+    return "\n\n".join([table, wrap(FOOTNOTE, width), summary])
+
+
+def _rows(sections: Mapping[str, Sequence[Row]], columns: Sequence[Results]) -> list[list[str]]:
+    """The rows of sections, without those that no column has a value for."""
+    rows: list[list[str]] = []
     for heading, cells in sections.items():
         texts = [[f"  {name}", *(_cell(cell, each) for each in columns)] for name, cell in cells]
         shown = [row for row in texts if any(row[1:])]
@@ -146,7 +154,7 @@ def describe(runs: Sequence[Run], results: Sequence[Results], width: int) -> str
             empty = [""] * len(columns)
             rows += [["", *empty], [heading, *empty]]
         rows += [[text or "–" for text in row] for row in shown]
-    return f"{plain(rows, width)}\n\n{wrap(FOOTNOTE, width)}"
+    return rows
 
 
 def _cell(cell: Cell, result: Results) -> str | None:
@@ -194,6 +202,13 @@ def _draws(name: str) -> Cell:
 def _through_the_mean(name: str) -> Cell:
     form, error = _loss_form(name), f"{name}_standard_error"
     return lambda result: _with_error(result["loss"]["through_the_mean"], name, error, form)
+
+
+def _either(name: str) -> Cell:
+    """With one random z, or through the latent point for a model without a prior."""
+    return lambda result: (_draws(name) if "draws" in result["loss"] else _through_the_mean(name))(
+        result
+    )
 
 
 def _per_axis(section: str, name: str, form: str) -> Cell:
@@ -248,6 +263,10 @@ def _effective(result: Results, section: str) -> str:
     return f"{median:.0f} / {low:.0f}"
 
 
+def _active_units(result: Results) -> str:
+    return f"{result['information']['active_units']} of {len(result['geometry']['offset'])}"
+
+
 def _likelihood_rows(section: str) -> list[Row]:
     return [
         ("variance of the decoder", _value(section, "variance", "{:.4g}")),
@@ -285,12 +304,7 @@ SECTIONS: dict[str, list[Row]] = {
             "KL of the aggregate posterior from the prior",
             _value("information", "marginal_kl", "{:.2f}"),
         ),
-        (
-            "active units",
-            lambda result: (
-                f"{result['information']['active_units']} of {len(result['geometry']['offset'])}"
-            ),
-        ),
+        ("active units", _active_units),
     ],
     "Latent space": [
         ("offset per axis (standard deviations)", _per_axis("geometry", "offset", "{:+.2f}")),
@@ -323,6 +337,14 @@ SECTIONS: dict[str, list[Row]] = {
         ("classifier's accuracy", _value("samples", "judge_accuracy", "{:.1%}")),
     ],
 }
+SUMMARY: list[Row] = [
+    ("loss", _either("loss")),
+    ("error per pixel", _either("reconstruction_error")),
+    ("ELBO at the best variance", _value("calibrated", "elbo", "{:.2f}")),
+    ("active units", _active_units),
+    ("labels, neighbors / logistic", _labels(None)),
+    ("Fréchet distance of samples", _value("samples", "frechet_distance", "{:.1f}")),
+]
 FOOTNOTE = (
     "± is a standard error over images: the expected change with other test images. In a mean over "
     "seeds it includes the scatter between seeds. A bound with few effective samples is loose. "

@@ -21,6 +21,7 @@ from vae_keras.support.text import plain, wrap
 from vae_keras.training.requirements import check_requirements
 from vae_keras.training.run import Run, check_run
 
+FEW_STEPS = 200  # of training; with fewer, decoded images are gray or blurred
 RUN_OPTIONS = {
     "directory": None,
     "resume": False,
@@ -135,9 +136,20 @@ def describe_run(run: Run) -> str:
         ),
     ]
     width = terminal.width()
-    parts = [plain(rows, width), *_describe_decoder(metrics), ""]
-    parts += [wrap(line, width, " " * len("SavedModel  ")) for line in files]
-    return "\n".join(["", *parts, "", "Next steps:", *_next_steps(run, config, metrics)])
+    steps = _steps_per_epoch(run, config)
+    parts = [plain(rows, width), *_describe_decoder(metrics)]
+    if metrics["epochs"] * steps < FEW_STEPS:
+        parts.append(
+            f"{metrics['epochs'] * steps} training steps are few: decoded images may be gray or "
+            "blurred. Train longer, as below."
+        )
+    parts += ["", *(wrap(line, width, " " * len("SavedModel  ")) for line in files)]
+    return "\n".join(["", *parts, "", "Next steps:", *_next_steps(run, config, metrics, steps)])
+
+
+def _steps_per_epoch(run: Run, config: FitConfig) -> int:
+    """The number of training steps in an epoch, including those of images held out."""
+    return -(-run.read_data_summary().get("train_images", 1) // config.batch_size)
 
 
 def _describe_decoder(metrics: dict[str, Any]) -> list[str]:
@@ -147,8 +159,8 @@ def _describe_decoder(metrics: dict[str, Any]) -> list[str]:
     if "calibrated_variance" in metrics:
         deviation = math.sqrt(metrics["calibrated_variance"])
         return [
-            "The ELBO is that of a Gaussian decoder with standard deviation "
-            f"{deviation:.3g}, found in training."
+            "The losses and the ELBO are those of a Gaussian decoder with standard deviation "
+            f"{deviation:.3g}, found in training; the lines above use its value at the time."
         ]
     if "implied_variance" in metrics:
         return [
@@ -158,12 +170,15 @@ def _describe_decoder(metrics: dict[str, Any]) -> list[str]:
     return ["The ELBO is that of a Bernoulli decoder, a pseudo-likelihood of gray pixels."]
 
 
-def _next_steps(run: Run, config: FitConfig, metrics: dict[str, Any]) -> list[str]:
+def _next_steps(
+    run: Run, config: FitConfig, metrics: dict[str, Any], steps_per_epoch: int
+) -> list[str]:
     """Commands to copy."""
     python = ["python", "-m"]
+    more = _more(config, metrics, steps_per_epoch)
     steps = [
         [*python, "vae_keras.evaluate", run.directory],
-        [*python, "vae_keras.fit", "--resume", run.directory, *_more(config, metrics)],
+        [*python, "vae_keras.fit", "--resume", run.directory, *more],
     ]
     if "saved_model" in config.export:
         steps.append(["saved_model_cli", "show", "--dir", run.saved_model, "--all"])
@@ -176,11 +191,11 @@ def _next_steps(run: Run, config: FitConfig, metrics: dict[str, Any]) -> list[st
     return [f"  {shlex.join(map(str, step))}" for step in steps]
 
 
-def _more(config: FitConfig, metrics: dict[str, Any]) -> tuple[str, int]:
-    """The option that extends a run."""
+def _more(config: FitConfig, metrics: dict[str, Any], steps_per_epoch: int) -> tuple[str, int]:
+    """The option that extends a run: to twice its length, and beyond few steps."""
     if config.early_stopping and metrics["epochs"] < config.epochs:
         return "--early-stopping", 2 * config.early_stopping
-    return "--epochs", 2 * config.epochs
+    return "--epochs", max(2 * config.epochs, -(-FEW_STEPS // steps_per_epoch))
 
 
 def _run_options(run: dict[str, Any]) -> dict[str, Any]:

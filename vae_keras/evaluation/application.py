@@ -145,7 +145,7 @@ def _write_latents(
     np.savez_compressed(folder / "latents.npz", **arrays)
     columns = _flat(joined)
     rows = (
-        {"file": name, **{key: values[i].item() for key, values in columns.items()}}
+        {"file": name, **{key: str(values[i]) for key, values in columns.items()}}
         for i, name in enumerate(names)
     )
     write_csv(folder / "latents.csv", rows, ["file", *columns], errors="surrogateescape")
@@ -153,11 +153,12 @@ def _write_latents(
 
 
 def _flat(columns: Columns) -> Columns:
-    """Columns of one value for each image: `mean_1`, `mean_2`, `deviation_1` and so on."""
+    """Columns of one float32 for each image: `mean_1`, `mean_2`, `deviation_1` and so on."""
     flat = {}
     for name, values in columns.items():
         if name == "log_var":
             name, values = "deviation", np.exp(0.5 * values)
+        values = values.astype(np.float32)  # printed in as few digits as it takes
         if values.ndim == 1:
             flat[name] = values
         else:
@@ -174,6 +175,7 @@ def _reference_scores(
     data: Any,
 ) -> np.ndarray | None:
     """The anomaly scores of some training images; None if they are not available."""
+    report("Loading the training images for comparison …")
     try:
         found: ImageData = run.find_data(data, dataset, data_dir=data_dir)
     except InputError as error:

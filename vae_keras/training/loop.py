@@ -11,25 +11,23 @@ from typing import Any
 import keras
 import numpy as np
 
-from vae_keras.backend.devices import distribution, unshared
+from vae_keras.backend.devices import distribution
 from vae_keras.backend.precision import has_fast_bfloat16
 from vae_keras.config import PLACES, FitConfig
 from vae_keras.data.arrays import PASSED, as_image_data
 from vae_keras.data.batches import ordered_batches, split_validation, training_batches
 from vae_keras.data.images import ImageData
 from vae_keras.data.sources import find_source, load_configured
-from vae_keras.export.formats import FORMATS, check_formats, export_model, export_run
-from vae_keras.likelihood import AUTO, FINEST_VARIANCE, log_likelihood
+from vae_keras.export.formats import check_formats, export_run
+from vae_keras.likelihood import AUTO
 from vae_keras.model import Autoencoder
 from vae_keras.support.errors import InputError, UserError
-from vae_keras.support.files import remove, replacing, write_json
-from vae_keras.support.reporting import report, showing, warn, working
+from vae_keras.support.files import remove
+from vae_keras.support.reporting import report, showing, warn
 from vae_keras.support.signals import Interrupted, PendingSignal, deferred_signals
 from vae_keras.support.start import check_backend
-from vae_keras.support.terms import loss_columns
 from vae_keras.training.build import build_model
 from vae_keras.training.callbacks import (
-    SAMPLES,
     CollapseCheck,
     EpochNoise,
     Guard,
@@ -39,12 +37,12 @@ from vae_keras.training.callbacks import (
     SampleKeeper,
     Validation,
 )
-from vae_keras.training.checkpoints import BEST, restore_checkpoint
-from vae_keras.training.figures import save_figures
+from vae_keras.training.checkpoints import restore_checkpoint
 from vae_keras.training.lock import MovedError
 from vae_keras.training.names import create_run, run_name
 from vae_keras.training.requirements import check_requirements, test_batch_size
 from vae_keras.training.run import Run, check_run
+from vae_keras.training.saving import finish, restore_best
 from vae_keras.training.stopping import is_to_stop, kept_epoch
 
 MOST_STEPS_AT_ONCE = 25
@@ -185,7 +183,7 @@ def _train(
         _warn_of_blur(config, model)
         if not (rows and is_to_stop(rows, config)):
             _fit(model, config, data, run, rows, signals, tensorboard, extra_callbacks)
-        _finish(model, config, data, run, rows, signals)
+        finish(model, config, data, run, rows, signals)
     return run
 
 
@@ -210,7 +208,8 @@ def _stay_finished(run: Run, config: FitConfig, data: ImageData | None) -> Run:
         if is_changed:
             with run.locked():
                 run.write_config(config, data)
-    report(f"{run.directory} is finished: nothing to train")
+    limits = "⟨epochs⟩ or ⟨early_stopping⟩" if config.early_stopping else "⟨epochs⟩"
+    report(f"{run.directory} is finished: nothing to train. To continue, raise {limits}")
     return run
 
 
@@ -285,7 +284,7 @@ def _restore(
     has_validation = config.held_out > 0 or data.validation_images is not None
     _check_columns(run, rows, model, has_validation)
     if rows and (kept := kept_epoch(rows, config)) < epoch:
-        _restore_best(model, run, kept)  # if it is missing, fail before any file changes
+        restore_best(model, run, kept)  # if it is missing, fail before any file changes
         restore_checkpoint(model, run.checkpoints)
     for path in (run.metrics_file, run.evaluation_file, run.attributes):
         remove(path)
@@ -307,15 +306,6 @@ def _check_columns(
                     f"{run.history_file} is damaged: epoch {row['epoch']} has no {name}. Restore "
                     "it, or restart the run with ⟨overwrite⟩"
                 )
-
-
-def _restore_best(model: Autoencoder, run: Run, epoch: int) -> None:
-    """Load the weights of the epoch with the lowest validation loss into `model`."""
-    if restore_checkpoint(model, run.checkpoints, BEST, epoch) != epoch:
-        raise InputError(
-            f"{run.checkpoints} has no valid checkpoint of epoch {epoch}, which has the lowest "
-            "validation loss: restore it, or restart the run with ⟨overwrite⟩"
-        )
 
 
 def _fit(
@@ -400,87 +390,3 @@ def steps_at_once(steps_per_epoch: int, batch_size: int, image_shape: Sequence[i
     """
     most = min(MOST_STEPS_AT_ONCE, MOST_VALUES_AT_ONCE // (batch_size * math.prod(image_shape)))
     return max((steps for steps in range(1, most + 1) if steps_per_epoch % steps == 0), default=1)
-
-
-def _finish(
-    model: Autoencoder,
-    config: FitConfig,
-    data: ImageData,
-    run: Run,
-    rows: list[dict[str, Any]],
-    signals: PendingSignal,
-) -> None:
-    """Save, export and draw the trained model. The metrics, written last, mark a finished run."""
-    signals.check()
-    kept = kept_epoch(rows, config)
-    if len(rows) < config.epochs:
-        patience = config.early_stopping
-        why = f": the validation loss has not fallen for {patience} epochs" if patience else ""
-        report(f"stopped after {len(rows)} of {config.epochs} epochs{why}")
-    if kept < len(rows):
-        _restore_best(model, run, kept)
-        report(f"keeping the weights of epoch {kept}, which has the lowest validation loss")
-    if "validation_mse" in rows[kept - 1]:  # the training error underestimates the variance
-        assert model.likelihood is not None  # for the type checker
-        variance = max(rows[kept - 1]["validation_mse"], FINEST_VARIANCE)
-        model.likelihood.variance.assign(variance)
-    model = unshared(model)
-    with working("Saving the model"), replacing(run.model_file) as path:
-        model.save(path)
-    signals.check()
-    for name, place in run.exports.items():
-        if name not in config.export:
-            remove(place)  # an export of an earlier epoch
-            continue
-        with working(f"Exporting to {FORMATS[name].title}"), replacing(place) as path:
-            export_model(model, path, name)
-        signals.check()
-    with working("Drawing the figures"), replacing(run.figures) as path:
-        samples = run.read_samples(shape=(SAMPLES, *data.image_shape))
-        save_figures(path, model, data, rows, samples, config.seed)
-    signals.check()
-    write_json(run.metrics_file, final_metrics(config, model, rows))
-
-
-def final_metrics(
-    config: FitConfig, model: Autoencoder, rows: Sequence[dict[str, Any]]
-) -> dict[str, Any]:
-    """Losses of the epoch whose weights the model has, and the ELBO in nats.
-
-    Args:
-        config: `FitConfig`.
-        model: The finished model.
-        rows: The history.
-
-    Returns:
-        Dictionary with `train` and `test` (each `loss`, `reconstruction_loss`, and for a
-        VAE `kl_loss` in nats and `elbo` in nats per image), `epochs`, `parameters`,
-        `seconds`; `implied_variance` or `calibrated_variance`, σ² of the decoder, for a squared
-        error; `kept_epoch` if it is not the last one.
-    """
-    kept = kept_epoch(rows, config)
-    row = rows[kept - 1]
-    metrics = {
-        "epochs": rows[-1]["epoch"],
-        "seconds": round(sum(row["seconds"] for row in rows), 3),
-        "parameters": model.count_params(),
-    }
-    if kept != metrics["epochs"]:
-        metrics["kept_epoch"] = kept
-    calibrated = config.reconstruction_weight == AUTO
-    if config.reconstruction == "mse":
-        metrics["calibrated_variance" if calibrated else "implied_variance"] = model.variance
-    for split, prefix in (("train", ""), ("test", "val_")):
-        terms = {name: row[f"{prefix}{name}"] for name in loss_columns(row)}
-        if isinstance(config.reconstruction_weight, str):
-            nats = float(log_likelihood(row[f"{prefix}mse"], model.pixels, model.variance))
-            # The history has the variance of the epoch, the model has the final one.
-            terms["loss"] -= nats + terms["reconstruction_loss"]
-            terms["reconstruction_loss"] = -nats
-        else:
-            error = terms["reconstruction_loss"] / config.reconstruction_weight
-            nats = float(log_likelihood(error, model.pixels, model.variance))
-        if "kl_loss" in terms:
-            terms["elbo"] = nats - terms["kl_loss"]
-        metrics[split] = terms
-    return metrics

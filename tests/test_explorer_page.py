@@ -311,8 +311,8 @@ def test_names_of_classes_never_cover_each_other(open_page, write_page, two_runs
     for width in (1280, 390):
         page = open_page(path, width=width)
         page.evaluate("panels[0].plane.redraw()")
-        boxes = page.evaluate("panels[0].plane.nameBoxes")
-        assert len(boxes) == 10 and all(boxes)
+        boxes = page.evaluate("panels[0].plane.names.map(({ box }) => box)")
+        assert len(boxes) == 10
         for i, a in enumerate(boxes):
             side = page.evaluate("panels[0].plane.background.width")
             assert a["width"] / 2 <= a["x"] <= side - a["width"] / 2

@@ -51,7 +51,7 @@ class Computation {
     this.rebuilt.figure.hidden = this.change.figure.hidden = !isRandom;
     this.sampled.caption.textContent = run.hasPrior && isRandom ? "x̂ from z" : "x̂";
     this.rebuilt.caption.textContent = "x̂ from μ";
-    this.change.caption.textContent = `change ≤ ${format(difference.largest)}`;
+    this.change.caption.textContent = `max |Δ| ${format(difference.largest)}`;
     this.showNumbers({ posterior, noise, z });
     return { z, largest: difference.largest, loss: this.showLoss(image, sampled, posterior) };
   }

@@ -5,7 +5,10 @@
 // places, with the newest draw first; `posterior` is { place, covariance }.
 function drawMarks(plane, brush, { pointer, image, drawing, posterior, draws, path, moving }) {
   const at = (place) => plane.pixel(place);
-  if (posterior) drawPosterior(plane, brush, posterior);
+  if (posterior) {
+    drawPosterior(plane, brush, posterior);
+    plane.writeNames(brush); // its area covers them
+  }
   if (path?.length) {
     brush.outline(2, () => path.forEach((place) => brush.context.lineTo(...at(place))));
     path.forEach((place) => brush.disc(at(place), 7));
@@ -58,6 +61,6 @@ function drawDiamond(brush, [x, y], plane) {
   brush.setFont(13, "bold");
   const name = { anchor: [x, y - 19 * ratio], width: 68 * ratio, height: 20 * ratio };
   const diamond = { x, y, width: 2 * reach, height: 2 * reach };
-  const [box] = placeNames([name], plane.background.width, [diamond, ...plane.nameBoxes.filter(Boolean)]);
+  const [box] = placeNames([name], plane.background.width, [diamond, ...plane.names.map(({ box }) => box)]);
   if (box) brush.write("drawing", [box.x, box.y]);
 }

@@ -12,7 +12,7 @@ class Plane {
     Object.assign(this, { canvas, view, axes, places, labels, classes, isShown, layers, hasPrior, manifold });
     this.background = makeCanvas(1, 1);
     this.marks = {};
-    this.nameBoxes = [];
+    this.names = [];
     new ResizeObserver(() => this.redraw()).observe(canvas);
   }
 
@@ -58,7 +58,7 @@ class Plane {
     if (this.layers.prior && this.hasPrior) this.drawPrior(brush);
     if (this.layers.images) this.drawPoints(brush);
     this.drawGridNumbers(brush);
-    this.nameBoxes = this.layers.images ? this.drawNames(brush) : [];
+    this.names = this.layers.images ? this.drawNames(brush) : [];
     this.brush = new Brush(this.canvas.getContext("2d"), colors);
     this.draw(this.marks);
   }
@@ -87,17 +87,15 @@ class Plane {
     const side = this.background.width;
     const gap = 4 * brush.ratio;
     const text = (value) => String(Number(value.toPrecision(6))).replace("-", "−");
-    // Numbers must not cover those of the other axis, the name of an axis or a button.
-    const hasRoom = (pixel) => pixel > 0.07 * side && pixel < 0.93 * side;
     const color = brush.colors.faint;
     brush.setFont(11);
     for (const value of gridValues(this.view.x)) {
       const [x] = this.pixel([value, 0]);
-      if (hasRoom(x)) brush.write(text(value), [x, side - gap], { baseline: "bottom", color });
+      if (this.hasRoom(x)) brush.write(text(value), [x, side - gap], { baseline: "bottom", color });
     }
     for (const value of gridValues(this.view.y)) {
       const [, y] = this.pixel([0, value]);
-      if (hasRoom(y)) brush.write(text(value), [gap, y], { align: "left", color });
+      if (this.hasRoom(y)) brush.write(text(value), [gap, y], { align: "left", color });
     }
     const corner = [side - gap, side - 19 * brush.ratio];
     brush.write(this.axes[0], corner, { align: "right", baseline: "bottom", color });
@@ -114,8 +112,16 @@ class Plane {
       brush.outline(1.2, () => brush.context.arc(x, y, radius * unit, 0, 2 * Math.PI), brush.colors.faint);
       brush.context.setLineDash([]);
       const diagonal = radius * unit * Math.SQRT1_2;
-      brush.write(`${radius}σ`, [x + diagonal, y + diagonal], { color: brush.colors.faint });
+      // On the first diagonal where it does not cover numbers, names of axes or buttons.
+      const places = [[1, 1], [1, -1], [-1, 1], [-1, -1]].map(([dx, dy]) => [x + dx * diagonal, y + dy * diagonal]);
+      const place = places.find((at) => at.every((pixel) => this.hasRoom(pixel)));
+      if (place) brush.write(`${radius}σ`, place, { color: brush.colors.faint });
     }
+  }
+
+  // Whether a pixel, along one axis, is apart from the numbers, the names of axes and the buttons.
+  hasRoom(pixel) {
+    return pixel > 0.07 * this.background.width && pixel < 0.93 * this.background.width;
   }
 
   drawPoints({ context, colors, ratio }) {
@@ -134,11 +140,11 @@ class Plane {
   }
 
   // Names are readable without color. A line connects a name with its class if they are apart.
-  // Returns the boxes of the names, as `placeNames` does.
+  // Returns the names with room, each with its `text` and `box`.
   drawNames(brush) {
     const { context, ratio, colors } = brush;
     const side = this.background.width;
-    brush.setFont(this.classes.every(({ name }) => name.length < 3) ? 16 : 12, "bold");
+    this.setNameFont(brush);
     const names = this.findNames(side).map((name) => ({
       ...name,
       width: context.measureText(name.text).width + 6 * ratio,
@@ -146,16 +152,26 @@ class Plane {
     }));
     const buttons = { x: side, y: 0, width: 90 * ratio, height: 320 * ratio }; // in the corner
     const boxes = placeNames(names, side, [buttons]);
-    boxes.forEach((box, i) => {
-      if (!box || distance([box.x, box.y], names[i].anchor) < box.height / 2) return;
+    const placed = names.map((name, i) => ({ ...name, box: boxes[i] })).filter(({ box }) => box);
+    for (const { anchor, box } of placed) {
+      if (distance([box.x, box.y], anchor) < box.height / 2) continue;
       brush.outline(1.2, () => {
-        context.moveTo(...names[i].anchor);
+        context.moveTo(...anchor);
         context.lineTo(box.x, box.y);
       });
-      brush.disc(names[i].anchor, 2.5, colors.text);
-    });
-    boxes.forEach((box, i) => box && brush.write(names[i].text, [box.x, box.y]));
-    return boxes;
+      brush.disc(anchor, 2.5, colors.text);
+    }
+    this.writeNames(brush, placed);
+    return placed;
+  }
+
+  writeNames(brush, names = this.names) {
+    this.setNameFont(brush);
+    for (const { text, box } of names) brush.write(text, [box.x, box.y]);
+  }
+
+  setNameFont(brush) {
+    brush.setFont(this.classes.every(({ name }) => name.length < 3) ? 16 : 12, "bold");
   }
 
   // The classes in view, and the medians of their points in view.

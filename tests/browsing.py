@@ -28,7 +28,7 @@ def run_explore(*arguments, cwd=None):
 
 
 def scramble(model):
-    """Weights as after a long training: no value is 0 or 1, and images have many greys."""
+    """Weights as after a long training: no value is 0 or 1, and images have many grays."""
     random = np.random.default_rng(0)
     for weight in model.weights:
         if weight.name == "kernel":

@@ -144,7 +144,7 @@ def test_convergence_begins_once_there_are_both_kinds():
 
 @pytest.fixture(scope="module")
 def shades(tmp_path_factory):
-    """A finished run on 60 pictures, grey on black, and their attributes."""
+    """A finished run on 60 pictures, gray on black, and their attributes."""
     folder = tmp_path_factory.mktemp("shades")
     (folder / "pictures").mkdir()
     random = np.random.default_rng(0)
@@ -154,7 +154,7 @@ def shades(tmp_path_factory):
         Image.new("L", (8, 8), value).save(folder / "pictures" / f"{number} ä.png")
         rows.append((f"{number} ä.png", value, 2 * (value > 127) - 1, number % 2, 1))
     with open(folder / "list.csv", "w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([("file", "grey", "Is bright?", "odd", "one"), *rows])
+        csv.writer(file).writerows([("file", "gray", "Is bright?", "odd", "one"), *rows])
     config = make_config(
         str(folder / "pictures"),
         image_size=(8, 8),
@@ -228,9 +228,9 @@ def test_a_pair_differs_in_the_attribute(shades):
     ("arguments", "message"),
     [
         ((), "arguments are required: --attribute"),
-        (("--attribute", "grei"), "unknown attribute 'grei': did you mean 'grey'"),
+        (("--attribute", "grai"), "unknown attribute 'grai': did you mean 'gray'"),
         (("--attribute", "one"), "'one' has the same value in all images"),
-        (("--attribute", "grey", "--attributes", "/nowhere.csv"), "/nowhere.csv cannot be read"),
+        (("--attribute", "gray", "--attributes", "/nowhere.csv"), "/nowhere.csv cannot be read"),
     ],
 )
 def test_bad_arguments_are_one_line(shades, arguments, message, capsys):
@@ -254,22 +254,22 @@ def test_a_run_without_attributes_or_without_an_end_is_one_line(
     from vae_keras.latent.attribute_vectors import attribute_of_run
 
     with pytest.raises(SystemExit):
-        attributes.main([str(tmp_path), "--attribute", "grey"])
+        attributes.main([str(tmp_path), "--attribute", "gray"])
     assert "is not a run" in capsys.readouterr().err
     run, folder = shades
     data = load_data(str(folder / "pictures"), image_size=(8, 8), channels=1)
     with pytest.raises(InputError, match=r"have no attributes: .* as attributes$"):
-        find_vector(None, data, "grey")
+        find_vector(None, data, "gray")
     monkeypatch.setattr(Run, "read_config", lambda self: make_config("digits"))
     with pytest.raises(
         InputError, match="attributes applies to image folders only, received dataset digits"
     ):
-        attribute_of_run(run, "grey", "list.csv")
+        attribute_of_run(run, "gray", "list.csv")
     monkeypatch.undo()
     unfinished = Run(tmp_path)
     unfinished.write_config(run.read_config(), data)
     with pytest.raises(InputError, match="is not finished"):
-        attribute_of_run(unfinished, "grey")
+        attribute_of_run(unfinished, "gray")
 
 
 @pytest.fixture(scope="module")

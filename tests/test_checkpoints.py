@@ -19,7 +19,7 @@ def state(model):
     return [np.asarray(variable) for variable in (*model.weights, *model.optimizer.variables)]
 
 
-def test_restoring_brings_back_weights_and_optimiser(model, tiny_config, images, tmp_path):
+def test_restoring_brings_back_weights_and_optimizer(model, tiny_config, images, tmp_path):
     save_checkpoint(model, tmp_path / "checkpoints", 3)
     other = build_model(tiny_config.replace(seed=9), IMAGE_SHAPE)
     assert restore_checkpoint(other, tmp_path / "checkpoints") == 3

@@ -116,7 +116,7 @@ def state(run):
         lambda header, rows: (header, [[rows[0][0], "inf", *rows[0][2:]], rows[1]]),
         lambda header, rows: (header, [[rows[0][0], "12x", *rows[0][2:]], rows[1]]),
         lambda header, rows: ([*header[:-1], header[1]], rows),
-        lambda header, rows: ([*header[:-1], "colour"], rows),
+        lambda header, rows: ([*header[:-1], "color"], rows),
         lambda header, rows: (["epoch", *header[2:]], [[row[0], *row[2:]] for row in rows]),
         lambda header, rows: (header, [["1" * 200_000, *rows[0][1:]], rows[1]]),
     ],

@@ -51,7 +51,7 @@ def test_digits_are_scikit_learns_enlarged_with_a_fixed_split():
     assert digits.class_names == tuple("0123456789")
     assert np.bincount(digits.test_labels).min() >= 34
     assert digits.sha256() == load_data("digits").sha256()
-    # Smooth: neighbouring pixels differ little, although the whole range is used.
+    # Smooth: neighboring pixels differ little, although the whole range is used.
     assert digits.train_images.max() == 255
     assert np.abs(np.diff(digits.train_images.astype(int), axis=2)).mean() < 30
 

@@ -217,13 +217,13 @@ def test_the_scatter_of_a_mean_of_seeds_is_what_its_error_says():
     assert np.sqrt(np.mean(squares)) == pytest.approx(np.std(means), rel=0.05)
 
 
-def test_a_bernoulli_decoder_is_labelled_as_a_pseudo_likelihood(tiny_config):
+def test_a_bernoulli_decoder_is_labeled_as_a_pseudo_likelihood(tiny_config):
     data = load_data("digits", image_size=(8, 8))
-    unlabelled = ImageData("mine", data.train_images, data.test_images)
+    unlabeled = ImageData("mine", data.train_images, data.test_images)
     config = tiny_config.replace(
         reconstruction="bce", reconstruction_weight=64.0, normalization="batch", latent_dim=1
     )
-    results, figure = evaluation.evaluate(build_model(config, (8, 8, 1)), unlabelled, 2, 2)
+    results, figure = evaluation.evaluate(build_model(config, (8, 8, 1)), unlabeled, 2, 2)
     found = results["likelihood"]
     assert "pseudo" in found["decoder"]
     assert found["elbo_bits_per_dimension"] == pytest.approx(-found["elbo"] / 64 / math.log(2))
@@ -236,8 +236,8 @@ def test_images_without_classes_are_evaluated_too(runs, cache):
     from vae_keras.export.loading import load_model
 
     data = load_data("digits")
-    unlabelled = ImageData("mine", data.train_images, data.test_images)
-    results, figure = evaluation.evaluate(load_model(runs[0].model_file), unlabelled, 2, 50)
+    unlabeled = ImageData("mine", data.train_images, data.test_images)
+    results, figure = evaluation.evaluate(load_model(runs[0].model_file), unlabeled, 2, 50)
     assert "labels" not in results
     assert "samples" not in results
     assert len(figure.axes) == 1

@@ -98,21 +98,17 @@ def test_labels_are_read_where_classes_lie_apart_and_not_where_they_are_permuted
         rows = evaluation.label_accuracy(points[:2000], given[:2000], points[2000:], given[2000:])
         assert [row["train_images"] for row in rows] == [100, 1000, 2000]
         for row in rows:
-            assert low < row["nearest_neighbours"] < high
+            assert low < row["nearest_neighbors"] < high
             assert low < row["logistic_regression"] < high
-        assert low < evaluation.neighbour_agreement(points, given) < high
+        assert low < evaluation.neighbor_agreement(points, given) < high
 
 
 def test_labels_of_one_class_or_of_few_images_are_no_error():
     points = np.random.default_rng(0).normal(size=(4, 2))
     one_class = evaluation.label_accuracy(points[:3], np.zeros(3, int), points, np.zeros(4, int))
-    assert one_class == [
-        {"train_images": 3, "nearest_neighbours": 1.0, "logistic_regression": None}
-    ]
+    assert one_class == [{"train_images": 3, "nearest_neighbors": 1.0, "logistic_regression": None}]
     lonely = np.array([0, 0, 0, 1])
-    assert (
-        evaluation.label_accuracy(points, lonely, points, lonely)[0]["nearest_neighbours"] == 0.75
-    )
+    assert evaluation.label_accuracy(points, lonely, points, lonely)[0]["nearest_neighbors"] == 0.75
 
 
 def exact_gaussian(mean, covariance, count=1000):

@@ -280,7 +280,7 @@ def test_images_that_would_make_the_page_too_large_are_left_out(two_runs, digits
         build_page(two_runs, digits)
 
 
-def test_coloured_images_are_embedded_as_jpeg():
+def test_colored_images_are_embedded_as_jpeg():
     random = np.random.default_rng(0)
     images = np.repeat(random.integers(0, 256, (7, 1, 1, 3), np.uint8), 16, axis=1).repeat(
         16, axis=2

@@ -27,7 +27,7 @@ from vae_keras.support.errors import InputError
 from vae_keras.training.loop import train
 from vae_keras.training.run import Run
 
-ORANGE, GREY = (230, 120, 20), 90
+ORANGE, GRAY = (230, 120, 20), 90
 NAMES = ["a picture.png", "ünïcödé-日本.png", os.fsdecode(b"no-utf8-\xff.png"), "#1 (copy).jpg"]
 
 
@@ -73,7 +73,7 @@ def test_the_split_depends_on_names_and_fraction_alone(pictures, tmp_path):
     moved = load_data(str(pictures.rename(tmp_path / "elsewhere")), image_size=(8, 8))
     assert first.sha256() == moved.sha256() and len(first.test_images) == 4
     assert first.image_shape == (8, 8, 3)
-    # In random order, so that the first few test images are no neighbours.
+    # In random order, so that the first few test images are no neighbors.
     assert red_values(first.train_images) != sorted(red_values(first.train_images))
 
 
@@ -94,11 +94,11 @@ def test_subfolders_are_classes(tmp_path):
     assert data.image_shape == (64, 64, 3)
 
 
-def test_grey_on_demand(pictures):
-    grey = load_data(str(pictures), image_size=(8, 8), channels=1)
-    assert grey.image_shape == (8, 8, 1)
+def test_gray_on_demand(pictures):
+    gray = load_data(str(pictures), image_size=(8, 8), channels=1)
+    assert gray.image_shape == (8, 8, 1)
     luminance = np.round(0.299 * 0 + 0.114 * 200)
-    assert abs(int(grey.train_images.min()) - luminance) <= 1
+    assert abs(int(gray.train_images.min()) - luminance) <= 1
 
 
 def test_the_middle_is_kept_and_scaling_down_averages(tmp_path):
@@ -130,7 +130,7 @@ def upright():
 
 TURNED = Image.Exif()
 TURNED[0x0112] = 6  # turn clockwise to see it
-PICTURES = {  # picture, its format, how it is saved, colours on the left and on the right
+PICTURES = {  # picture, its format, how it is saved, colors on the left and on the right
     "RGB in PNG": (Image.new("RGB", (40, 40), ORANGE), "PNG", {}, ORANGE, ORANGE),
     "RGB in JPEG": (Image.new("RGB", (40, 40), ORANGE), "JPEG", {}, ORANGE, ORANGE),
     "RGB in GIF": (Image.new("RGB", (40, 40), ORANGE), "GIF", {}, ORANGE, ORANGE),
@@ -146,14 +146,14 @@ PICTURES = {  # picture, its format, how it is saved, colours on the left and on
     ),
     "RGB in BMP": (Image.new("RGB", (40, 40), ORANGE), "BMP", {}, ORANGE, ORANGE),
     "RGB in WebP": (Image.new("RGB", (40, 40), ORANGE), "WEBP", {"lossless": True}, ORANGE, ORANGE),
-    "grey": (Image.new("L", (40, 40), GREY), "PNG", {}, (GREY,) * 3, (GREY,) * 3),
-    "two colours": (Image.new("1", (40, 40), 1), "PNG", {}, (255,) * 3, (255,) * 3),
-    "16 bits": (Image.new("I;16", (40, 40), GREY * 256 + 7), "PNG", {}, (GREY,) * 3, (GREY,) * 3),
+    "gray": (Image.new("L", (40, 40), GRAY), "PNG", {}, (GRAY,) * 3, (GRAY,) * 3),
+    "two colors": (Image.new("1", (40, 40), 1), "PNG", {}, (255,) * 3, (255,) * 3),
+    "16 bits": (Image.new("I;16", (40, 40), GRAY * 256 + 7), "PNG", {}, (GRAY,) * 3, (GRAY,) * 3),
     "palette": (palette(), "PNG", {}, ORANGE, ORANGE),
     "CMYK": (Image.new("CMYK", (40, 40), (0, 122, 233, 25)), "JPEG", {}, ORANGE, ORANGE),
     "transparent": (half_transparent(), "PNG", {}, ORANGE, (255,) * 3),
     "transparent WebP": (half_transparent(), "WEBP", {"lossless": True}, ORANGE, (255,) * 3),
-    "grey and transparent": (
+    "gray and transparent": (
         Image.new("LA", (40, 40), (0, 128)),
         "PNG",
         {},
@@ -167,18 +167,18 @@ PICTURES = {  # picture, its format, how it is saved, colours on the left and on
 
 
 @pytest.mark.parametrize("name", PICTURES)
-def test_every_kind_of_picture_keeps_its_colours(name, tmp_path):
+def test_every_kind_of_picture_keeps_its_colors(name, tmp_path):
     picture, form, options, left, right = PICTURES[name]
     picture.save(tmp_path / "picture", form, **options)
     decoded = decode_picture(tmp_path / "picture", (16, 24), 3).pixels.astype(int)
     assert decoded.shape == (16, 24, 3)
     assert np.abs(decoded[:, 3] - left).max() < 14
     assert np.abs(decoded[:, -4] - right).max() < 14
-    grey = decode_picture(tmp_path / "picture", (16, 24), 1).pixels.astype(int)
-    assert np.abs(grey[:, 3, 0] - np.dot((0.299, 0.587, 0.114), left)).max() < 8
+    gray = decode_picture(tmp_path / "picture", (16, 24), 1).pixels.astype(int)
+    assert np.abs(gray[:, 3, 0] - np.dot((0.299, 0.587, 0.114), left)).max() < 8
 
 
-def test_a_16_bit_colour_picture(tmp_path):
+def test_a_16_bit_color_picture(tmp_path):
     row = b"\0" + np.full((8, 3), [value * 256 + 7 for value in ORANGE], ">u2").tobytes()
     write_png(tmp_path / "deep.png", 8, 8, bytes([16, 2, 0, 0, 0]), row * 8)
     assert (

@@ -29,6 +29,11 @@ SETUP = """\
 dataset, train_images, epochs, runs = {dataset!r}, 320, 1, {runs!r}
 import warnings; warnings.filterwarnings("default", category=DeprecationWarning, module="vae_keras")
 """
+# Figures and exports of runs that no cell uses.
+QUICK = f"""\
+import sys; sys.path.append({str(Path(__file__).parent)!r})
+import quick; quick.be_quick()
+"""
 # Graphs that compute the same may round differently, and training amplifies that.
 SAME_LOSSES = """\
 assert "loss" in plain.history
@@ -98,8 +103,10 @@ def blocks(text, language):
 def execute(notebook, path, runs, dataset="digits", further=()):
     """Run a notebook on few images, then further code in the same kernel."""
     (place,) = [n for n, cell in enumerate(notebook.cells) if has_tag(cell, "parameters")]
-    setup = nbformat.v4.new_code_cell(SETUP.format(dataset=dataset, runs=str(runs)))
-    notebook.cells.insert(place + 1, setup)
+    code = SETUP.format(dataset=dataset, runs=str(runs))
+    if not any("run.saved_model" in cell.source for cell in code_cells(notebook)):
+        code += QUICK
+    notebook.cells.insert(place + 1, nbformat.v4.new_code_cell(code))
     own = len(notebook.cells)
     notebook.cells += [nbformat.v4.new_code_cell(code) for code in further]
     resources = {"metadata": {"path": str(path.parent)}}

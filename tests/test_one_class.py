@@ -38,7 +38,7 @@ def test_an_evaluation_and_a_page_leave_one_class_out(
     run = train(tiny_config.replace(epochs=1), tmp_path / "run", alike, verbose=0)
     results = evaluate_run(run, importance_samples=1, data=alike)
     assert "likelihood" in results and "labels" not in results and "samples" not in results
-    assert "neighbour_agreement" not in results["geometry"]
+    assert "neighbor_agreement" not in results["geometry"]
     assert not (tmp_path / "cache").exists()  # no classifier was trained
     (trained,) = load_runs([run], alike)
     page = describe_page([trained], alike)

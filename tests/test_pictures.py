@@ -148,7 +148,7 @@ def test_an_apple_picture_says_what_it_needs(tmp_path, monkeypatch):
         pytest.skip("pillow-heif is installed and was used already")
     with pytest.raises(Image.UnidentifiedImageError) as caught:
         pixels(tmp_path / "a.heic")
-    assert "pip install 'vae_keras[heic]'" in why_unreadable(caught.value, "A.HEIC")
+    assert "pip install pillow-heif" in why_unreadable(caught.value, "A.HEIC")
 
 
 def test_an_apple_picture_is_read_with_the_extra(photo, tmp_path):

@@ -396,7 +396,7 @@ def test_convergence_shows_the_end_and_not_the_wild_beginning():
     assert change.get_ylim()[0] == 0 and change.get_ylim()[1] < 1
 
 
-def test_loss_comparison_has_one_colour_for_each_model_and_lighter_test_curves():
+def test_loss_comparison_has_one_color_for_each_model_and_lighter_test_curves():
     figure = plots.plot_loss_comparison({"gelu": ROWS, "leaky_relu": ROWS[:3]})
     assert [axes.get_title() for axes in figure.axes] == ["Loss", "Reconstruction", "KL (nats)"]
     train, test, other, _ = figure.axes[0].lines
@@ -466,7 +466,7 @@ def test_a_run_traverses_the_dimensions_that_say_the_most(monkeypatch):
     assert not shown[2:].any()
 
 
-def test_functions_keep_their_colours_from_panel_to_panel():
+def test_functions_keep_their_colors_from_panel_to_panel():
     x = np.linspace(-1, 1, 5)
     left, right = plots.plot_functions(
         x, {"values": {"a": x, "b": x**2}, "slopes": {"b": 2 * x}}
@@ -576,7 +576,7 @@ def test_curves_of_one_seed_have_no_band_and_one_epoch_is_a_point():
     assert "one seed" in axes.figure.legends[0].get_title().get_text()
 
 
-def test_a_variant_has_the_same_colour_in_every_figure():
+def test_a_variant_has_the_same_color_in_every_figure():
     names = [f"variant {i}" for i in range(10)]
     colors = plots.variant_colors(names)
     assert len({to_hex(color) for color in colors.values()}) == 10

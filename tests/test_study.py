@@ -163,7 +163,7 @@ def test_evaluations_join_the_report(whole, study_file, tmp_path, monkeypatch):
     found = json.loads((directory / "gelu" / "seed-0" / "evaluation.json").read_text())
     assert float(rows[1]["log_likelihood"]) == found["likelihood"]["log_likelihood"]
     assert float(rows[1]["calibrated_elbo"]) == found["calibrated"]["elbo"]
-    assert float(rows[1]["label_accuracy"]) == found["labels"][-1]["nearest_neighbours"]
+    assert float(rows[1]["label_accuracy"]) == found["labels"][-1]["nearest_neighbors"]
     report = (directory / "report.md").read_text()
     number = f"{found['likelihood']['log_likelihood']:.2f}".lstrip("-")
     assert "## Evaluation" in report and number in report and "bound on it" not in report

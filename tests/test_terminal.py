@@ -700,9 +700,9 @@ def test_few_training_steps_are_named_and_more_are_suggested(tiny_config, tiny_d
     run.write_config(tiny_config, tiny_data)
     steps = -(-len(tiny_data.train_images) // tiny_config.batch_size)
     text = " ".join(fit.describe_run(run).split())
-    assert f"{20 * steps} training steps are few" in text
+    assert f"Only {20 * steps} training steps: images may be gray" in text
     assert f"--resume {tmp_path} --epochs {-(-fit.FEW_STEPS // steps)} " in text
-    assert "are few" not in fit.describe_run(finished)
+    assert "Only" not in fit.describe_run(finished)
 
 
 def test_an_epoch_leaves_out_terms_that_do_not_fit():

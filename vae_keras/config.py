@@ -324,7 +324,7 @@ class FitConfig(DataSettings):
     )
     keep: str = setting(
         "last",
-        "epoch whose weights the finished model has; best has the lowest validation loss",
+        "which epoch's weights to keep; best has the lowest validation loss",
         TRAINING,
         choices=KEPT_EPOCHS,
     )
@@ -337,7 +337,7 @@ class FitConfig(DataSettings):
     )
     precision: str = setting(
         "float32",
-        "type for computations; weights, losses and noise are always float32",
+        "type for computations; weights, losses and noise stay float32",
         TRAINING,
         choices=PRECISIONS,
     )
@@ -355,7 +355,7 @@ class FitConfig(DataSettings):
         if self.dataset in ("", "auto"):
             raise InputError(
                 f"⟨dataset⟩ must name one data set, received {self.dataset!r}: "
-                "vae_keras.data.resolve_dataset chooses one for 'auto'"
+                "vae_keras.data.sources.resolve_dataset chooses one for 'auto'"
             )
         if self.model == "vae" and self.kl_weight is None:
             object.__setattr__(self, "kl_weight", 1.0)

@@ -206,9 +206,12 @@ def _through_the_mean(name: str) -> Cell:
 
 def _either(name: str) -> Cell:
     """With one random z, or through the latent point for a model without a prior."""
-    return lambda result: (_draws(name) if "draws" in result["loss"] else _through_the_mean(name))(
-        result
-    )
+
+    def cell(result: Results) -> str | None:
+        kind = _draws if "draws" in result["loss"] else _through_the_mean
+        return kind(name)(result)
+
+    return cell
 
 
 def _per_axis(section: str, name: str, form: str) -> Cell:
@@ -236,7 +239,7 @@ def _labels(size: int | None) -> Cell:
         ]
         if not found:
             return None
-        accuracies = found[0]["nearest_neighbours"], found[0]["logistic_regression"]
+        accuracies = found[0]["nearest_neighbors"], found[0]["logistic_regression"]
         return " / ".join("–" if value is None else f"{value:.1%}" for value in accuracies)
 
     return cell
@@ -318,7 +321,7 @@ SECTIONS: dict[str, list[Row]] = {
         ("gaps: places in range far from all images", _value("geometry", "gaps_box", "{:.1%}")),
         (
             "overlap: agreement with neighbors' labels",
-            _value("geometry", "neighbour_agreement", "{:.1%}"),
+            _value("geometry", "neighbor_agreement", "{:.1%}"),
         ),
     ],
     "Labels from latents (neighbors / logistic)": [
@@ -352,10 +355,10 @@ FOOTNOTE = (
     "has 7.99. A Bernoulli decoder's log-likelihood is a pseudo-likelihood of gray pixels; do not "
     "compare it with a Gaussian's. The mutual information cannot exceed log(images); with fewer "
     "images the KL of the aggregate posterior is larger. Far from all images means farther than "
-    "the 99th percentile of the distances between nearest images; for a VAE, between one random z "
-    "of each. Ten neighbors classify a point, five for 100 images. The Fréchet distance is between "
-    "features of a small classifier for this data set; do not compare it with FID, which uses "
-    "Inception, or between data sets or numbers of images."
+    "the 99th percentile of the distances between nearest images (for a VAE, using one random z "
+    "per image). Ten neighbors classify a point, five for 100 images. The Fréchet distance is "
+    "between features of a small classifier for this data set; do not compare it with FID, which "
+    "uses Inception, or between data sets or numbers of images."
 )
 
 

@@ -140,8 +140,8 @@ def describe_run(run: Run) -> str:
     parts = [plain(rows, width), *_describe_decoder(metrics)]
     if metrics["epochs"] * steps < FEW_STEPS:
         parts.append(
-            f"{metrics['epochs'] * steps} training steps are few: decoded images may be gray or "
-            "blurred. Train longer, as below."
+            f"Only {metrics['epochs'] * steps} training steps: images may be gray or blurred. To "
+            "train longer, see the next steps."
         )
     parts += ["", *(wrap(line, width, " " * len("SavedModel  ")) for line in files)]
     return "\n".join(["", *parts, "", "Next steps:", *_next_steps(run, config, metrics, steps)])

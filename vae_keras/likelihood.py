@@ -90,7 +90,7 @@ class CalibratedGaussian(keras.layers.Layer):
         )
 
     def update(self, error: Any, sample_weight: Any = None) -> None:
-        """Move σ² towards the mean error of a batch, `(batch,)`."""
+        """Move σ² toward the mean error of a batch, `(batch,)`."""
         error = ops.cast(ops.stop_gradient(error), "float32")
         weight = ops.ones_like(error)
         if sample_weight is not None:

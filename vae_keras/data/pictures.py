@@ -102,7 +102,7 @@ def why_unreadable(error: Exception, name: str) -> str:
         error = OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
     if isinstance(error, UnidentifiedImageError):
         if name.lower().endswith(HEIC_ENDINGS) and "HEIF" not in known_formats():
-            return "is a HEIC picture, which needs an extra: pip install 'vae_keras[heic]'"
+            return "is a HEIC picture, which needs the package pillow-heif: pip install pillow-heif"
         if name.lower().endswith(".avif") and "AVIF" not in known_formats():
             return "is an AVIF picture, which this version of Pillow cannot read"
         titles = [title for form in known_formats() if (title := FORMATS[form])]

@@ -10,7 +10,7 @@ from vae_keras.evaluation.latent import (
     kl_per_dimension,
     label_accuracy,
     log_aggregate_posterior,
-    neighbour_agreement,
+    neighbor_agreement,
     split_kl,
 )
 from vae_keras.evaluation.likelihood import (
@@ -40,7 +40,7 @@ __all__ = [
     "log_aggregate_posterior",
     "losses_over_draws",
     "losses_through_the_mean",
-    "neighbour_agreement",
+    "neighbor_agreement",
     "samples_of",
     "split_kl",
 ]

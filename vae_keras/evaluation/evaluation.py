@@ -192,7 +192,7 @@ def evaluate(
         assert data.train_labels is not None and data.test_labels is not None  # as has_classes
         labels = data.test_labels[chosen]
         with working("Predicting labels from latents"):
-            results["geometry"]["neighbour_agreement"] = latent.neighbour_agreement(points, labels)
+            results["geometry"]["neighbor_agreement"] = latent.neighbor_agreement(points, labels)
             results["labels"] = latent.label_accuracy(
                 latent_points(model, data.train_images),
                 data.train_labels,

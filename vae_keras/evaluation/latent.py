@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 
 from vae_keras.latent.dimensions import kl_per_dimension
 
-NEIGHBOURS = 10
+NEIGHBORS = 10
 LOG_2PI = math.log(2 * math.pi)
 
 
@@ -145,9 +145,9 @@ def find_gaps(points: np.ndarray, places: np.ndarray) -> np.ndarray:
     Reference:
         Foster, Generative Deep Learning, chapter 3, which shows the gaps of an autoencoder.
     """
-    neighbours = NearestNeighbors(n_neighbors=1).fit(points)
-    between_images, _ = neighbours.kneighbors()
-    distances, _ = neighbours.kneighbors(places)
+    neighbors = NearestNeighbors(n_neighbors=1).fit(points)
+    between_images, _ = neighbors.kneighbors()
+    distances, _ = neighbors.kneighbors(places)
     return distances[:, 0] > np.quantile(between_images, 0.99)
 
 
@@ -172,7 +172,7 @@ def box_draws(points: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
     return random.uniform(points.min(axis=0), points.max(axis=0), size).astype(np.float32)
 
 
-def neighbour_agreement(points: np.ndarray, labels: np.ndarray) -> float:
+def neighbor_agreement(points: np.ndarray, labels: np.ndarray) -> float:
     """Share of images whose nearest neighbors in the latent space predict their label.
 
     The ten nearest other images classify each image. The share is 1 if classes are separated, and
@@ -186,8 +186,8 @@ def neighbour_agreement(points: np.ndarray, labels: np.ndarray) -> float:
         Cover & Hart 1967, Nearest neighbor pattern classification, IEEE Transactions on
         Information Theory 13.
     """
-    neighbours = min(NEIGHBOURS, len(points) - 1)
-    _, nearest = NearestNeighbors(n_neighbors=neighbours).fit(points).kneighbors()
+    neighbors = min(NEIGHBORS, len(points) - 1)
+    _, nearest = NearestNeighbors(n_neighbors=neighbors).fit(points).kneighbors()
     votes = np.zeros((len(points), labels.max() + 1))
     np.add.at(votes, (np.arange(len(points))[:, None], labels[nearest]), 1)
     return float(np.mean(votes.argmax(axis=1) == labels))
@@ -211,7 +211,7 @@ def label_accuracy(
 
     Returns:
         List of dictionaries with `train_images` and the share of test points classified correctly
-        by `nearest_neighbours` (ten; five up to 100 images) and `logistic_regression` (None if
+        by `nearest_neighbors` (ten; five up to 100 images) and `logistic_regression` (None if
         the training images are all of one class).
 
     Reference:
@@ -221,14 +221,14 @@ def label_accuracy(
     results = []
     for size in [*(size for size in sizes if size < len(train_points)), len(train_points)]:
         points, labels = train_points[chosen[:size]], train_labels[chosen[:size]]
-        neighbours = KNeighborsClassifier(min(NEIGHBOURS if size > 100 else 5, size))
+        neighbors = KNeighborsClassifier(min(NEIGHBORS if size > 100 else 5, size))
         regression = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
         has_classes = len(np.unique(labels)) > 1  # the regression needs two
         given = points, labels, test_points, test_labels
         results.append(
             {
                 "train_images": size,
-                "nearest_neighbours": _accuracy(neighbours, *given),
+                "nearest_neighbors": _accuracy(neighbors, *given),
                 "logistic_regression": _accuracy(regression, *given) if has_classes else None,
             }
         )

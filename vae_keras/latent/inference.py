@@ -10,7 +10,7 @@ from vae_keras.backend.inputs import name_outputs
 from vae_keras.data.batches import scale
 from vae_keras.model import Autoencoder
 
-VALUES_AT_ONCE = 1000 * 28 * 28  # pixel values in a batch; larger ones are not faster on a CPU
+VALUES_AT_ONCE = 1000 * 28 * 28  # pixel values in a batch
 
 
 def encode_images(model: Autoencoder, images: np.ndarray) -> dict[str, np.ndarray]:

@@ -112,7 +112,7 @@ def plot_convergence(rows: Sequence[Mapping[str, Any]]) -> Figure:
     ):
         images = [row["images"] for row in shown]
         (line,) = axes.plot(images, values, color=TRAIN_COLOR, marker=marker, markersize=3)
-        axes.set(title=title, xlabel="images looked at", xlim=(0, 1.02 * rows[-1]["images"]))
+        axes.set(title=title, xlabel="training images used", xlim=(0, 1.02 * rows[-1]["images"]))
         axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(5, integer=True))
         axes.xaxis.set_major_formatter(matplotlib.ticker.StrMethodFormatter("{x:,.0f}"))
         axes.grid(True, axis="y")

@@ -67,7 +67,7 @@ def build_parser() -> cli.Parser:
         "--jobs",
         type=int,
         metavar="N",
-        help="runs at a time, one thread each (default: the number of cores)",
+        help="number of runs to train in parallel, one thread each (default: the number of cores)",
     )
     add("--directory", metavar="DIR", help="folder of the study (default: saved_models/NAME-study)")
     add("--report-only", action="store_true", help="only report the existing runs")

@@ -25,7 +25,7 @@ FIGURES: dict[str, tuple[str, int, tuple[str | int, ...]]] = {
     "calibrated_log_likelihood": ("log-likelihood there", 2, ("calibrated", "log_likelihood")),
     "calibrated_bound": ("bound on it there", 2, ("calibrated", "bound")),
     "mutual_information": ("mutual information", 2, ("information", "mutual_information")),
-    "label_accuracy": ("labels from 10 neighbors", 3, ("labels", -1, "nearest_neighbours")),
+    "label_accuracy": ("labels from 10 neighbors", 3, ("labels", -1, "nearest_neighbors")),
     "class_entropy": ("entropy of sampled classes (bits)", 3, ("samples", "class_entropy")),
     "frechet_distance": ("Fréchet distance", 1, ("samples", "frechet_distance")),
 }

@@ -157,8 +157,8 @@ def _introduction(study: Study, table: RunTable) -> str:
     )
     if unfinished:
         text += (
-            f"\n\n**Incomplete**: {'; '.join(unfinished)}. A run that has not reached the last "
-            "epoch counts only if no run of its variant has, at the last epoch that they all have."
+            f"\n\n**Incomplete**: {'; '.join(unfinished)}. Unfinished runs are used only if "
+            "no run of their variant has finished, at the last epoch that they all have."
         )
     if study.rule:
         text += "\n\n" + _rule_text(study.rule, table, variants)

@@ -22,7 +22,7 @@ SIMILAR = {
 
 
 def replace_unknown(error: UnicodeError) -> tuple[str, int]:
-    """Error handler that replaces characters that an encoding lacks by similar ones or escapes.
+    """Error handler that replaces characters that an encoding lacks with similar ones or escapes.
 
     Reference:
         https://docs.python.org/3/library/codecs.html#codecs.register_error

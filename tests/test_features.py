@@ -157,5 +157,12 @@ def test_later_images_are_like_the_first(run, tiny_data):
         features.transform(images.reshape(-1, 4, 16) / 255)
     with pytest.raises(InputError, match="2 dimensions, received 3"):
         features.inverse_transform(np.zeros((2, 3)))
-    flat = images.reshape(len(images), -1) / 255
-    np.testing.assert_array_equal(features.transform(flat), features.transform(images / 255))
+
+
+@pytest.mark.parametrize("fitted", [(8, 8, 1), (8, 8), (64,)])
+@pytest.mark.parametrize("given", [(8, 8, 1), (8, 8), (64,)])
+def test_later_images_may_have_another_form(run, tiny_data, fitted, given):
+    images = tiny_data.test_images
+    features = LatentFeatures(run).fit(images.reshape(-1, *fitted))
+    expected = features.transform(images.reshape(-1, *fitted))
+    np.testing.assert_array_equal(features.transform(images.reshape(-1, *given)), expected)

@@ -135,8 +135,9 @@ class Run:
 
     def read_config(self) -> FitConfig:
         """The settings of the run, a `FitConfig`; `InputError` if they are invalid."""
+        settings = self._read_config_file()["settings"]
         try:
-            return FitConfig.from_dict(self._read_config_file()["settings"])
+            return FitConfig.from_dict(settings)
         except InputError as error:
             raise InputError(f"{self.config_file}: {error}") from None
 

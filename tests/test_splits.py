@@ -188,3 +188,7 @@ def test_a_run_finds_its_split_again_when_its_folder_has_moved(
     run = Run(train(config, tmp_path / "run", verbose=0).directory)
     moved = os.fspath(divided.rename(tmp_path / "moved"))
     assert splits(run.find_data(dataset=moved)) == {"train": {"train"}, "test": {"test"}}
+    with pytest.raises(InputError, match="not an image folder: .* new location as dataset"):
+        run.find_data()
+    with pytest.raises(InputError, match="nowhere' is not an image folder$"):
+        run.find_data(dataset=str(tmp_path / "nowhere"))

@@ -11,7 +11,7 @@ import numpy as np
 
 from vae_keras.config import DataSettings
 from vae_keras.data.images import ImageData
-from vae_keras.data.source import Files, Shape, Source
+from vae_keras.data.source import Files, NoSuchPlace, Shape, Source
 from vae_keras.data.split import check_own_test, hold_out
 from vae_keras.support.errors import InputError, check_name, check_text
 from vae_keras.support.files import absolute
@@ -43,7 +43,7 @@ class Arrays(Source):
                 "them again, or pass an .npz file of them as ⟨dataset⟩"
             )
         if not os.path.isfile(self.name):
-            raise InputError(f"{self.name!r} is not a file")
+            raise NoSuchPlace(f"{self.name!r} is not a file")
         return None
 
     @property

@@ -25,8 +25,14 @@ from vae_keras.data.listing import (
     list_files,
     some,
 )
-from vae_keras.data.pictures import UNREADABLE, decode_picture, known_formats, why_unreadable
-from vae_keras.data.source import Files, Shape, Source
+from vae_keras.data.pictures import (
+    UNREADABLE,
+    Picture,
+    decode_picture,
+    known_formats,
+    why_unreadable,
+)
+from vae_keras.data.source import Files, NoSuchPlace, Shape, Source
 from vae_keras.data.split import check_own_test, hold_out
 from vae_keras.data.storage import DEFAULT_IMAGE_SIZE, check_cache, stored_images
 from vae_keras.support.errors import InputError, check_text
@@ -55,7 +61,7 @@ class Folder(Source):
 
     def prepare(self, data_dir: str | None = None) -> str | None:
         if not os.path.isdir(self.name):
-            raise InputError(f"{self.name!r} is not an image folder")
+            raise NoSuchPlace(f"{self.name!r} is not an image folder")
         return None
 
     @property

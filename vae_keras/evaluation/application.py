@@ -181,7 +181,7 @@ def _reference_scores(
     except InputError as error:
         if data is not None or dataset is not None:
             raise
-        warn(f"share_worse is omitted, because it needs the training images: {error}")
+        warn(f"share_worse is omitted, because it needs the training images: {error.text}")
         return None
     images = found.head(run.read_config().max_train_images).train_images
     chosen = np.random.default_rng(0).permutation(len(images))[:REFERENCES]

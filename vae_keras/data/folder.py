@@ -151,6 +151,7 @@ def read_folder(
     columns, names = {"images": images[: len(good)]}, {}
     class_names = [files[number].class_name for number in good]
     classes = sorted(set(class_names) - {""})
+    _warn_of_classes(folder, [files[number] for number in good])
     if classes and all(class_names):
         columns["labels"] = np.array([classes.index(name) for name in class_names])
         names["class_names"] = tuple(classes)
@@ -293,3 +294,19 @@ def _warn_of_skipped(folder: str, files: list[PictureFile], problems: dict[int, 
         warn(f"{os.path.join(folder, files[number].name)} {reason}")
     rest = "; files.csv of a run lists all" if len(problems) > NAMED_FILES else ""
     warn(f"skipped {len(problems):,} of {len(files):,} files in {folder}{rest}")
+def _warn_of_classes(folder: str, files: Sequence[PictureFile]) -> None:
+    """Print a warning if the folders of a split have no or other classes than each other."""
+    names, classes = {}, dict[str, set[str]]()
+    for file in files:
+        names[file.split] = f"{file.name.partition('/')[0]}/"
+        classes.setdefault(file.split, set()).add(file.class_name)
+    if TRAIN not in classes or TEST not in classes:
+        return
+    without = [names[split] for split, found in classes.items() if found == {""}]
+    if without and len(without) < len(classes):
+        places = " and ".join(without)
+        warn(f"{folder}: labels are omitted, because there are no classes in {places}")
+    elif not without and classes[TRAIN].isdisjoint(classes[TEST]):
+        warn(f"{folder}: {names[TRAIN]} and {names[TEST]} have no class in common")
+
+

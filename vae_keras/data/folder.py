@@ -216,7 +216,8 @@ def _decode_all(folder: str, files: list[PictureFile], images: np.ndarray) -> di
                 remarks[looked_at + int(number)] = mended[number].decode()
             for number in reasons.nonzero()[0]:
                 problems[looked_at + int(number)] = reasons[number].decode()
-                _check_lasting(folder, files[looked_at + int(number)], reasons[number].decode())
+                path = os.path.join(folder, files[looked_at + int(number)].name)
+                check_lasting(path, reasons[number].decode())
             _check_skipped(folder, files, problems)
             looked_at += len(reasons)
             bar.update(len(reasons))
@@ -246,27 +247,39 @@ def _decode_some(
     reasons, remarks = [], []
     filled = 0
     for number in numbers:
-        file = files[number]
-        reason, remark = file.problem, ""
-        if not reason:
-            try:
-                path = os.path.join(folder, file.name)
-                images[filled], remark = decode_picture(path, shape[:2], shape[2])
-                filled += 1
-            except Exception as error:  # Pillow raises errors of many kinds for damaged files
-                reason = why_unreadable(error, file.name)
+        picture, reason = decode_file(folder, files[number], shape)
+        if picture is not None:
+            images[filled] = picture.pixels
+            filled += 1
         reasons.append(reason.encode(errors="replace"))
-        remarks.append(remark.encode())
+        remarks.append(picture.remark.encode() if picture else b"")
     return images[:filled], np.array(reasons, np.object_), np.array(remarks, np.object_)
 
 
-def _check_lasting(folder: str, file: PictureFile, reason: str) -> None:
+def decode_file(folder: str, file: PictureFile, shape: Sequence[int]) -> tuple[Picture | None, str]:
+    """Decode a file of a listing.
+
+    Args:
+        folder: The folder of the listing.
+        file: The file.
+        shape: Tuple `(height, width, channels)`.
+
+    Returns:
+        Tuple of the picture and "", or of None and the problem of the file.
+    """
+    if file.problem:
+        return None, file.problem
+    try:
+        return decode_picture(os.path.join(folder, file.name), shape[:2], shape[2]), ""
+    except Exception as error:  # Pillow raises errors of many kinds for damaged files
+        return None, why_unreadable(error, file.name)
+
+
+def check_lasting(path: str, reason: str) -> None:
     """Raise `InputError` if the failure may be temporary: a cache would lack the file forever."""
     said = reason.removeprefix(UNREADABLE)
     if said != reason and said not in map(os.strerror, LASTING):
-        raise InputError(
-            f"{os.path.join(folder, file.name)} {reason}; if this is temporary, try again"
-        )
+        raise InputError(f"{path} {reason}; if this is temporary, try again")
 
 
 def _check_skipped(folder: str, files: list[PictureFile], problems: dict[int, str]) -> None:
@@ -287,13 +300,6 @@ def _warn_of_odd(folder: str, files: list[PictureFile], remarks: dict[int, str])
         warn(f"{len(names):,} of {len(files):,} pictures, such as {place}: {remark}")
 
 
-def _warn_of_skipped(folder: str, files: list[PictureFile], problems: dict[int, str]) -> None:
-    if not problems:
-        return
-    for number, reason in list(problems.items())[:NAMED_FILES]:
-        warn(f"{os.path.join(folder, files[number].name)} {reason}")
-    rest = "; files.csv of a run lists all" if len(problems) > NAMED_FILES else ""
-    warn(f"skipped {len(problems):,} of {len(files):,} files in {folder}{rest}")
 def _warn_of_classes(folder: str, files: Sequence[PictureFile]) -> None:
     """Print a warning if the folders of a split have no or other classes than each other."""
     names, classes = {}, dict[str, set[str]]()
@@ -310,3 +316,10 @@ def _warn_of_classes(folder: str, files: Sequence[PictureFile]) -> None:
         warn(f"{folder}: {names[TRAIN]} and {names[TEST]} have no class in common")
 
 
+def _warn_of_skipped(folder: str, files: list[PictureFile], problems: dict[int, str]) -> None:
+    if not problems:
+        return
+    for number, reason in list(problems.items())[:NAMED_FILES]:
+        warn(f"{os.path.join(folder, files[number].name)} {reason}")
+    rest = "; files.csv of a run lists all" if len(problems) > NAMED_FILES else ""
+    warn(f"skipped {len(problems):,} of {len(files):,} files in {folder}{rest}")

@@ -87,7 +87,7 @@ def list_files(folder: str) -> list[PictureFile]:
         inner = os.path.relpath(directory, folder).replace(os.sep, "/")
         prefix = "" if inner == "." else f"{inner}/"
         found += [
-            _look_at(os.path.join(directory, name), prefix + name)
+            look_at(os.path.join(directory, name), prefix + name)
             for name in names
             if not is_junk(name)
         ]
@@ -100,6 +100,18 @@ def list_files(folder: str) -> list[PictureFile]:
 def is_junk(name: str) -> bool:
     """Whether a file of this name, without its folder, is hidden or a file of a system."""
     return _is_junk(name, JUNK_FILES)
+
+
+def look_at(path: str, name: str) -> PictureFile:
+    """The properties of a file that are known without reading it, under a name in a folder."""
+    try:
+        status = os.stat(path)
+    except OSError as error:  # a broken or circular link
+        return PictureFile(name, problem=f"{UNREADABLE}{error.strerror}")
+    if not stat.S_ISREG(status.st_mode):  # opening a pipe could block forever
+        return PictureFile(name, problem="is not a regular file")
+    problem = "" if status.st_size else "is empty"
+    return PictureFile(name, status.st_size, status.st_ctime_ns, problem)
 
 
 def arrange(folder: str, files: Sequence[PictureFile]) -> list[PictureFile]:
@@ -245,15 +257,3 @@ def _is_junk(name: str, junk: Sequence[str]) -> bool:
 def _refuse(error: OSError) -> NoReturn:
     """Stop `os.walk` at an unreadable folder, because the missing files are unknown."""
     raise InputError(f"{error.filename} cannot be read: {error.strerror}") from None
-
-
-def _look_at(path: str, name: str) -> PictureFile:
-    """The properties of a file that are known without reading it."""
-    try:
-        status = os.stat(path)
-    except OSError as error:  # a broken or circular link
-        return PictureFile(name, problem=f"{UNREADABLE}{error.strerror}")
-    if not stat.S_ISREG(status.st_mode):  # opening a pipe could block forever
-        return PictureFile(name, problem="is not a regular file")
-    problem = "" if status.st_size else "is empty"
-    return PictureFile(name, status.st_size, status.st_ctime_ns, problem)

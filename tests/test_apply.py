@@ -2,6 +2,8 @@
 
 import csv
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -260,6 +262,33 @@ def test_a_model_of_the_package_is_applied_without_its_data(tmp_path, monkeypatc
     assert len(list((folder / "samples").iterdir())) == 2
     with pytest.raises(InputError, match="a model of the package .mnist-gelu, mnist-leaky_relu"):
         vae_keras.load_model("mnist-relu")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="reads Linux's /proc")
+@pytest.mark.usefixtures("quick_training")
+def test_four_times_the_pictures_need_no_more_memory(tiny_config, tmp_path):
+    script = """
+import resource, sys
+import vae_keras
+vae_keras.apply(sys.argv[1], [sys.argv[2]], sys.argv[3])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+"""
+    pixels = np.zeros((64, 64), np.uint8)
+    run = train(tiny_config.replace(epochs=1), tmp_path / "run", np.stack([pixels] * 20), verbose=0)
+    peaks = []
+    for count in (2000, 8000):
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        for number in range(count):
+            Image.fromarray(pixels).save(folder / f"{number}.bmp")
+        arguments = [str(run.directory), str(folder), str(tmp_path / f"out-{count}")]
+        done = subprocess.run(
+            [sys.executable, "-c", script, *arguments], capture_output=True, text=True
+        )
+        assert len(read(tmp_path / f"out-{count}")) == count, done.stderr
+        peaks.append(int(done.stdout.splitlines()[-1]))
+    assert peaks[1] - peaks[0] < 6000 * pixels.size  # bytes of the added images
 
 
 def test_inputs_of_the_same_name_stay_apart(runs, tiny_data, tmp_path):

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from test_data import prepared
 
-from vae_keras import VAE, InputError, LatentFeatures, load_model, train
+from vae_keras import VAE, InputError, LatentFeatures, load_data, load_model, train
 from vae_keras.config import make_config
 from vae_keras.evaluation.application import score_images
 
@@ -89,6 +91,19 @@ def test_a_score_does_not_depend_on_the_other_images(run, tiny_data):
     scores = features.score_samples(images)
     np.testing.assert_allclose(features.score_samples(images[::-1])[::-1], scores, rtol=1e-5)
     np.testing.assert_allclose(features.score_samples(images[7:8]), scores[7:8], rtol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not (prepared("mnist") and prepared("fashion_mnist")),
+    reason="MNIST or Fashion-MNIST is not in TFDS_DATA_DIR",
+)
+def test_the_elbo_of_a_model_of_the_package_tells_clothes_from_digits():
+    digits = load_data("mnist").test_images[:200]
+    clothes = load_data("fashion_mnist", image_size=(28, 28)).test_images[:200]
+    images = np.concatenate([digits, clothes])
+    elbo = LatentFeatures("mnist-gelu").fit(images).score_samples(images)
+    assert roc_auc_score([1] * 200 + [0] * 200, elbo) > 0.9
 
 
 @pytest.mark.slow

@@ -2,6 +2,8 @@
 
 import csv
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from PIL import Image
 from scipy.stats import norm
 
 import vae_keras
-from vae_keras import InputError, Run, load_model, train
+from vae_keras import InputError, Run, load_data, load_model, train
 from vae_keras.data.inputs import Inputs
 from vae_keras.evaluation.application import apply_model, score_images, share_worse
 
@@ -102,14 +104,15 @@ def test_arrays_and_names_of_many_kinds_are_inputs(tiny_data, tmp_path, pictures
     np.savez(tmp_path / "b.npz", images=images / 255.0)
     inputs = Inputs([tmp_path / "a.npy", tmp_path / "b.npz", pictures / "a.png"], (8, 8, 1))
     assert inputs.count == 4 + 21 + 1
-    names, parts = zip(*inputs.batches(10))
+    names, parts, rows = zip(*inputs.batches(10))
     assert [len(part) for part in parts] == [1, 4, 10, 10, 1]
+    assert rows == (None, 0, 4, 14, 24)
     assert names[1][0] == f"{tmp_path / 'a.npy'}[0]"
     assert names[-1] == [f"{tmp_path / 'b.npz'}[20]"]
     np.testing.assert_array_equal(np.concatenate(parts[2:]), images)
     digits = Inputs(["digits"], (16, 16, 1))
     assert digits.count == 360
-    assert next(iter(digits.batches(5)))[1].shape == (5, 16, 16, 1)
+    assert next(digits.batches(5)).images.shape == (5, 16, 16, 1)
 
 
 @pytest.mark.parametrize(
@@ -121,10 +124,16 @@ def test_arrays_and_names_of_many_kinds_are_inputs(tiny_data, tmp_path, pictures
         (["{tmp}/empty"], "contains no files"),
         (["{tmp}/large.npy"], "must have images of"),
         ([], "no images"),
+        (["{tmp}/bad.png"], "/bad.png is not a picture"),
+        (["{tmp}/none"], "none of the 2 files can be used: .*/a.txt is empty, .*/b.png is not a"),
     ],
 )
 def test_what_cannot_be_used_is_one_line(tmp_path, places, message):
-    (tmp_path / "empty").mkdir()
+    for name in ("empty", "none"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "none" / "a.txt").touch()
+    for name in ("bad.png", "none/b.png"):
+        (tmp_path / name).write_text("no picture")
     np.save(tmp_path / "large.npy", np.zeros((2, 9, 9, 1), np.uint8))
     with pytest.raises(InputError, match=message):
         Inputs([place.format(tmp=tmp_path) for place in places], (8, 8, 1))
@@ -162,12 +171,52 @@ def test_reconstructions_samples_and_a_path_are_pictures(runs, pictures, tiny_da
         apply_model(runs["autoencoder"], [], tmp_path / "more", samples=3)
 
 
-def test_nothing_is_left_of_what_fails(runs, pictures, tiny_data, tmp_path):
+def test_a_folder_is_read_as_in_training(tmp_path, caplog):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number in range(40):
+        picture = Image.new("RGB", (8, 8), (number, 0, 0))
+        picture.save(folder / (f"{number:02d}.png" if number < 20 else f"{number:02d}"), "PNG")
+    (folder / "readme.txt").write_text("no picture")
+    (folder / "empty.png").touch()
+    data = load_data(str(folder), image_size=(8, 8))
+    trained = {name for name, _, split in data.files if split != "skipped"}
+    said = [message.removesuffix(f" in {folder}") for message in caplog.messages]
+    caplog.clear()
+    inputs = Inputs([folder], (8, 8, 3))
+    assert {name for batch in inputs.batches(9) for name in batch.names} == trained
+    inputs.warn()
+    assert sorted(caplog.messages) == sorted(said) and len(said) == 3
+
+
+def test_reconstructions_of_arrays_are_one_array(runs, pictures, tiny_data, tmp_path):
+    images = tiny_data.test_images
+    np.save(tmp_path / "a.npy", images[:4])
+    np.savez(tmp_path / "b.npz", images=images)
+    places = [tmp_path / "a.npy", pictures / "a.png", tmp_path / "b.npz"]
+    options = {"reconstructions": True, "data": tiny_data}
+    folder = apply_model(runs["vae"], places, tmp_path / "out", **options)
+    found = np.load(folder / "reconstructions.npy")
+    assert found.dtype == np.uint8 and found.shape == (25, 8, 8, 1)
+    rebuilt = load_model(runs["vae"].model_file).reconstruct(np.concatenate([images[:4], images]))
+    np.testing.assert_allclose(found / 255, np.asarray(rebuilt), atol=0.003)
+    assert len(list((folder / "reconstructions").rglob("*.png"))) == 1
+    alone = apply_model(runs["vae"], images, tmp_path / "alone", **options)
+    assert {path.name for path in alone.iterdir()} == {
+        "latents.csv",
+        "latents.npz",
+        "reconstructions.npy",
+    }
+
+
+def test_nothing_is_left_of_what_fails(runs, pictures, tiny_data, tmp_path, monkeypatch):
     for path in pictures.rglob("*.png"):
         path.write_bytes(b"damaged")
     before = sorted(tmp_path.iterdir())
-    with pytest.raises(InputError, match="none of the 4 pictures can be read"):
-        apply_model(runs["vae"], [pictures], tmp_path / "out", data=tiny_data)
+    with monkeypatch.context() as patch:  # it fails before the training images are loaded
+        patch.setattr(Run, "find_data", None)
+        with pytest.raises(InputError, match="none of the 5 files can be used"):
+            apply_model(runs["vae"], [pictures], tmp_path / "out")
     assert sorted(tmp_path.iterdir()) == before
     (tmp_path / "out").mkdir()
     with pytest.raises(InputError, match="exists: choose another output"):
@@ -181,16 +230,19 @@ def test_the_command_applies_a_model_and_names_what_it_skips(runs, pictures, tmp
 
     done = apply(runs["vae"].directory, pictures, "--output", "out")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == ["3 images", "written: out"]
+    assert done.stdout.splitlines()[1:] == ["3 images", "written: out"]
     errors = done.stderr.splitlines()
     assert "share_worse is omitted, because it needs the training images" in errors[0]
+    assert "as --dataset" in errors[0]
     assert "damaged.png is not a picture" in errors[1]
-    assert errors[2] == "warning: skipped 1 of 4 pictures"
+    assert "notes.txt is not a picture" in errors[2]
+    assert errors[3] == "warning: skipped 2 of 5 files"
     assert len(read(tmp_path / "out")) == 3
     for arguments, message in (
         ((runs["vae"].directory, pictures, "--output", "out"), "out exists"),
         ((runs["vae"].directory, "--output", "b"), "nothing to do"),
-        ((tmp_path, pictures, "--output", "b"), "is not a run"),
+        ((tmp_path, pictures, "--output", "b"), f"error: {tmp_path} is not a run"),
+        (("nope", pictures, "--output", "b"), "error: nope does not exist: pass the folder of a"),
         ((runs["vae"].directory, "nowhere/", "--output", "b"), "does not exist"),
     ):
         refused = apply(*arguments)
@@ -210,6 +262,33 @@ def test_a_model_of_the_package_is_applied_without_its_data(tmp_path, monkeypatc
     assert len(list((folder / "samples").iterdir())) == 2
     with pytest.raises(InputError, match="a model of the package .mnist-gelu, mnist-leaky_relu"):
         vae_keras.load_model("mnist-relu")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="reads Linux's /proc")
+@pytest.mark.usefixtures("quick_training")
+def test_four_times_the_pictures_need_no_more_memory(tiny_config, tmp_path):
+    script = """
+import resource, sys
+import vae_keras
+vae_keras.apply(sys.argv[1], [sys.argv[2]], sys.argv[3])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+"""
+    pixels = np.zeros((64, 64), np.uint8)
+    run = train(tiny_config.replace(epochs=1), tmp_path / "run", np.stack([pixels] * 20), verbose=0)
+    peaks = []
+    for count in (2000, 8000):
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        for number in range(count):
+            Image.fromarray(pixels).save(folder / f"{number}.bmp")
+        arguments = [str(run.directory), str(folder), str(tmp_path / f"out-{count}")]
+        done = subprocess.run(
+            [sys.executable, "-c", script, *arguments], capture_output=True, text=True
+        )
+        assert len(read(tmp_path / f"out-{count}")) == count, done.stderr
+        peaks.append(int(done.stdout.splitlines()[-1]))
+    assert peaks[1] - peaks[0] < 6000 * pixels.size  # bytes of the added images
 
 
 def test_inputs_of_the_same_name_stay_apart(runs, tiny_data, tmp_path):

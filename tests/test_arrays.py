@@ -45,6 +45,10 @@ def test_images_of_all_common_kinds_become_the_same_bytes(arrays, caplog):
         (np.full((2, 4, 4, 1), -0.5), "received values from -0.5 to -0.5"),
         (np.full((2, 4, 4, 1), 256), "to 256"),
         (np.full((2, 4, 4, 1), np.nan), "received values from nan"),
+        (np.linspace(0, 1.02, 32).reshape(2, 4, 4), r"value is 1.02, .* clip them to \[0, 1\], or"),
+        (np.linspace(0, 2, 32).reshape(2, 4, 4), "value is 2, so these floats may mean"),
+        (np.eye(4, dtype=int)[None].repeat(2, 0), "only 0 and 1, .* pass booleans, or multiply"),
+        (np.eye(4, dtype=np.uint8)[None].repeat(2, 0), "only 0 and 1"),
         (np.zeros((2, 4, 4, 2), np.uint8), "shape"),
         (np.zeros((4, 4), np.uint8), "shape"),
         (np.zeros((1, 4, 4, 1), np.uint8), "one image"),
@@ -53,6 +57,26 @@ def test_images_of_all_common_kinds_become_the_same_bytes(arrays, caplog):
 def test_what_is_no_array_of_images_is_refused(values, message):
     with pytest.raises(InputError, match=message):
         as_image_data(values)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (np.zeros((2, 4, 4)), 0),
+        (np.zeros((2, 4, 4), int), 0),
+        (np.ones((2, 4, 4)), 255),
+        (np.full((2, 4, 4), 2.5), 2),
+        (np.ones((2, 4, 4), np.uint8), 1),
+    ],
+)
+def test_the_ends_of_a_range_are_clear(values, expected):
+    np.testing.assert_array_equal(as_images(values), np.full((2, 4, 4, 1), expected))
+
+
+@pytest.mark.usefixtures("quick_training")
+def test_training_says_how_it_reads_numbers(tiny_config, arrays, tmp_path, capsys):
+    train(tiny_config.replace(epochs=1), tmp_path / "run", arrays[0] / 255.0, verbose=1)
+    assert "images: floats from 0 to 1 are read as [0, 1]" in capsys.readouterr().out
 
 
 def test_without_a_test_set_a_fixed_share_is_held_out(arrays):

@@ -53,6 +53,12 @@ def test_tables_of_several_kinds_say_the_same(text, tmp_path):
     assert table.rows == {"a.jpg": [1, -1], "b.jpg": [-1, 1]}
 
 
+@pytest.mark.parametrize(("yes", "no"), [("yes", "no"), ("True", "FALSE"), ("y", "n"), ("Y", "N")])
+def test_words_are_numbers(yes, no, tmp_path):
+    table = read_attributes(write(tmp_path / "list.csv", HEADER + f"a.png,{yes},{no}\n"))
+    assert table.rows == {"a.png": [1, 0]}
+
+
 def test_pictures_without_a_row_are_counted(tmp_path, caplog):
     table = read_attributes(write(tmp_path / "list.csv", HEADER + "a.png,,\n"))
     assert np.isnan(rows_of(table, ["a.png"])).all()

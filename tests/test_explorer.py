@@ -296,7 +296,7 @@ def test_colored_images_are_embedded_as_jpeg():
     ("arguments", "message"),
     [
         (["{run}", "--images", "0"], "images must be at least 1"),
-        (["nowhere"], "nowhere is not a run"),
+        (["nowhere"], "nowhere does not exist: pass the folder of a finished run, or a model"),
         ([], "required: RUN_DIR"),
         (["{run}", "--output", "{run}"], "is a folder: choose a file as --output"),
         (["{run}", "--output", "{run}/config.json"], "is not a page of this command"),

@@ -280,7 +280,7 @@ BAD_ARGUMENTS = [
     ("run", "the following arguments are required: --format"),
     ("run --format saved_model --output run", "exists: choose another --output"),
     ("run --format saved_model --output no/such", "is not a writable folder"),
-    ("nowhere --format saved_model", "is not a run"),
+    ("nowhere --format saved_model", "nowhere does not exist: pass the folder"),
     (
         "mnist-gelu --format saved_model",
         "a model of the package: choose a folder to write (--output)",

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from test_data import prepared
 
-from vae_keras import VAE, InputError, LatentFeatures, load_model, train
+from vae_keras import VAE, InputError, LatentFeatures, load_data, load_model, train
 from vae_keras.config import make_config
 from vae_keras.evaluation.application import score_images
 
@@ -92,6 +94,19 @@ def test_a_score_does_not_depend_on_the_other_images(run, tiny_data):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(
+    not (prepared("mnist") and prepared("fashion_mnist")),
+    reason="MNIST or Fashion-MNIST is not in TFDS_DATA_DIR",
+)
+def test_the_elbo_of_a_model_of_the_package_tells_clothes_from_digits():
+    digits = load_data("mnist").test_images[:200]
+    clothes = load_data("fashion_mnist", image_size=(28, 28)).test_images[:200]
+    images = np.concatenate([digits, clothes])
+    elbo = LatentFeatures("mnist-gelu").fit(images).score_samples(images)
+    assert roc_auc_score([1] * 200 + [0] * 200, elbo) > 0.9
+
+
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick_training")
 def test_fit_trains_a_model_that_a_pipeline_can_use(tiny_config, tiny_data, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -157,5 +172,12 @@ def test_later_images_are_like_the_first(run, tiny_data):
         features.transform(images.reshape(-1, 4, 16) / 255)
     with pytest.raises(InputError, match="2 dimensions, received 3"):
         features.inverse_transform(np.zeros((2, 3)))
-    flat = images.reshape(len(images), -1) / 255
-    np.testing.assert_array_equal(features.transform(flat), features.transform(images / 255))
+
+
+@pytest.mark.parametrize("fitted", [(8, 8, 1), (8, 8), (64,)])
+@pytest.mark.parametrize("given", [(8, 8, 1), (8, 8), (64,)])
+def test_later_images_may_have_another_form(run, tiny_data, fitted, given):
+    images = tiny_data.test_images
+    features = LatentFeatures(run).fit(images.reshape(-1, *fitted))
+    expected = features.transform(images.reshape(-1, *fitted))
+    np.testing.assert_array_equal(features.transform(images.reshape(-1, *given)), expected)

@@ -72,5 +72,5 @@ def test_a_file_that_holds_no_model_of_ours_is_one_line(saved, spoil, message):
 
 
 def test_a_misspelled_model_of_the_package_is_refused_with_its_name():
-    with pytest.raises(InputError, match="mnist_gelu does not exist: did you mean a model"):
+    with pytest.raises(InputError, match="mnist_gelu does not exist: pass a model.keras"):
         load_model("mnist_gelu")

@@ -172,7 +172,7 @@ def test_of_odd_pictures_a_folder_says_one_line(tmp_path, caplog):
         assert line.endswith("only the lower 10 of 16 bits are used: scaled")
     caplog.clear()
     inputs = Inputs([folder], (8, 8, 3))
-    assert sum(len(images) for _, images in inputs.batches(20)) == 42
+    assert sum(len(batch.images) for batch in inputs.batches(20)) == 42
     inputs.warn()
     (again,) = caplog.messages
     assert again.endswith(line.partition(": ")[2])

@@ -1,6 +1,7 @@
 """Folders that hold a split of their own, and what systems leave beside pictures."""
 
 import os
+import re
 
 import numpy as np
 import pytest
@@ -61,6 +62,10 @@ def test_a_split_above_the_classes_is_used(divided, capsys):
             ("train", "valid", "test"),
             {"train": {"train"}, "valid": {"validation"}, "test": {"test"}},
         ),
+        (("training_set", "test_set"), {"training_set": {"train"}, "test_set": {"test"}}),
+        (("training images", "testing-2"), {"training images": {"train"}, "testing-2": {"test"}}),
+        (("trainset", "Val1"), {"trainset": {"train"}, "Val1": {"test"}}),
+        (("train", "test_data"), {"train": {"train"}, "test_data": {"test"}}),
         (("train",), {"train": {"train", "test"}}),
         (("train", "cars"), {"train": {"train", "test"}, "cars": {"train", "test"}}),
     ],
@@ -116,6 +121,10 @@ def test_the_digest_covers_the_validation_images(tmp_path):
         (("cat", "dog", "test"), "has test/ beside cat/, dog/: these can be classes"),
         (("test",), "has test/, but no folder train/"),
         (("cat/train", "cat/test", "dog/train"), "has a split inside of cat/: choose .*/cat, or"),
+        (("cat/train_1", "cat/test_1"), "has a split inside of cat/: choose .*/cat, or"),
+        (("train_1", "train_2", "test"), "train_1/, train_2/, but only one folder can be for tra"),
+        (("train_a", "test_a", "extra"), "has test_a/, train_a/ beside extra/: these can be"),
+        (("test_a", "val_a"), "has test_a/, val_a/, but no folder train/"),
     ],
 )
 def test_what_may_be_a_split_or_a_class_is_asked_back(tmp_path, names, message):
@@ -124,6 +133,44 @@ def test_what_may_be_a_split_or_a_class_is_asked_back(tmp_path, names, message):
     with pytest.raises(InputError, match=message) as caught:
         load(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "names", [("test_tube", "beaker"), ("trains", "testers"), ("train_1", "train_2", "valley")]
+)
+def test_classes_may_begin_like_a_split(tmp_path, names):
+    for name in names:
+        save_pictures(tmp_path / name, 20)
+    assert load(tmp_path).class_names == tuple(sorted(names))
+
+
+def test_pictures_without_endings_are_split_too(divided):
+    expected = load(divided).sha256()
+    for file in sorted(divided.rglob("*.png")):
+        file.rename(file.with_suffix(""))
+    data = load(divided)
+    assert splits(data) == {"train": {"train"}, "test": {"test"}}
+    assert data.class_names == ("cat", "dog") and data.sha256() == expected
+
+
+@pytest.mark.parametrize(
+    ("names", "message", "classes"),
+    [
+        (("train/cat", "train/dog", "test"), "labels are omitted, .* no classes in test/", ()),
+        (("train", "test/cat"), "labels are omitted, .* no classes in train/", ()),
+        (("train/cat", "test/dog"), "train/ and test/ have no class in common", ("cat", "dog")),
+        (("train/cat", "test/cat", "test/dog"), "", ("cat", "dog")),
+        (("train", "test"), "", ()),
+    ],
+)
+def test_classes_that_differ_between_the_folders_of_a_split(
+    tmp_path, names, message, classes, caplog
+):
+    for name in names:
+        save_pictures(tmp_path / name, 8)
+    assert load(tmp_path).class_names == classes
+    assert len(caplog.messages) == bool(message)
+    assert re.search(message, caplog.text)
 
 
 def test_folders_without_pictures_are_no_split(tmp_path):
@@ -187,4 +234,8 @@ def test_a_run_finds_its_split_again_when_its_folder_has_moved(
     config = tiny_config.replace(dataset=str(divided), image_size=(8, 8), epochs=1)
     run = Run(train(config, tmp_path / "run", verbose=0).directory)
     moved = os.fspath(divided.rename(tmp_path / "moved"))
+    with pytest.raises(InputError, match="not an image folder: .* new location as dataset"):
+        run.find_data()
+    with pytest.raises(InputError, match="nowhere' is not an image folder$"):
+        run.find_data(dataset=str(tmp_path / "nowhere"))
     assert splits(run.find_data(dataset=moved)) == {"train": {"train"}, "test": {"test"}}

@@ -39,7 +39,10 @@ def build_parser() -> cli.Parser:
     )
     parser.add_argument("--output", required=True, metavar="DIR", help="folder to write")
     parser.add_argument(
-        "--reconstructions", action="store_true", help="also write the reconstructions"
+        "--reconstructions",
+        action="store_true",
+        help="also write the reconstructions: PNG files of pictures, reconstructions.npy of arrays "
+        "and data sets",
     )
     parser.add_argument(
         "--samples",
@@ -88,7 +91,9 @@ def apply(
         run: A finished run, its folder, or the name of a model that comes with the package.
         inputs: An array of images, or paths and data sets, see `vae_keras.data.inputs.Inputs`.
         output: Folder to write. It must not exist.
-        reconstructions: Also write the reconstruction of each image, a PNG file.
+        reconstructions: Also write the reconstruction of each image: a PNG file for a picture, and
+            for arrays and data sets the uint8 array `reconstructions.npy`, in the order of their
+            rows in `latents.csv`.
         samples: Number of new images from the prior to write.
         between: Two inputs of one image each; writes a path between them in latent space.
         seed: Seed of all random draws.

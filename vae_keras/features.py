@@ -147,10 +147,10 @@ class LatentFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     def _check(self, X: Any) -> np.ndarray:
         """Images for a fitted model, uint8 `(images, height, width, channels)`."""
         check_is_fitted(self)
-        shape = _shape(X)
+        shape = _shape(X)[1:]
         rows = self._rows(X, reset=False)
-        if shape[1:] not in (self.sample_shape_, rows.shape[1:]):
-            raise InputError(f"X has images of {shape[1:]}, received {self.sample_shape_} in fit")
+        if shape != rows.shape[1:] and (*shape, 1)[:3] != self.image_shape_:
+            raise InputError(f"X has images of {shape}, received {self.sample_shape_} in fit")
         return self._images(rows)
 
     def _rows(self, X: Any, reset: bool) -> np.ndarray:

@@ -11,7 +11,7 @@ import numpy as np
 
 from vae_keras.config import DataSettings
 from vae_keras.data.images import ImageData
-from vae_keras.data.source import Files, Shape, Source
+from vae_keras.data.source import Files, NoSuchPlace, Shape, Source
 from vae_keras.data.split import check_own_test, hold_out
 from vae_keras.support.errors import InputError, check_name, check_text
 from vae_keras.support.files import absolute
@@ -19,6 +19,7 @@ from vae_keras.support.reporting import report
 
 ENDINGS = (".npy", ".npz")
 PASSED = "arrays:"  # prefix of the data set of a run whose images were passed to `train`
+MOST_OVERSHOOT = 2  # largest value of floats that were in [0, 1] before an interpolation
 NAMES = ("images", "labels", "train_images", "train_labels", "test_images", "test_labels")
 
 
@@ -42,7 +43,7 @@ class Arrays(Source):
                 "them again, or pass an .npz file of them as ⟨dataset⟩"
             )
         if not os.path.isfile(self.name):
-            raise InputError(f"{self.name!r} is not a file")
+            raise NoSuchPlace(f"{self.name!r} is not a file")
         return None
 
     @property
@@ -148,20 +149,24 @@ def as_images(values: Any, name: str = "images") -> np.ndarray:
     Gray images may lack the last axis. Channels may come first if that is unambiguous.
 
     Raises:
-        InputError: If it is not an array of images.
+        InputError: If it is not an array of images, or the range of its values is unclear: floats
+            with a largest value just above 1, or integers that are only 0 and 1.
     """
     images = np.asarray(values)
     if images.dtype.kind not in "buif":
-        raise InputError(f"⟨{name}⟩ must be numbers, received {images.dtype}")
+        raise InputError(f"{name} must be numbers, received {images.dtype}")
     if images.ndim == 3:
         images = images[..., None]
     if images.ndim == 4 and images.shape[1] in (1, 3) and images.shape[-1] not in (1, 3):
         images = np.moveaxis(images, 1, -1)
     if images.dtype == bool:
         images = images.astype(np.float32)
-    if images.dtype == np.uint8 or not images.size:
+    if not images.size:
         return images
     least, most = images.min(), images.max()
+    _check_range(name, images.dtype.kind, least, most)
+    if images.dtype == np.uint8:
+        return images
     if not (least >= 0 and most <= 255):  # true for NaN
         raise InputError(
             f"{name} must be uint8, or numbers from 0 to 1 or 0 to 255, received values from "
@@ -173,6 +178,27 @@ def as_images(values: Any, name: str = "images") -> np.ndarray:
     else:
         report(f"{name}: numbers from {least:.4g} to {most:.4g} are read as [0, 255]")
     return np.round(images).astype(np.uint8)
+
+
+def _check_range(name: str, kind: str, least: Any, most: Any) -> None:
+    """Raise `InputError` if values may mean [0, 1] as well as [0, 255].
+
+    Args:
+        name: Name of the images.
+        kind: Kind of their type, as in NumPy.
+        least: Their smallest value.
+        most: Their largest value.
+    """
+    if kind == "f" and least >= 0 and 1 < most <= MOST_OVERSHOOT:
+        raise InputError(
+            f"{name}: the largest value is {most:.4g}, so these floats may mean 0 to 1 or 0 to "
+            "255: clip them to [0, 1], or scale them to 255"
+        )
+    if kind in "ui" and (least, most) == (0, 1):
+        raise InputError(
+            f"{name}: these integers are only 0 and 1, which may mean black and white or nearly "
+            "black: pass booleans, or multiply by 255"
+        )
 
 
 def _pair(data: Any) -> tuple[Any, Any]:

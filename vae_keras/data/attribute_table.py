@@ -16,7 +16,7 @@ from vae_keras.support.files import MOST_ARRAY_BYTES, read_file
 from vae_keras.support.reporting import warn
 
 DELIMITERS = ",;\t"
-WORDS = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0}
+WORDS = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0, "y": 1.0, "n": 0.0}
 UNKNOWN = ("", "?", "-", "n/a", "na", "nan", "none", "null")
 
 
@@ -42,8 +42,8 @@ def read_attributes(path: str | os.PathLike) -> AttributeTable:
     Args:
         path: A CSV file, with commas, semicolons or tabs; or CelebA's own `list_attr_celeba.txt`,
             with blanks, with or without the number of pictures in its first line. Numbers may be 0
-            and 1, −1 and 1, or any others; `true` and `yes` are 1, `false` and `no` are 0; cells
-            that are empty, `NA`, `NaN`, `null`, `?` or `-` are unknown.
+            and 1, −1 and 1, or any others; `true`, `yes` and `y` are 1, `false`, `no` and `n` are
+            0; cells that are empty, `NA`, `NaN`, `null`, `?` or `-` are unknown.
 
     Returns:
         `AttributeTable`.

@@ -25,8 +25,14 @@ from vae_keras.data.listing import (
     list_files,
     some,
 )
-from vae_keras.data.pictures import UNREADABLE, decode_picture, known_formats, why_unreadable
-from vae_keras.data.source import Files, Shape, Source
+from vae_keras.data.pictures import (
+    UNREADABLE,
+    Picture,
+    decode_picture,
+    known_formats,
+    why_unreadable,
+)
+from vae_keras.data.source import Files, NoSuchPlace, Shape, Source
 from vae_keras.data.split import check_own_test, hold_out
 from vae_keras.data.storage import DEFAULT_IMAGE_SIZE, check_cache, stored_images
 from vae_keras.support.errors import InputError, check_text
@@ -55,7 +61,7 @@ class Folder(Source):
 
     def prepare(self, data_dir: str | None = None) -> str | None:
         if not os.path.isdir(self.name):
-            raise InputError(f"{self.name!r} is not an image folder")
+            raise NoSuchPlace(f"{self.name!r} is not an image folder")
         return None
 
     @property
@@ -145,6 +151,7 @@ def read_folder(
     columns, names = {"images": images[: len(good)]}, {}
     class_names = [files[number].class_name for number in good]
     classes = sorted(set(class_names) - {""})
+    _warn_of_classes(folder, [files[number] for number in good])
     if classes and all(class_names):
         columns["labels"] = np.array([classes.index(name) for name in class_names])
         names["class_names"] = tuple(classes)
@@ -209,7 +216,8 @@ def _decode_all(folder: str, files: list[PictureFile], images: np.ndarray) -> di
                 remarks[looked_at + int(number)] = mended[number].decode()
             for number in reasons.nonzero()[0]:
                 problems[looked_at + int(number)] = reasons[number].decode()
-                _check_lasting(folder, files[looked_at + int(number)], reasons[number].decode())
+                path = os.path.join(folder, files[looked_at + int(number)].name)
+                check_lasting(path, reasons[number].decode())
             _check_skipped(folder, files, problems)
             looked_at += len(reasons)
             bar.update(len(reasons))
@@ -239,27 +247,39 @@ def _decode_some(
     reasons, remarks = [], []
     filled = 0
     for number in numbers:
-        file = files[number]
-        reason, remark = file.problem, ""
-        if not reason:
-            try:
-                path = os.path.join(folder, file.name)
-                images[filled], remark = decode_picture(path, shape[:2], shape[2])
-                filled += 1
-            except Exception as error:  # Pillow raises errors of many kinds for damaged files
-                reason = why_unreadable(error, file.name)
+        picture, reason = decode_file(folder, files[number], shape)
+        if picture is not None:
+            images[filled] = picture.pixels
+            filled += 1
         reasons.append(reason.encode(errors="replace"))
-        remarks.append(remark.encode())
+        remarks.append(picture.remark.encode() if picture else b"")
     return images[:filled], np.array(reasons, np.object_), np.array(remarks, np.object_)
 
 
-def _check_lasting(folder: str, file: PictureFile, reason: str) -> None:
+def decode_file(folder: str, file: PictureFile, shape: Sequence[int]) -> tuple[Picture | None, str]:
+    """Decode a file of a listing.
+
+    Args:
+        folder: The folder of the listing.
+        file: The file.
+        shape: Tuple `(height, width, channels)`.
+
+    Returns:
+        Tuple of the picture and "", or of None and the problem of the file.
+    """
+    if file.problem:
+        return None, file.problem
+    try:
+        return decode_picture(os.path.join(folder, file.name), shape[:2], shape[2]), ""
+    except Exception as error:  # Pillow raises errors of many kinds for damaged files
+        return None, why_unreadable(error, file.name)
+
+
+def check_lasting(path: str, reason: str) -> None:
     """Raise `InputError` if the failure may be temporary: a cache would lack the file forever."""
     said = reason.removeprefix(UNREADABLE)
     if said != reason and said not in map(os.strerror, LASTING):
-        raise InputError(
-            f"{os.path.join(folder, file.name)} {reason}; if this is temporary, try again"
-        )
+        raise InputError(f"{path} {reason}; if this is temporary, try again")
 
 
 def _check_skipped(folder: str, files: list[PictureFile], problems: dict[int, str]) -> None:
@@ -278,6 +298,22 @@ def _warn_of_odd(folder: str, files: list[PictureFile], remarks: dict[int, str])
         names = [files[number].name for number in remarks if remarks[number] == remark]
         place = os.path.join(folder, names[0])
         warn(f"{len(names):,} of {len(files):,} pictures, such as {place}: {remark}")
+
+
+def _warn_of_classes(folder: str, files: Sequence[PictureFile]) -> None:
+    """Print a warning if the folders of a split have no or other classes than each other."""
+    names, classes = {}, dict[str, set[str]]()
+    for file in files:
+        names[file.split] = f"{file.name.partition('/')[0]}/"
+        classes.setdefault(file.split, set()).add(file.class_name)
+    if TRAIN not in classes or TEST not in classes:
+        return
+    without = [names[split] for split, found in classes.items() if found == {""}]
+    if without and len(without) < len(classes):
+        places = " and ".join(without)
+        warn(f"{folder}: labels are omitted, because there are no classes in {places}")
+    elif not without and classes[TRAIN].isdisjoint(classes[TEST]):
+        warn(f"{folder}: {names[TRAIN]} and {names[TEST]} have no class in common")
 
 
 def _warn_of_skipped(folder: str, files: list[PictureFile], problems: dict[int, str]) -> None:

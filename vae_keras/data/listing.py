@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 import stat
 from collections.abc import Iterable, Sequence
 from typing import NoReturn
@@ -27,6 +28,8 @@ SPLITS = {
     "test": TEST,
     "testing": TEST,
 }
+# Longer names, such as train_data, test-images and testset2: no letter follows.
+_LONG_NAME = re.compile(rf"({'|'.join(SPLITS)})(?:set|data)?(?![^\W\d_])")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,7 +87,7 @@ def list_files(folder: str) -> list[PictureFile]:
         inner = os.path.relpath(directory, folder).replace(os.sep, "/")
         prefix = "" if inner == "." else f"{inner}/"
         found += [
-            _look_at(os.path.join(directory, name), prefix + name)
+            look_at(os.path.join(directory, name), prefix + name)
             for name in names
             if not is_junk(name)
         ]
@@ -97,6 +100,18 @@ def list_files(folder: str) -> list[PictureFile]:
 def is_junk(name: str) -> bool:
     """Whether a file of this name, without its folder, is hidden or a file of a system."""
     return _is_junk(name, JUNK_FILES)
+
+
+def look_at(path: str, name: str) -> PictureFile:
+    """The properties of a file that are known without reading it, under a name in a folder."""
+    try:
+        status = os.stat(path)
+    except OSError as error:  # a broken or circular link
+        return PictureFile(name, problem=f"{UNREADABLE}{error.strerror}")
+    if not stat.S_ISREG(status.st_mode):  # opening a pipe could block forever
+        return PictureFile(name, problem="is not a regular file")
+    problem = "" if status.st_size else "is empty"
+    return PictureFile(name, status.st_size, status.st_ctime_ns, problem)
 
 
 def arrange(folder: str, files: Sequence[PictureFile]) -> list[PictureFile]:
@@ -113,13 +128,14 @@ def arrange(folder: str, files: Sequence[PictureFile]) -> list[PictureFile]:
     Raises:
         InputError: If a folder may be a split or a class.
     """
-    splits = _find_splits(folder, files)
+    pictures = _pictures(files)
+    splits = _find_splits(folder, pictures)
     place = "splits" if splits else "classes"
     found = [
         dataclasses.replace(file, split=splits.get(file.name.partition("/")[0], ""))
         for file in files
     ]
-    with_classes = {file.split for file in found if _is_picture(file) and file.class_name}
+    with_classes = {file.split for file in _pictures(found) if file.class_name}
     return [
         dataclasses.replace(file, problem=f"is beside the folders of the {place}")
         if not file.problem
@@ -156,12 +172,12 @@ def some(names: Sequence[str]) -> str:
     return ", ".join(names[:NAMED_FILES]) + (f" and {rest:,} more" if rest > 0 else "")
 
 
-def _find_splits(folder: str, files: Sequence[PictureFile]) -> dict[str, str]:
+def _find_splits(folder: str, pictures: Iterable[PictureFile]) -> dict[str, str]:
     """Dictionary from the name of a sub-folder to its split; empty without splits."""
-    pictures = [file.name.split("/") for file in files if _is_picture(file)]
-    _check_no_inner_splits(folder, pictures)
-    holders = sorted({parts[0] for parts in pictures if len(parts) > 1})
-    splits = {name: SPLITS[name.casefold()] for name in holders if name.casefold() in SPLITS}
+    paths = [file.name.split("/") for file in pictures]
+    _check_no_inner_splits(folder, paths)
+    holders = sorted({parts[0] for parts in paths if len(parts) > 1})
+    splits = _named_splits(holders)
     others = [name for name in holders if name not in splits]
     names = {split: [name for name in splits if splits[name] == split] for split in splits.values()}
     if not splits or (set(names) == {TRAIN} and others):  # "train" is a class among others
@@ -188,17 +204,30 @@ def _find_splits(folder: str, files: Sequence[PictureFile]) -> dict[str, str]:
     return splits
 
 
-def _check_no_inner_splits(folder: str, pictures: Iterable[Sequence[str]]) -> None:
+def _named_splits(names: Iterable[str]) -> dict[str, str]:
+    """Dictionary from the names of splits among the names of folders to their splits.
+
+    Long names count only beside a name of another split: `test_tube` alone is a class.
+    """
+    matches = {name: _LONG_NAME.match(name.casefold()) for name in names}
+    splits = {name: SPLITS[match[1]] for name, match in matches.items() if match}
+    if len(set(splits.values())) > 1:
+        return splits
+    return {name: split for name, split in splits.items() if name.casefold() in SPLITS}
+
+
+def _check_no_inner_splits(folder: str, paths: Iterable[Sequence[str]]) -> None:
     """Raise `InputError` if a sub-folder has its own split: its test would be trained on."""
-    inner: dict[str, dict[str, str]] = {}
-    for parts in pictures:
-        if len(parts) > 2 and parts[1].casefold() in SPLITS:
-            inner.setdefault(parts[0], {})[SPLITS[parts[1].casefold()]] = parts[1]
-    for name, found in inner.items():
-        if TRAIN in found and len(found) > 1:
+    inner: dict[str, set[str]] = {}
+    for parts in paths:
+        if len(parts) > 2:
+            inner.setdefault(parts[0], set()).add(parts[1])
+    for name, folders in inner.items():
+        found = _named_splits(sorted(folders))
+        if TRAIN in found.values() and len(set(found.values())) > 1:
             raise InputError(
                 f"{folder} has a split inside of {name}/: choose {os.path.join(folder, name)}, or "
-                f"move {_folders(found.values())} above the classes"
+                f"move {_folders(found)} above the classes"
             )
 
 
@@ -215,8 +244,10 @@ def _folders(names: Iterable[str]) -> str:
     return some([f"{name}/" for name in names])
 
 
-def _is_picture(file: PictureFile) -> bool:
-    return file.looks_like_picture and not file.problem
+def _pictures(files: Iterable[PictureFile]) -> list[PictureFile]:
+    """The files with the ending of a picture, or all files if there are none."""
+    usable = [file for file in files if not file.problem]
+    return [file for file in usable if file.looks_like_picture] or usable
 
 
 def _is_junk(name: str, junk: Sequence[str]) -> bool:
@@ -226,15 +257,3 @@ def _is_junk(name: str, junk: Sequence[str]) -> bool:
 def _refuse(error: OSError) -> NoReturn:
     """Stop `os.walk` at an unreadable folder, because the missing files are unknown."""
     raise InputError(f"{error.filename} cannot be read: {error.strerror}") from None
-
-
-def _look_at(path: str, name: str) -> PictureFile:
-    """The properties of a file that are known without reading it."""
-    try:
-        status = os.stat(path)
-    except OSError as error:  # a broken or circular link
-        return PictureFile(name, problem=f"{UNREADABLE}{error.strerror}")
-    if not stat.S_ISREG(status.st_mode):  # opening a pipe could block forever
-        return PictureFile(name, problem="is not a regular file")
-    problem = "" if status.st_size else "is empty"
-    return PictureFile(name, status.st_size, status.st_ctime_ns, problem)

@@ -76,6 +76,10 @@ class Source(abc.ABC):
         return self.name.replace(":", "_").replace("/", "_")
 
 
+class NoSuchPlace(InputError):
+    """A folder or file of images that does not exist."""
+
+
 class Unavailable(InputError):
     """A data set that is not on disk and cannot be downloaded.
 

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from vae_keras.data.images import ImageData
-from vae_keras.data.inputs import Inputs
+from vae_keras.data.inputs import Batch, Inputs
 from vae_keras.evaluation.likelihood import reconstruction_errors
 from vae_keras.export.loading import load_model_of
 from vae_keras.latent.inference import batch_size, decode_points, encode_images
@@ -127,18 +127,16 @@ def _write_latents(
     names: list[str] = []
     parts: list[Columns] = []
     with progress_bar(total=inputs.count, desc="apply", unit="image") as bar:
-        for batch_names, images in inputs.batches(batch_size(model)):
-            columns = score_images(model, images, seed)
+        for batch in inputs.batches(batch_size(model)):
+            columns = score_images(model, batch.images, seed)
             if references is not None:
                 columns["share_worse"] = share_worse(badness(columns), references)
             if reconstructions:
                 decoded = decode_points(model, columns[model.encoder_outputs[0]])
-                _write_pictures(folder / "reconstructions", batch_names, decoded)
-            names += batch_names
+                _write_reconstructions(folder, batch, decoded, inputs.array_count)
+            names += batch.names
             parts.append(columns)
-            bar.update(len(images))
-    if not names:
-        raise InputError(f"none of the {inputs.count:,} pictures can be read")
+            bar.update(len(batch.images))
     inputs.warn()
     joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     arrays: dict[str, Any] = {"files": np.array(names, np.str_), **joined}
@@ -181,7 +179,7 @@ def _reference_scores(
     except InputError as error:
         if data is not None or dataset is not None:
             raise
-        warn(f"share_worse is omitted, because it needs the training images: {error}")
+        warn(f"share_worse is omitted, because it needs the training images: {error.text}")
         return None
     images = found.head(run.read_config().max_train_images).train_images
     chosen = np.random.default_rng(0).permutation(len(images))[:REFERENCES]
@@ -196,12 +194,29 @@ def _path_between(model: Autoencoder, places: Sequence[str | os.PathLike]) -> np
         inputs = Inputs([place], model.image_shape)
         if inputs.count != 1:
             raise InputError(f"⟨between⟩ takes two single images, but {place} has {inputs.count}")
-        found = list(inputs.batches(1))
-        if not found:
-            raise InputError(f"{place} cannot be read")
-        images.append(found[0][1][0])
+        images.append(next(inputs.batches(1)).images[0])
     first, last = encode_images(model, np.stack(images))[model.encoder_outputs[0]]
     return decode_points(model, linear_path(first, last, PATH_STEPS))
+
+
+def _write_reconstructions(folder: Path, batch: Batch, decoded: np.ndarray, count: int) -> None:
+    """Write the decoded images of a batch: PNG files for pictures, one array for all arrays.
+
+    Args:
+        folder: Folder for the results.
+        batch: The inputs.
+        decoded: uint8 array `(images, height, width, channels)`.
+        count: Number of images in all arrays.
+    """
+    if batch.row is None:
+        _write_pictures(folder / "reconstructions", batch.names, decoded)
+        return
+    file = folder / "reconstructions.npy"
+    if batch.row == 0:
+        shape = (count, *decoded.shape[1:])
+        np.lib.format.open_memmap(file, "w+", np.uint8, shape).flush()
+    # Opened for each batch, so that the memory does not grow with the file.
+    np.load(file, mmap_mode="r+")[batch.row : batch.row + len(decoded)] = decoded
 
 
 def _write_pictures(folder: Path, names: Sequence[str], images: np.ndarray) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import vae_keras.backend.registered  # noqa: F401
 from vae_keras.model import Autoencoder
 from vae_keras.support.errors import InputError
-from vae_keras.training.names import PRETRAINED, find_run
+from vae_keras.training.names import find_run
 from vae_keras.training.run import Run
 
 
@@ -28,14 +28,11 @@ def load_model(path: str | os.PathLike) -> Autoencoder:
     Raises:
         InputError: If the file is missing, damaged, or contains another kind of model.
     """
-    path = find_run(path).directory
+    path = find_run(path, "a model.keras, the folder of a finished run").directory
     if path.is_dir():
         path = path / "model.keras"
     if not path.is_file():
-        raise InputError(
-            f"{path} does not exist: pass a model.keras, the folder of a finished run, or a model "
-            f"of the package ({', '.join(PRETRAINED)})"
-        )
+        raise InputError(f"{path} does not exist: pass the folder of a finished run")
     try:
         model = keras.saving.load_model(path)
     except Exception as error:  # Keras, zipfile, h5py and json raise errors of many kinds

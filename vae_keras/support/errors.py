@@ -26,11 +26,16 @@ class UserError(Exception):
     """
 
     def __str__(self) -> str:
-        return with_names(super().__str__())
+        return with_names(self.text)
+
+    @property
+    def text(self) -> str:
+        """The message with ⟨argument_names⟩, for a part of another error or warning."""
+        return super().__str__()
 
     def for_command_line(self) -> str:
         """The message with options in place of argument names."""
-        return with_options(super().__str__())
+        return with_options(self.text)
 
 
 class InputError(UserError, ValueError):

@@ -69,7 +69,7 @@ def restore_checkpoint(
         try:
             arrays = _read(path, most)
         except InputError as error:
-            warn(f"{error}; it is not used")
+            warn(f"{error.text}; it is not used")
             continue
         found = int(arrays.pop("epoch"))
         if {name: (array.dtype.name, array.shape) for name, array in arrays.items()} != kinds:

@@ -1,6 +1,5 @@
 """Names, titles and folders of runs."""
 
-import difflib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -50,21 +49,24 @@ def create_run(directory: str | os.PathLike | None = None, name: str = "run") ->
             raise unwritable(run.directory, error.strerror) from None
 
 
-def find_run(name: str | os.PathLike) -> Run:
+def find_run(name: str | os.PathLike, accepted: str = "the folder of a finished run") -> Run:
     """The run in a folder, or one that comes with the package, by its name in `PRETRAINED`.
 
+    Args:
+        name: The folder or the name.
+        accepted: Other possible values than names, for the error.
+
     Raises:
-        InputError: If there is no such folder, and the name resembles one in `PRETRAINED`.
+        InputError: If there is no such folder and no such model.
     """
     text = os.fspath(name)
     if not os.path.lexists(text):
         if text in PRETRAINED:
             return Run(PRETRAINED_FOLDER / text)
-        if difflib.get_close_matches(str(text), PRETRAINED, n=1, cutoff=0.8):
-            raise InputError(
-                f"{text} does not exist: did you mean a model of the package "
-                f"({', '.join(PRETRAINED)})?"
-            )
+        raise InputError(
+            f"{text} does not exist: pass {accepted}, or a model of the package "
+            f"({', '.join(PRETRAINED)})"
+        )
     return Run(name)
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from vae_keras.config import EXPORTS, PLACES, FitConfig
 from vae_keras.data.arrays import as_image_data
 from vae_keras.data.images import ImageData
-from vae_keras.data.source import Files
+from vae_keras.data.source import Files, NoSuchPlace
 from vae_keras.data.sources import find_source, load_configured
 from vae_keras.support.errors import InputError, check_text
 from vae_keras.support.files import (
@@ -135,8 +135,9 @@ class Run:
 
     def read_config(self) -> FitConfig:
         """The settings of the run, a `FitConfig`; `InputError` if they are invalid."""
+        settings = self._read_config_file()["settings"]
         try:
-            return FitConfig.from_dict(self._read_config_file()["settings"])
+            return FitConfig.from_dict(settings)
         except InputError as error:
             raise InputError(f"{self.config_file}: {error}") from None
 
@@ -153,7 +154,14 @@ class Run:
             InputError: If the data cannot be loaded or has changed.
         """
         config = self.read_config().replace(**places)
-        data = load_configured(config, self.read_files())
+        try:
+            data = load_configured(config, self.read_files())
+        except NoSuchPlace as error:
+            if "dataset" in places:
+                raise
+            raise InputError(
+                f"{error.text}: if the images have moved, pass their new location as ⟨dataset⟩"
+            ) from None
         self.check_data(data.head(config.max_train_images))
         return data
 

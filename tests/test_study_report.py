@@ -114,6 +114,8 @@ def test_a_damaged_table_is_refused(tmp_path, old, new):
         (",a,0,1,", ",a,0,٠١,"),
         (",a,0,2,", ",a,0,1,"),
         (",seed,", ",seed,seed,"),
+        (",1.5,2.5\n", ",1.5,2.5,1\n"),
+        (",1.5,2.5\n", ",1.5\n"),
     ],
 )
 def test_a_table_with_rows_of_no_run_is_refused(tmp_path, old, new):

@@ -28,7 +28,7 @@ def read_history(path: Path) -> list[dict[str, Any]]:
         for number, row in enumerate(reader, 1):
             try:
                 rows.append(parse_row(row, number))
-            except (TypeError, ValueError):
+            except ValueError:
                 raise ValueError(
                     f"line {reader.line_num} is not a valid row of epoch {number}"
                 ) from None
@@ -40,7 +40,7 @@ def read_history(path: Path) -> list[dict[str, Any]]:
         ) from None
 
 
-def parse_row(cells: Mapping[str, str], epoch: int) -> dict[str, Any]:
+def parse_row(cells: Mapping[str | Any, str | Any], epoch: int) -> dict[str, Any]:
     """The numbers in a row of a history.
 
     Args:
@@ -48,9 +48,11 @@ def parse_row(cells: Mapping[str, str], epoch: int) -> dict[str, Any]:
         epoch: The expected epoch.
 
     Raises:
-        ValueError, TypeError: If a cell is not a finite number, a loss is missing, or the epoch is
-            another one.
+        ValueError: If a cell is not a finite number, a loss is missing, there are more or fewer
+            cells than columns, or the epoch is another one.
     """
+    if None in cells or None in cells.values():  # more or fewer cells
+        raise ValueError
     found = {name: plain_number(text) for name, text in cells.items() if text != ""}
     if found.get("epoch") != epoch or REQUIRED - found.keys():
         raise ValueError

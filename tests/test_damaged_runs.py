@@ -131,6 +131,24 @@ def test_a_history_with_other_rows_is_refused_before_anything_changes(
     assert state(run) == before
 
 
+@pytest.mark.parametrize("attributes", [5, True, {}, None, "Smiling", [1], ["\n# x\x1b[31m"]])
+def test_attributes_in_a_config_are_a_list_of_printable_names(run, attributes):
+    content = read_json(run.config_file)
+    content["data"]["attributes"] = attributes
+    run.config_file.write_text(json.dumps(content))
+    with pytest.raises(InputError, match="config.json is damaged: it must have settings and data"):
+        run.read_data_summary()
+
+
+@pytest.mark.parametrize(
+    "change", [{"epochs": 3}, {"epochs": 10**400}, {"kept_epoch": "x"}, {"kept_epoch": 3}]
+)
+def test_metrics_have_epochs_of_the_history(run, change):
+    run.metrics_file.write_text(json.dumps(run.read_metrics() | change))
+    with pytest.raises(InputError, match="metrics.json is damaged"):
+        run.read_metrics()
+
+
 def make_archive(**arrays):
     file = io.BytesIO()
     np.savez(file, **arrays)

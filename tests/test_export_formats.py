@@ -241,7 +241,10 @@ def names(folder):
 
 def write_name(model, path, format):
     """An export that takes no time."""
-    path.write_text(format)
+    if not path.suffix:
+        path.mkdir()
+    else:
+        path.write_text(format)
 
 
 def test_a_run_is_exported_into_its_folder_or_another(run, tmp_path, monkeypatch, capsys):

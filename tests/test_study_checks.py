@@ -10,6 +10,8 @@ from commands import Command
 from PIL import Image
 
 from vae_keras.study.__main__ import main
+from vae_keras.study.definition import read_study
+from vae_keras.support.errors import InputError
 from vae_keras.training import requirements
 from vae_keras.training.run import Run
 
@@ -104,6 +106,42 @@ def test_settings_that_cannot_work_are_one_line(folder, capsys, text, message):
     given = [f"--dataset={name}" for name in dataset]
     assert message in refusal(capsys, "mine.toml", *given, "--seeds", "2", "--directory", "new")
     assert sorted(folder.rglob("*")) == before
+
+
+LONG_KEYS = {
+    "bare": ".".join(["a"] * 50_000),
+    "quoted": ".".join(['"a"', "'b'", '"\\"."'] * 20_000),
+    "spaced": " . ".join(["a-b"] * 50_000),
+}
+
+
+@pytest.mark.parametrize("key", LONG_KEYS.values(), ids=LONG_KEYS)
+@pytest.mark.parametrize("form", ["{} = 1\n", "[{}]\n", "[variants.a]\nx = {{ {} = 1 }}\n"])
+def test_a_key_of_many_parts_is_refused_at_once(tmp_path, key, form):
+    path = tmp_path / "mine.toml"
+    path.write_text(form.format(key))
+    begin = time.process_time()
+    with pytest.raises(InputError, match="has a key of 50 or more parts"):
+        read_study(path)
+    assert time.process_time() - begin < 2
+
+
+def test_numbers_and_texts_with_many_dots_are_no_keys(tmp_path):
+    numbers = ", ".join(["1.5"] * 1000)
+    losses = f'[published]\ndataset = "mnist"\ntolerance = 0.1\nlosses.a = {{ 1 = [{numbers}] }}'
+    (tmp_path / "mine.toml").write_text(f'source = "{"." * 200} {"a" * 10**6}"\n{VARIANTS}{losses}')
+    assert read_study(tmp_path / "mine.toml").name == "mine"
+
+
+@pytest.mark.parametrize(
+    "place", ['"source": "\\ud800"', '"comparisons": {"x": {"title": "\\udfff"}}']
+)
+def test_a_lone_surrogate_is_refused_when_a_study_is_read(tmp_path, place):
+    path = tmp_path / "mine.json"
+    path.write_text(f'{{"variants": {{"a": {{}}, "b": {{}}}}, {place}}}')
+    with pytest.raises(InputError, match="surrogates not allowed") as error:
+        read_study(path)
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("kind", ["pipe", "device", "folder", "large", "Latin-1", "circle"])

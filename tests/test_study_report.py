@@ -10,9 +10,18 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from vae_keras import plots
 from vae_keras.study.claims import judge
-from vae_keras.study.definition import Claim, Rule, find_study, write_study
-from vae_keras.study.evaluations import write_evaluations
+from vae_keras.study.definition import (
+    Claim,
+    CurveGroup,
+    Published,
+    Rule,
+    Study,
+    find_study,
+    write_study,
+)
+from vae_keras.study.evaluations import read_evaluations, write_evaluations
 from vae_keras.study.report import write_report
 from vae_keras.study.sections.losses import loss_table
 from vae_keras.study.table import RunTable, read_table, write_table
@@ -92,6 +101,51 @@ def test_a_damaged_table_is_refused(tmp_path, old, new):
     path.write_text(path.read_text().replace(old, new, 1))
     with pytest.raises(InputError, match="is damaged in line|is not a table of runs"):
         read_table(path)
+
+
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        *((",a,0,1,", f",{variant},{seed},1,") for variant, seed in (("", 0), ("\x1b[31m", 0))),
+        *((",a,0,1,", f",a,{seed},1,") for seed in ("1_0", "٣", "-5", "1" * 400, "00", "0.0", "")),
+        (",a,0,1,1.5,", ",a,0,1,,"),
+        (",1.5,2.5\n", ",1.5,\n"),
+        (",1.5,2.5\n", ",1_5,2.5\n"),
+        (",a,0,1,", ",a,0,٠١,"),
+        (",a,0,2,", ",a,0,1,"),
+        (",seed,", ",seed,seed,"),
+        (",1.5,2.5\n", ",1.5,2.5,1\n"),
+        (",1.5,2.5\n", ",1.5\n"),
+    ],
+)
+def test_a_table_with_rows_of_no_run_is_refused(tmp_path, old, new):
+    rows = [{"epoch": epoch, "loss": 1.5, "val_loss": 2.5} for epoch in (1, 2)]
+    path = tmp_path / "runs.csv"
+    write_table(RunTable("mine", "digits", "a", {"a": {0: rows}}), path)
+    text = path.read_text().replace("\r\n", "\n")
+    read_table(path)
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    with pytest.raises(InputError, match="runs.csv is damaged in line"):
+        read_table(path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "variant,seed,elbo\na,0,1\na,0,2\n",
+        "variant,seed,elbo,elbo\na,0,1,2\n",
+        "variant,seed,elbo\na,00,1\n",
+        "variant,seed,elbo\n,0,1\n",
+        "variant,seed,elbo\na,0,1_0\n",
+        "variant,seed,elbo\na,0,1,5\n",
+        "variant,seed,elbo\na,0\n",
+    ],
+)
+def test_evaluations_that_are_not_one_row_for_each_run_are_refused(tmp_path, text):
+    (tmp_path / "evaluations.csv").write_text(text)
+    with pytest.raises(InputError, match="evaluations.csv is damaged"):
+        read_evaluations(tmp_path / "evaluations.csv")
 
 
 def test_differences_are_paired_by_seed():
@@ -464,6 +518,50 @@ def test_a_study_of_ones_own_has_its_comparisons_published_losses_and_claims(min
     }
     assert "![Deep against wide](figures/curves_pair.png)" in text
     assert "![everything](figures/curves_everything.png)" in text
+
+
+EVIL = "<img src=x onerror=alert(1)>\n\n# Heading"
+
+
+@pytest.mark.parametrize("reference", ["wide", EVIL])
+def test_no_name_of_a_study_makes_html_or_a_heading(mine, without_figures, reference):
+    """Names of variants with runs, without runs and waiting, and the phrases of a definition."""
+    directory, _ = mine
+    study = Study(
+        name="mine",
+        variants={"wide": {}, EVIL: {}, f"{EVIL} absent": {}},
+        reference=reference,
+        source=EVIL,
+        comparisons={"all": CurveGroup(("wide", EVIL), EVIL)},
+        published=Published(
+            "digits", 0.1, {EVIL: {20: (50.0,)}, "wide": {20: (50.0,)}}, EVIL, {20: EVIL}
+        ),
+        claims=(
+            Claim(EVIL, (((EVIL, "val_loss"), ("wide", "val_loss")),), 0, EVIL, EVIL),
+            Claim(EVIL, (((EVIL, "val_loss"), ("wide", "val_loss")),)),
+        ),
+        rule=Rule((2, 4), 0.1, EVIL),
+    )
+    table = make_table({"wide": 41.0, EVIL: 40.0})
+    del table.runs["wide"][2][5:]
+    (directory / "study.json").unlink()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("vae_keras.study.report.study_of", lambda *_: study)
+        write_report(RunTable("mine", "digits", reference, table.runs), directory)
+    text = (directory / "report.md").read_text()
+    assert "**Incomplete**: no runs of &lt;img" in text and "It omits 1 seed of &lt;img" in text
+    assert "<img" not in text
+    assert not [line for line in text.splitlines() if line.startswith("# Heading")]
+
+
+@pytest.mark.parametrize("name", ["$x^{$", "a$b", "$$", "\\frac$"])
+def test_a_dollar_in_a_name_is_no_formula(tmp_path, name):
+    row = {"epoch": 1, "loss": 1.0, "val_loss": 1.0}
+    table = RunTable("mine", "digits", name, {name: {0: [row]}, "b": {0: [row], 1: [row]}})
+    write_report(table, tmp_path)
+    assert "differences.png" in {path.name for path in (tmp_path / "figures").iterdir()}
+    point = (1.0, np.ones(1), np.ones(1))
+    plots.plot_rate_distortion({name: [point]}).savefig(tmp_path / "curve.png")
 
 
 def test_a_damaged_definition_is_refused(mine):

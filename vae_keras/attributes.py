@@ -46,6 +46,7 @@ def find(
     """Find the vector of an attribute and report its properties."""
     run = Run(directory)
     run.check_finished()
+    run.check_places()
     run.check_unlocked()
     attribute_of_run = load("vae_keras.latent.attribute_vectors").attribute_of_run
     folder, found = attribute_of_run(run, attribute, attributes, data_dir, dataset)

@@ -22,7 +22,7 @@ PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}  # Keras's dty
 DEFAULT_VALIDATION_FRACTION = 0.1
 KEPT_EPOCHS = ("best", "last")
 OUTPUT_LAYERS = {"conv_transpose": "Conv2DTranspose", "conv": "Conv2D"}
-# Export formats, and the name of each export in the folder of a run.
+# Export formats, and the name of each export in the folder of a run. Only files have an ending.
 EXPORTS = {
     "saved_model": "saved_model",
     "onnx": "onnx",

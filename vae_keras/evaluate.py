@@ -86,6 +86,7 @@ def evaluate_all(
         cli.check_range(name, value, least)
     for run in runs:  # before the work begins
         run.check_finished()
+        run.check_places()
         run.check_unlocked()
         cli.check_range("images", images, 2, run.read_data_summary().get("test_images", 10**9))
     evaluation = load("vae_keras.evaluation")

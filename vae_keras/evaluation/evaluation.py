@@ -57,6 +57,7 @@ def evaluate_run(
             data set has changed.
     """
     run.check_finished()
+    run.check_places()
     config = run.read_config()
     with run.locked():
         model = load_model_of(run)

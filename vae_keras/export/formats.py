@@ -105,6 +105,8 @@ def check_output(run: Run, output: str | os.PathLike | None) -> None:
         raise InputError(
             f"{run.directory.name} is a model of the package: choose a folder to write (⟨output⟩)"
         )
+    else:
+        run.check_places()
 
 
 def export_run(

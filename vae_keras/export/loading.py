@@ -8,6 +8,7 @@ import numpy as np
 import vae_keras.backend.registered  # noqa: F401
 from vae_keras.model import Autoencoder
 from vae_keras.support.errors import InputError
+from vae_keras.support.files import check_file
 from vae_keras.training.names import find_run
 from vae_keras.training.run import Run
 
@@ -26,11 +27,12 @@ def load_model(path: str | os.PathLike) -> Autoencoder:
         `VAE` or `Autoencoder`.
 
     Raises:
-        InputError: If the file is missing, damaged, or contains another kind of model.
+        InputError: If the file is missing, not regular, damaged, or contains another kind of model.
     """
     path = find_run(path, "a model.keras, the folder of a finished run").directory
     if path.is_dir():
         path = path / "model.keras"
+    check_file(path)
     if not path.is_file():
         raise InputError(f"{path} does not exist: pass the folder of a finished run")
     try:

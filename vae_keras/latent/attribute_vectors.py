@@ -18,7 +18,7 @@ from vae_keras.latent.inference import decode_points, latent_points
 from vae_keras.latent.space import attribute_vector, linear_path, vector_convergence
 from vae_keras.model import Autoencoder
 from vae_keras.support.errors import InputError, check_name
-from vae_keras.support.files import replacing, write_csv, write_json
+from vae_keras.support.files import check_places, replacing, write_csv, write_json
 from vae_keras.support.reporting import progress_bar, working
 from vae_keras.training.run import Run
 
@@ -54,6 +54,9 @@ def attribute_of_run(
         InputError: If the run is not finished, or its images have no such attribute.
     """
     run.check_finished()
+    run.check_places()
+    folder = run.attributes / file_name(attribute)
+    check_places([], [folder])
     config = run.read_config()
     places: dict[str, Any] = {
         "data_dir": data_dir,
@@ -79,7 +82,6 @@ def attribute_of_run(
             "direction": (vector / norm).tolist(),
         }
         run.attributes.mkdir(exist_ok=True)
-        folder = run.attributes / file_name(attribute)
         with working("Drawing the figures"), replacing(folder) as path:
             path.mkdir()
             write_json(path / "vector.json", found)

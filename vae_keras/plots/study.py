@@ -18,6 +18,7 @@ from vae_keras.plots.curves import (
     name_logarithmic,
     scale_axes,
 )
+from vae_keras.plots.fonts import drawable
 from vae_keras.plots.losses import merge_columns, panel_title
 from vae_keras.plots.names import variant_title
 from vae_keras.plots.style import SMALL, new_figure, styled
@@ -83,11 +84,12 @@ def plot_curves(
     points = {name: published[name] for name in order if published and published.get(name)}
     for name, pairs in points.items():
         panels[1, 0].plot(*zip(*pairs), color=colors[name], **PUBLISHED_STYLE)
-    lines, texts = [handles[name] for name in order], list(map(variant_title, order))
+    lines = [handles[name] for name in order]
+    texts, options = drawable(map(variant_title, order))
     if points:
         lines.append(Line2D([], [], color="0.4", **PUBLISHED_STYLE))
         texts.append("published")
-    figure.legend(
+    legend = figure.legend(
         lines,
         texts,
         loc="outside right center",
@@ -95,6 +97,8 @@ def plot_curves(
         title=_meaning([len(values) for values in arrays]),
         alignment="left",
     )
+    for text in legend.get_texts():
+        text.set(**options)
     return figure
 
 
@@ -149,9 +153,10 @@ def plot_differences(
         title += f", n = {next(iter(counts.values()))}"
     elif counts:
         names = [f"{name} (n = {n})" for name, n in zip(names, counts.values())]
-    axes.set_yticks(places, names)
+    (title, *names), options = drawable([title, *names])
+    axes.set_yticks(places, names, **options)
     axes.set_ylim(len(rows) - 0.5, -0.5)  # the first row on top
-    axes.set_xlabel(title)
+    axes.set_xlabel(title, **options)
     axes.grid(True, axis="x")
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
@@ -217,12 +222,14 @@ def plot_rate_distortion(
             )
     handles = axes.get_legend_handles_labels()[0]
     handles.append(Line2D([], [], linestyle="none", marker="*", markersize=10, color="0.4"))
-    labels = [*lines, "weight found by the decoder (auto)"]
+    texts, options = drawable(lines)
+    labels = [*texts, "weight found by the decoder (auto)"]
     if marked:
         ring: dict[str, Any] = {"marker": "o", "markersize": 11, "fillstyle": "none"}
         handles.append(Line2D([], [], linestyle="none", color="0.3", **ring))
         labels.append(f"weight {marked:,g}")
-    axes.legend(handles, labels)
+    for text in axes.legend(handles, labels).get_texts():
+        text.set(**options)
     axes.set_xlabel("rate: KL divergence (nats per image)")
     axes.set_ylabel("distortion: mean squared error per pixel")
     axes.set_yscale("log")

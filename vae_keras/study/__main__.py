@@ -19,6 +19,7 @@ from vae_keras.study.definition import (
 )
 from vae_keras.support import cli, terminal
 from vae_keras.support.errors import InputError, check_name
+from vae_keras.support.files import check_file
 from vae_keras.support.reporting import report, working
 from vae_keras.support.signals import Interrupted
 from vae_keras.support.start import check_backend, load
@@ -155,9 +156,15 @@ def report_again(arguments: Sequence[str]) -> None:
     )
     parser.add_argument("directory", metavar="DIR", help="folder of the study")
     directory = Path(parser.parse_args(arguments).directory)
+    check_file(directory / "runs.csv")
     if not (directory / "runs.csv").is_file():
         raise InputError(f"{directory} has no runs.csv: choose the folder of a study")
-    with Run(directory).locked():
+    from vae_keras.study.report import check_report
+
+    folder = Run(directory)
+    folder.check_unlocked()
+    check_report(directory)  # before a lock is left in the folder
+    with folder.locked():
         _report(directory)
 
 

@@ -14,14 +14,19 @@ from typing import Any
 from vae_keras.config import DATA, FitConfig, make_config
 from vae_keras.data.sources import check_dataset
 from vae_keras.support.errors import InputError, check_name, shown
-from vae_keras.support.files import read_text, write_json
+from vae_keras.support.files import check_places, read_text, write_json
 from vae_keras.support.settings import TYPE_NAMES, declarations, is_finite
 
 SHIPPED = {path.stem: path for path in sorted((Path(__file__).parent / "shipped").glob("*.toml"))}
 TRAIN, TEST = "loss", "val_loss"
 STUDY_FILE = "study.json"
 # The outputs of a study beside its runs.
-OUTPUTS = (STUDY_FILE, "runs.csv", "summary.csv", "evaluations.csv", "report.md", "figures")
+FILES, FIGURES = (STUDY_FILE, "runs.csv", "summary.csv", "evaluations.csv", "report.md"), "figures"
+OUTPUTS = (*FILES, FIGURES)
+SEED = re.compile("0|[1-9][0-9]{0,8}")  # a seed as text
+# A dotted key with too many parts, for which the parser of TOML takes minutes.
+_PART = r"""(?:(?<![\w-])[\w-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')[ \t]*+"""
+_LONG_KEY = re.compile(rf"(?:{_PART}\.[ \t]*+){{50}}")
 # Set on the command line, or by the study itself.
 RESERVED_SETTINGS = ("seed", "data_dir", "early_stopping")
 # Variants that differ in these cannot be paired.
@@ -227,12 +232,17 @@ def read_study(path: Path) -> Study:
     """
     text = read_text(path)
     try:
-        content = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
+        content = _parse_toml(text) if path.suffix == ".toml" else _parse_json(text)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not {path.suffix[1:].upper()}: {error}") from None
     with within(path):
         _check_type("a study", content, dict)
         return _make_study(_entries(Study, {"name": path.stem, **content}))
+
+
+def check_outputs(directory: Path) -> None:
+    """Raise `InputError` unless the outputs of a study can be written or replaced."""
+    check_places((directory / name for name in FILES), [directory / FIGURES])
 
 
 def write_study(study: Study, path: Path) -> None:
@@ -241,6 +251,19 @@ def write_study(study: Study, path: Path) -> None:
     for claim in content.get("claims", ()):
         claim["below"] = [[":".join(side) for side in pair] for pair in claim["below"]]
     write_json(path, content)
+
+
+def _parse_toml(text: str) -> Any:
+    if found := _LONG_KEY.search(text):
+        line = text.count("\n", 0, found.start()) + 1
+        raise ValueError(f"line {line} has a key of 50 or more parts")
+    return tomllib.loads(text)
+
+
+def _parse_json(text: str) -> Any:
+    content = json.loads(text)
+    json.dumps(content, ensure_ascii=False).encode()  # a lone surrogate could not be written
+    return content
 
 
 @contextlib.contextmanager

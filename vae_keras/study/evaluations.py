@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from vae_keras.study.runner import PlannedRun
+from vae_keras.study.table import run_of
 from vae_keras.support.errors import InputError
 from vae_keras.support.files import read_text, write_csv
 from vae_keras.support.reporting import progress_bar, report
-from vae_keras.support.settings import is_number
+from vae_keras.support.settings import is_number, plain_number
 
 IMPORTANCE_SAMPLES = 50  # if there are too many dimensions to integrate
 SAMPLES_SETTING = ("settings", "importance_samples")
@@ -97,11 +98,20 @@ def read_evaluations(path: Path) -> dict[str, dict[str, list[float]]]:
     if not os.path.lexists(path):
         return {}
     values: dict[str, dict[str, list[float]]] = {}
+    runs = set()
+    reader = csv.DictReader(io.StringIO(read_text(path), newline=""), strict=True)
     try:
-        for row in csv.DictReader(io.StringIO(read_text(path), newline=""), strict=True):
-            columns = values.setdefault(row["variant"], {name: [] for name in FIGURES})
+        names = list(reader.fieldnames or [])
+        if len(set(names)) < len(names):
+            raise ValueError("duplicate columns")
+        for row in reader:
+            run = run_of(row["variant"], row["seed"])
+            if run in runs or row.keys() != set(names) or None in row.values():
+                raise ValueError(run)
+            runs.add(run)
+            columns = values.setdefault(run[0], {name: [] for name in FIGURES})
             for name in filter(row.get, FIGURES):  # earlier versions have fewer columns
-                columns[name].append(_number(float(row[name])))
+                columns[name].append(_number(plain_number(row[name])))
     except (KeyError, TypeError, ValueError, csv.Error):
         raise InputError(f"{path} is damaged: remove it and evaluate again") from None
     return values

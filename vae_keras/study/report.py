@@ -2,11 +2,21 @@
 
 import dataclasses
 import itertools
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from vae_keras.study.claims import strictest_level
-from vae_keras.study.definition import SHIPPED, STUDY_FILE, CurveGroup, Rule, Study, read_study
+from vae_keras.study.definition import (
+    FIGURES,
+    SHIPPED,
+    STUDY_FILE,
+    CurveGroup,
+    Rule,
+    Study,
+    check_outputs,
+    read_study,
+)
 from vae_keras.study.evaluations import read_evaluations
 from vae_keras.study.rate_distortion import places
 from vae_keras.study.sections.differences import (
@@ -23,7 +33,7 @@ from vae_keras.study.sections.rate_distortion import (
     rate_distortion_table,
 )
 from vae_keras.study.sections.verdicts import claim_section
-from vae_keras.study.table import RunTable
+from vae_keras.study.table import RunTable, read_table
 from vae_keras.support.files import replacing, write_csv
 from vae_keras.support.terms import loss_columns, title
 from vae_keras.support.text import count, escape, plain, wrap
@@ -33,6 +43,13 @@ MEANINGS = {
     "reconstruction_loss": "the weighted reconstruction error",
     "kl_loss": "the KL divergence in nats",
 }
+
+
+def check_report(directory: Path) -> None:
+    """Raise `InputError` unless the report of a folder can be written. Changes nothing."""
+    check_outputs(directory)
+    study_of(read_table(directory / "runs.csv"), directory)
+    read_evaluations(directory / "evaluations.csv")
 
 
 def write_report(table: RunTable, directory: Path, width: int = 80) -> str:
@@ -46,6 +63,7 @@ def write_report(table: RunTable, directory: Path, width: int = 80) -> str:
     Returns:
         Text for a terminal: the main table and the paths of the files.
     """
+    check_outputs(directory)
     study = study_of(table, directory)
     evaluations = read_evaluations(directory / "evaluations.csv")
     table = dataclasses.replace(
@@ -55,7 +73,7 @@ def write_report(table: RunTable, directory: Path, width: int = 80) -> str:
     )
     differences = all_differences(study, table)
     curve = places(study, table)
-    with replacing(directory / "figures") as folder:
+    with replacing(directory / FIGURES) as folder:
         folder.mkdir()
         figures = (
             {"rate_distortion": draw_rate_distortion(study, curve)}
@@ -91,7 +109,7 @@ def study_of(table: RunTable, directory: Path) -> Study:
     It is the one in the folder, or the study of the package with that name. Without either, the
     variants are those with runs, and there are no claims and published losses.
     """
-    if (directory / STUDY_FILE).is_file():
+    if os.path.lexists(directory / STUDY_FILE):
         study = read_study(directory / STUDY_FILE)
     elif table.study in SHIPPED:
         study = read_study(SHIPPED[table.study])
@@ -157,8 +175,8 @@ def _introduction(study: Study, table: RunTable) -> str:
     )
     if unfinished:
         text += (
-            f"\n\n**Incomplete**: {'; '.join(unfinished)}. Unfinished runs are used only if "
-            "no run of their variant has finished, at the last epoch that they all have."
+            f"\n\n**Incomplete**: {escape('; '.join(unfinished))}. Unfinished runs are used only "
+            "if no run of their variant has finished, at the last epoch that they all have."
         )
     if study.rule:
         text += "\n\n" + _rule_text(study.rule, table, variants)
@@ -183,5 +201,5 @@ def _rule_text(rule: Rule, table: RunTable, variants: Iterable[str]) -> str:
         if (extra := len(table.whole(name)) - len(table.counted(name)[0])) > 0
     ]
     if waiting:
-        text += f" It omits {', '.join(waiting)}."
+        text += f" It omits {escape(', '.join(waiting))}."
     return f"{text} {escape(rule.remark)}".strip()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from vae_keras.config import MODELS, DataSettings, FitConfig
 from vae_keras.data.sources import find_source
-from vae_keras.study.definition import OUTPUTS, TEST, TRAIN, Study, within
+from vae_keras.study.definition import OUTPUTS, SEED, TEST, TRAIN, Study, check_outputs, within
 from vae_keras.study.job import STOPPED, is_finished, run_job
 from vae_keras.support.errors import InputError, check_name
 from vae_keras.support.files import MOST_ARRAY_BYTES, absolute, read_file
@@ -71,8 +71,8 @@ def plan_runs(
     """
     directory = Path(directory).absolute()
     present = [path.name for name in study.variants for path in (directory / name).glob("seed-*")]
-    found = [re.fullmatch("seed-(0|[1-9][0-9]{0,8})", name) for name in present]
-    all_seeds = {*range(seeds), *(int(match[1]) for match in found if match)}
+    found = filter(SEED.fullmatch, (name.removeprefix("seed-") for name in present))
+    all_seeds = {*range(seeds), *map(int, found)}
     return [
         PlannedRun(variant, seed, Run(directory / variant / f"seed-{seed}"), config)
         for seed in sorted(all_seeds)
@@ -99,6 +99,7 @@ def check_directory(study: Study, directory: str | Path) -> None:
         raise InputError(
             f"{directory} contains {min(foreign)} and is not a study: choose another --directory"
         )
+    check_outputs(directory)
 
 
 def _study_of(text: str) -> str | None:
@@ -158,6 +159,7 @@ def check_runs(planned: Sequence[PlannedRun], training: bool = True) -> None:
         if item.finished or not training:
             continue
         run.check_unlocked()
+        run.check_places()
         if (run.finished or epochs > 1) and not run.checkpoints.is_dir():
             raise InputError(
                 f"{run.directory} has {epochs} of {config.epochs} epochs and no checkpoint: "

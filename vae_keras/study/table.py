@@ -3,17 +3,17 @@
 import csv
 import dataclasses
 import io
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from vae_keras.study.definition import SEED
 from vae_keras.study.statistics import Comparison, mean_interval
 from vae_keras.support.errors import InputError
 from vae_keras.support.files import MOST_ARRAY_BYTES, read_text, write_csv
 from vae_keras.support.terms import loss_columns
-from vae_keras.training.history import check_columns
+from vae_keras.training.history import check_columns, parse_row
 
 KEYS = ("study", "dataset", "reference", "variant", "seed", "epoch")
 LAST_EPOCHS = 5  # averaged at the end of the noisy curves
@@ -167,6 +167,13 @@ def write_table(table: RunTable, path: Path) -> None:
     write_csv(path, lines, [*KEYS, *table.columns])
 
 
+def run_of(variant: str, seed: str) -> tuple[str, int]:
+    """The variant and the seed in the cells of a row; `ValueError` or `TypeError` for others."""
+    if not variant or not variant.isprintable() or not SEED.fullmatch(seed):
+        raise ValueError
+    return variant, int(seed)
+
+
 def read_table(path: Path) -> RunTable:
     """Read the file of `write_table`.
 
@@ -182,19 +189,16 @@ def read_table(path: Path) -> RunTable:
         missing = [name for name in KEYS if name not in names]
         if missing:
             raise InputError(f"{path} is not a table of runs: column {missing[0]!r} is missing")
+        if len(set(names)) < len(names):
+            raise ValueError
         check_columns([name for name in names if name not in KEYS or name == "epoch"])
         for row in reader:
             if study not in (None, (row["study"], row["dataset"], row["reference"])):
                 raise ValueError
             study = row.pop("study"), row.pop("dataset"), row.pop("reference")
-            variant, seed = row.pop("variant"), int(row.pop("seed"))
-            # A column that a run lacks is empty.
-            numbers = {name: float(value) for name, value in row.items() if value != ""}
-            numbers["epoch"] = int(row["epoch"])
+            variant, seed = run_of(row.pop("variant"), row.pop("seed"))
             rows = runs.setdefault(variant, {}).setdefault(seed, [])
-            if numbers["epoch"] != len(rows) + 1 or not all(map(math.isfinite, numbers.values())):
-                raise ValueError
-            rows.append(numbers)
+            rows.append(parse_row(row, len(rows) + 1))  # refuses duplicate and missing epochs
     except (TypeError, ValueError, csv.Error) as error:
         if isinstance(error, InputError):
             raise

@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import hashlib
 import io
 import json
 import os
@@ -19,6 +20,7 @@ from vae_keras.support.errors import InputError, check_text
 MOST_BYTES = 2**26  # of a text file
 MOST_ARRAY_BYTES = 2**30  # of an archive of arrays, and of the arrays in it
 TEMPORARY_PREFIX = ".unfinished-"
+LONGEST_NAME = 100  # bytes of a temporary name; longer ones contain a digest instead
 
 
 def read_file(path: str | os.PathLike, most: int = MOST_BYTES) -> bytes:
@@ -136,6 +138,27 @@ def check_writable(path: str | os.PathLike, name: str) -> None:
         )
 
 
+def check_file(path: str | os.PathLike) -> None:
+    """Raise `InputError` unless a file is absent, regular, or a link to a regular file."""
+    if os.path.lexists(path) and not os.path.isfile(path):
+        raise InputError(f"{path} is not a regular file: move it away")
+
+
+def check_places(files: Iterable[Path], folders: Iterable[Path]) -> None:
+    """Raise `InputError` unless files and folders can be written or replaced without any loss.
+
+    Args:
+        files: They must be absent, regular, or links to regular files.
+        folders: They must be absent or folders. A link to a folder may belong to someone else.
+    """
+    for path in files:
+        check_file(path)
+    for path in folders:
+        if os.path.lexists(path) and not _is_folder(path):
+            kind = "a link, not a folder" if path.is_symlink() else "not a folder"
+            raise InputError(f"{path} is {kind}: move it away")
+
+
 def check_new_folder(path: str | os.PathLike) -> None:
     """Raise `InputError` unless ⟨output⟩ can be created as a new folder."""
     absolute(path)  # raises for an unexpanded ~
@@ -171,14 +194,14 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
     temporary path is removed and `path` is unchanged.
     """
     path = Path(path)
-    aside = path.with_name(f"{TEMPORARY_PREFIX}{path.name}")
+    aside = _temporary(path)
     _remove(aside)
     try:
         yield aside
         if aside.is_file():
             with open(aside, "rb") as file:
                 os.fsync(file.fileno())  # on disk before it is renamed
-        if path.is_dir():
+        if aside.is_dir() and _is_folder(path):
             remove(path)  # a folder cannot be renamed over another
         os.replace(aside, path)
     except BaseException:
@@ -187,10 +210,13 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
 
 
 def remove(path: str | os.PathLike) -> None:
-    """Remove a file or folder. A folder is renamed first, so that it is never half-removed."""
+    """Remove a file or folder. A link is removed, and its target kept.
+
+    A folder is renamed first, so that it is never half-removed.
+    """
     path = Path(path)
-    if path.is_dir():
-        aside = path.with_name(f"{TEMPORARY_PREFIX}removed-{path.name}")
+    if _is_folder(path):
+        aside = _temporary(path, "removed-")
         _remove(aside)
         path = path.rename(aside)
     _remove(path)
@@ -202,8 +228,24 @@ def remove_unfinished(directory: str | os.PathLike) -> None:
         _remove(path)
 
 
+def _temporary(path: Path, purpose: str = "") -> Path:
+    """A temporary path beside another, with the same ending. Its name is valid if that one is."""
+    name = f"{TEMPORARY_PREFIX}{purpose}{path.name}"
+    if len(os.fsencode(name)) > LONGEST_NAME:
+        digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
+        # Only a short ending is one that a library knows.
+        ending = path.suffix if len(os.fsencode(path.suffix)) < LONGEST_NAME // 2 else ""
+        name = f"{TEMPORARY_PREFIX}{purpose}{digest}{ending}"
+    return path.with_name(name)
+
+
+def _is_folder(path: Path) -> bool:
+    """Whether this is a folder itself, not a link to one."""
+    return path.is_dir() and not path.is_symlink()
+
+
 def _remove(path: Path) -> None:
-    if path.is_dir():
+    if _is_folder(path):
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)

@@ -262,10 +262,22 @@ def whole_number(text: str) -> int:
     return int(text)
 
 
+def plain_number(text: str) -> float:
+    """The number in a cell of a table; `ValueError` if it is not one, or is not `_is_plain`."""
+    if not _is_plain(text):
+        raise ValueError(f"must be a number, received {text[:50]!r}")
+    return float(text)
+
+
 def _number(text: str) -> float:
-    if not text.isascii() or text != text.strip() or "_" in text:
+    if not _is_plain(text):
         raise argparse.ArgumentTypeError(f"must be a number, received {text[:50]!r}")
     return float(text)
+
+
+def _is_plain(text: str) -> bool:
+    """Whether a text has none of the blanks, underscores and other digits that `float` accepts."""
+    return text.isascii() and text == text.strip() and "_" not in text
 
 
 def _or_words(parse: Callable[[str], object], words: tuple[str, ...]) -> Callable[[str], object]:

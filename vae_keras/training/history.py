@@ -4,12 +4,15 @@ import csv
 import io
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from vae_keras.support.errors import InputError
 from vae_keras.support.files import read_text
+from vae_keras.support.settings import plain_number
+
+REQUIRED = {"epoch", "loss", "val_loss"}
 
 
 def read_history(path: Path) -> list[dict[str, Any]]:
@@ -23,24 +26,46 @@ def read_history(path: Path) -> list[dict[str, Any]]:
         check_columns(reader.fieldnames or [])
         rows = []
         for number, row in enumerate(reader, 1):
-            # A column that did not exist at this epoch is empty.
-            found = {name: float(value) for name, value in row.items() if value != ""}
-            if found["epoch"] != number or not all(map(math.isfinite, found.values())):
-                raise ValueError(f"line {reader.line_num} is not a valid row of epoch {number}")
-            rows.append({**found, "epoch": number})
+            try:
+                rows.append(parse_row(row, number))
+            except ValueError:
+                raise ValueError(
+                    f"line {reader.line_num} is not a valid row of epoch {number}"
+                ) from None
         return rows
-    except (KeyError, TypeError, ValueError, csv.Error) as error:
+    except (ValueError, csv.Error) as error:
         raise InputError(
             f"{path} is damaged ({error}): it must have a row of numbers for each epoch. Restore "
             "it, or restart the run with ⟨overwrite⟩"
         ) from None
 
 
+def parse_row(cells: Mapping[str | Any, str | Any], epoch: int) -> dict[str, Any]:
+    """The numbers in a row of a history.
+
+    Args:
+        cells: Dictionary from columns to texts. A column that did not exist at this epoch is empty.
+        epoch: The expected epoch.
+
+    Raises:
+        ValueError: If a cell is not a finite number, a loss is missing, there are more or fewer
+            cells than columns, or the epoch is another one.
+    """
+    if None in cells or None in cells.values():  # more or fewer cells
+        raise ValueError
+    found = {name: plain_number(text) for name, text in cells.items() if text != ""}
+    if found.get("epoch") != epoch or REQUIRED - found.keys():
+        raise ValueError
+    if not all(map(math.isfinite, found.values())):
+        raise ValueError
+    return {**found, "epoch": epoch}
+
+
 def check_columns(names: Sequence[str]) -> None:
     """Raise `ValueError` unless these are valid columns of a history, each once."""
     settings = "epoch|seconds|learning_rate|kl_weight|sigma"
     known = re.compile(rf"{settings}|(val_|validation_)?(mse|\w*loss)")
-    missing = {"epoch", "loss", "val_loss"} - set(names)
+    missing = REQUIRED - set(names)
     foreign = [name for name in names if not name or not known.fullmatch(name)]
     if missing or foreign or len(set(names)) < len(names):
         if not missing and not foreign:

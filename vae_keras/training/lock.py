@@ -8,6 +8,7 @@ from pathlib import Path
 import filelock
 
 from vae_keras.support.errors import InputError
+from vae_keras.support.files import check_file
 
 
 class MovedError(InputError):
@@ -28,7 +29,7 @@ class FolderLock:
 
     def check_free(self) -> None:
         """Raise `InputError` if another process uses the folder."""
-        if self._file.exists():
+        if os.path.lexists(self._file):
             with self.held():
                 pass
 
@@ -45,6 +46,9 @@ class FolderLock:
             InputError: If another process uses the folder.
             MovedError: If the block fails because the folder was moved.
         """
+        if self._file.is_symlink():  # a lock must not create or cut a file elsewhere
+            raise InputError(f"{self._file} is a link: move it away")
+        check_file(self._file)
         lock = filelock.FileLock(self._file, timeout=patience)
         try:
             lock.acquire()
@@ -54,7 +58,10 @@ class FolderLock:
                 "folder"
             ) from None
         except OSError as error:
-            raise unwritable(self.directory, error.strerror) from None
+            raise InputError(
+                f"{self.directory} cannot be written ({error.strerror}): make it writable, or use "
+                "another folder"
+            ) from None
         self._identity = self._identify()
         try:
             yield

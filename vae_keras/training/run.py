@@ -23,6 +23,8 @@ from vae_keras.support.errors import InputError, check_text
 from vae_keras.support.files import (
     MOST_ARRAY_BYTES,
     absolute,
+    check_file,
+    check_places,
     check_writable,
     read_file,
     read_json,
@@ -119,6 +121,39 @@ class Run:
                     "⟨directory⟩"
                 )
         check_writable(self.directory, "⟨directory⟩")
+        self.check_places()
+
+    def check_places(self) -> None:
+        """Raise `InputError` unless the files and folders of the run can be written or replaced.
+
+        It is called before anything is removed, computed or written.
+        """
+        files, folders = self._places()
+        check_places([self.config_file, *files, self.evaluation_figure], folders)
+
+    def _places(self) -> tuple[list[Path], list[Path]]:
+        """The files of the run except for its settings, and its folders.
+
+        The mark of a finished run is first.
+        """
+        exports = self.exports.values()  # files have an ending
+        files = [
+            self.metrics_file,
+            self.evaluation_file,
+            self.model_file,
+            self.history_file,
+            self.files_file,
+            self.samples_file,
+            *(path for path in exports if path.suffix),
+        ]
+        folders = [
+            *(path for path in exports if not path.suffix),
+            self.figures,
+            self.attributes,
+            self.checkpoints,
+            self.tensorboard,
+        ]
+        return files, folders
 
     def check_finished(self) -> None:
         """Raise `InputError` unless the run is finished and has its model."""
@@ -128,6 +163,7 @@ class Run:
                 f"{self.directory} is not finished: resume it with "
                 f"python -m vae_keras.fit --resume {shlex.quote(str(self.directory))}"
             )
+        check_file(self.model_file)
         if not self.model_file.exists():
             raise InputError(
                 f"{self.model_file} does not exist: restore it, or train the run again"
@@ -235,7 +271,8 @@ class Run:
                 **{name: importlib.metadata.version(name) for name in VERSIONED_PACKAGES},
             },
         }
-        if names := data.varied_attributes():
+        # They are suggested on a terminal, which control characters would change.
+        if names := [name for name in data.varied_attributes() if name.isprintable()]:
             content["data"]["attributes"] = names
         if data.files:
             columns = ("file", "bytes", "split")
@@ -307,10 +344,15 @@ class Run:
         metrics = read_json(self.metrics_file)
         losses = [metrics.get("train"), metrics.get("test")]
         variances = [metrics.get(name, 1) for name in ("implied_variance", "calibrated_variance")]
+        epochs: Any = metrics.get("epochs")
+        kept: Any = metrics.get("kept_epoch", 1)
+        most = len(self.read_history()) or epochs  # a model may be given away without its history
         if (
             not all(map(_are_losses, losses))
             or len({*map(frozenset, losses)}) > 1  # type: ignore[arg-type]
-            or not is_count(metrics.get("epochs"))
+            or not is_count(epochs)
+            or not is_count(kept)
+            or not kept <= epochs <= most
             or not all(is_number(value) and value > 0 for value in variances)
         ):
             raise InputError(
@@ -334,21 +376,9 @@ class Run:
 
     def clear(self) -> None:
         """Remove the files of an earlier run, and nothing else."""
-        # In this order: the mark of a finished run is removed first.
-        for path in (
-            self.metrics_file,
-            self.evaluation_file,
-            self.model_file,
-            self.history_file,
-            self.files_file,
-            *self.exports.values(),
-            self.figures,
-            self.attributes,
-            self.samples_file,
-            self.checkpoints,
-            self.tensorboard,
-            self.config_file,
-        ):
+        files, folders = self._places()
+        # The settings are last: they mark a run, so an interrupted removal can be repeated.
+        for path in (*files, *folders, self.config_file):
             remove(path)
 
     def locked(self, patience: float = 0) -> contextlib.AbstractContextManager[None]:
@@ -384,6 +414,7 @@ def check_run(config: FitConfig, run: Run, resume: bool = False, overwrite: bool
         run.check_startable(overwrite)
         return
     stored = run.read_config()
+    run.check_places()
     if config.epochs < stored.epochs:
         raise InputError(
             f"epochs is {stored.epochs} in {run.config_file}, received {config.epochs}: a run "
@@ -403,8 +434,11 @@ def _is_data_summary(data: Any) -> bool:
         return False
     shape = data.get("image_shape", [1, 1, 1])
     counts = [data.get(name, 1) for name in ("train_images", "test_images")]
+    attributes = data.get("attributes", [])
     return (
         all(isinstance(data.get(name, ""), str) for name in ("name", "sha256"))
+        and isinstance(attributes, list)
+        and all(isinstance(name, str) and name.isprintable() for name in attributes)
         and isinstance(shape, list)
         and len(shape) == 3
         and all(map(is_count, (*shape, *counts)))

@@ -62,7 +62,7 @@ def figure_section(study: Study, table: RunTable, differences: Differences) -> s
     lines = ["## Figures"]
     if any(found.seeds for found, _ in differences.get((TEST, 1), {}).values()):
         lines.append(
-            f"![Paired differences from {table.reference}](figures/differences.png)\n\n"
+            f"![Paired differences from {escape(table.reference)}](figures/differences.png)\n\n"
             "*Mean and 95% interval over seeds; left of zero is better than the reference.*"
         )
     if claim_rows(study, table):

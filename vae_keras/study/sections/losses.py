@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from vae_keras.study.definition import TEST, TRAIN, Study
 from vae_keras.study.table import LAST_EPOCHS, RunTable
 from vae_keras.support.terms import loss_columns, title
-from vae_keras.support.text import NOT_AVAILABLE, markdown, plus_minus, signed
+from vae_keras.support.text import NOT_AVAILABLE, escape, markdown, plus_minus, signed
 
 
 def loss_table(study: Study, table: RunTable) -> list[list[str]]:
@@ -35,16 +35,17 @@ def loss_section(study: Study, table: RunTable) -> str:
         return text
     of_source = f" of {study.source}" if study.source else ""
     remark = f", {published.remark}" if published.remark else ""
-    text += f"\n\nPublished: figures{of_source} at the same epoch{remark}."
+    sentences = [f"Published: figures{of_source} at the same epoch{remark}."]
     epochs = {table.summarize(name, TEST)[0] for name in compared}
-    text += "".join(f" {note}" for epoch, note in published.notes.items() if epoch in epochs)
+    sentences += [note for epoch, note in published.notes.items() if epoch in epochs]
     far = []
     for name, losses in compared.items():
         mean = table.summarize(name, TEST)[1] or 0.0
         nearest = min((mean - loss for loss in losses), key=abs)
         if abs(nearest) > published.tolerance:
             far.append(f"{name} ({signed(nearest)})")
-    return f"{text} Differences above {published.tolerance}: {', '.join(far) or 'none'}."
+    sentences.append(f"Differences above {published.tolerance}: {', '.join(far) or 'none'}.")
+    return f"{text}\n\n{escape(' '.join(sentences))}"
 
 
 def _published_at_end(study: Study, table: RunTable) -> dict[str, tuple[float, ...]]:

@@ -16,7 +16,7 @@ from vae_keras.study.sections.differences import HEADER, difference_cells
 from vae_keras.study.statistics import ALPHA, Comparison
 from vae_keras.study.table import LAST_EPOCHS, RunTable
 from vae_keras.support.terms import title
-from vae_keras.support.text import count, markdown, number, p_value
+from vae_keras.support.text import count, escape, markdown, number, p_value
 
 
 def claim_section(study: Study, table: RunTable) -> str | None:
@@ -58,8 +58,8 @@ def claim_section(study: Study, table: RunTable) -> str | None:
         text += f"It is practically equal if all are within ±{margin:g}, by two one-sided tests. "
     looks = f" and multiplied by {looks_of(study.rule)}" if looks_of(study.rule) > 1 else ""
     text += (
-        f"p is corrected by Holm's method for the {_families(families, study)} that runs of "
-        f"{count(table.last_epoch, 'epoch')} can decide{looks}; p < {ALPHA} is significant. A "
+        f"p is corrected by Holm's method for the {escape(_families(families, study))} that runs "
+        f"of {count(table.last_epoch, 'epoch')} can decide{looks}; p < {ALPHA} is significant. A "
         f"verdict with p above {FRAGILE} is fragile: another seed may change it. Differences are "
         f"paired and use the mean of the {LAST_EPOCHS} epochs up to that of the claim.\n\n"
     )

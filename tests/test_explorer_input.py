@@ -168,7 +168,7 @@ def test_a_double_click_or_a_key_shows_one_class_alone(open_page, two_run_page):
     buttons.nth(8).press("o")
     assert shown() == [8]
     settle(page)
-    assert page.locator(".original + figcaption").first.inner_text().endswith(": 8")
+    assert page.locator(".original + figcaption").first.inner_text().endswith("class 8")
     buttons.nth(8).dblclick()
     assert shown() == list(range(10))
 
@@ -185,7 +185,7 @@ def test_keys_move_mark_a_path_and_are_announced(open_page, two_run_page, two_ru
     page.keyboard.press("Shift+ArrowUp")
     x, y = middle + np.array([step, 5 * step])
     where = f"z₁\u00a0{x:.2f}, z₂\u00a0{y:.2f}".replace("-", "−")
-    assert announcement.inner_text().startswith(f"{where}; nearest test image ")
+    assert announcement.inner_text().startswith(f"{where}; nearest test image\xa0")
     page.keyboard.press("Enter")
     assert announcement.inner_text() == f"End of the path: {where}"
     settle(page)
@@ -285,6 +285,7 @@ def test_a_stroke_is_undone_and_an_example_is_drawn(open_page, two_run_page):
     page.locator("#drawing-undo").click()
     settle(page)
     assert canvas_image(page, "#drawing").max() == 0
+    assert page.locator("#drawing-results").is_hidden()
     assert page.locator("#drawing-undo").is_disabled()
     page.locator("#drawing-example").click()
     settle(page)

@@ -88,7 +88,7 @@ def test_runs_linked_by_image_show_where_each_puts_it(open_page, two_run_page, t
         )
     label = digits.class_names[digits.test_labels[chosen]]
     captions = page.locator(".original + figcaption").all_inner_texts()
-    assert captions == [f"x: {chosen + 1}: {label}"] * 2
+    assert captions == [f"image\xa0{chosen + 1}\nclass {label}"] * 2
     # The other way round, by the key.
     page.locator(".plane").first.press("l")
     settle(page)
@@ -182,6 +182,7 @@ def test_z_is_sampled_again_by_button_and_key(open_page, two_run_page, two_runs)
             rebuilt = canvas_image(page, ".rebuilt", index)
             change = np.abs(found - rebuilt)
             caption = page.locator(".change + figcaption").nth(index).inner_text()
+            assert caption.startswith("difference\n≤ ")
             assert numbers_in(caption)[0] == pytest.approx(change.max(), abs=0.01)
             np.testing.assert_allclose(
                 canvas_image(page, ".change", index) * change.max(), change, atol=0.02
@@ -319,6 +320,15 @@ def test_names_of_classes_never_cover_each_other(open_page, write_page, two_runs
             for b in boxes[:i]:
                 apart = abs(a["x"] - b["x"]) >= (a["width"] + b["width"]) / 2 - 1e-6
                 assert apart or abs(a["y"] - b["y"]) >= (a["height"] + b["height"]) / 2 - 1e-6
+        # A name gives way to the pointer.
+        covered = page.evaluate("panels[0].plane.names[0]")
+        place = [covered["box"][axis] / side for axis in "xy"]
+        page.evaluate("(p) => moveTo(panels[0], panels[0].plane.view.fromScreen(p))", place)
+        settle(page)
+        moved = page.evaluate("panels[0].plane.written")
+        (box,) = [name["box"] for name in moved if name["text"] == covered["text"]]
+        assert max(abs(box[axis] - covered["box"][axis]) for axis in "xy") > 10
+        assert len(moved) == 10
     crowd = [{"anchor": [50, 50], "width": 60, "height": 20}] * 12
     placed = page.evaluate("(names) => placeNames(names, 100, [])", crowd)
     assert 2 <= sum(box is not None for box in placed) < 12  # there is no room for all
@@ -374,6 +384,10 @@ def test_traversals_move_one_dimension(open_page, write_page, make_digits_run, d
     order = [one["dimension"] for one in read_contents(path)["runs"][0]["dimensions"]]
     point, reach = point_of(page), page.evaluate("panels[0].sliders.reach")
     assert page.locator(".traversal").count() == 8
+    values = page.locator(".scale span").all_inner_texts()
+    assert values[::4] == [f"−{reach}", "0", f"{reach}"] and values[1] == ""
+    kl = read_contents(path)["runs"][0]["dimensions"][0]["note"]
+    assert page.locator(".traversals > div > span").nth(1).inner_text().endswith(kl)
     for row in (0, 7):
         strip = canvas_image(page, ".traversal", row).reshape(28, 9, 28).swapaxes(0, 1)
         for column in (0, 4, 8):
@@ -442,6 +456,6 @@ def test_an_autoencoder_without_labels_is_explored_too(
     assert not page.locator("#legend button").count()
     assert "20 test images" in page.locator("#summary").inner_text()
     assert "variance" in page.locator(".sliders .name").first.inner_text()
-    assert re.fullmatch(r"x: \d+", page.locator(".original + figcaption").first.inner_text())
+    assert re.fullmatch(r"image\xa0\d+", page.locator(".original + figcaption").first.inner_text())
     for selector in ("#sampling", "#prior", "#posterior", ".zoom-posterior", ".rebuilt"):
         assert page.locator(selector).first.is_hidden()

@@ -16,6 +16,7 @@ from vae_keras.plots.curves import end_limits
 from vae_keras.plots.images import tile
 from vae_keras.plots.layout import spread, spread_boxes
 from vae_keras.plots.names import variant_title
+from vae_keras.plots.outliers import outliers
 from vae_keras.plots.style import STYLE
 
 ROWS = [
@@ -38,7 +39,7 @@ def test_losses_shows_each_term_for_training_and_test():
     train, test = figure.axes[0].lines
     np.testing.assert_allclose(train.get_ydata(), [60, 30, 20, 15])
     np.testing.assert_allclose(test.get_ydata(), [61, 30.5, 61 / 3, 15.25])
-    assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == [
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
         "training",
         "test",
     ]
@@ -151,6 +152,8 @@ def test_the_first_tenth_of_the_epochs_does_not_set_the_limits():
     assert 9 < low < 10
     assert 20 < high < 21
     assert end_limits([np.array([50.0])])[1] > 50  # a single epoch is shown
+    assert end_limits([np.array([50.0, 20, 15, 12, 10])])[1] > 50  # and all of a few
+    assert end_limits([np.array([50.0, 20, 15, 12, 10, 9])])[1] < 50
 
 
 def test_reconstructions_stand_below_their_images():
@@ -405,7 +408,7 @@ def test_loss_comparison_has_one_color_for_each_model_and_lighter_test_curves():
     assert train.get_color() == test.get_color() != other.get_color()
     assert train.get_alpha() > test.get_alpha()
     assert figure.axes[0].get_yscale() == "linear"
-    assert figure.axes[0].get_ylim()[1] < 60  # the first epoch does not flatten the others
+    assert figure.axes[0].get_ylim()[1] > 61  # a few epochs are shown as a whole
 
 
 def test_training_shows_few_epochs_the_first_and_last_included():
@@ -445,7 +448,7 @@ def test_traversals_have_a_row_for_each_dimension_and_its_divergence_at_the_left
     assert [axes.get_title() for axes in figure.axes] == ["−1.5", "0", "+1.5", "", "", ""]
     labels = [axes.get_ylabel() for axes in figure.axes]
     assert labels == ["$z_{7}$\nKL 1.23 nats", "", "", "$z_{1}$\nKL 0.00 nats", "", ""]
-    assert "the origin" in figure.get_suptitle()
+    assert figure.get_suptitle() == "One coordinate changes, the others stay 0"
     without = plots.plot_traversals(images, np.zeros(3), [6, 0], center="an image")
     assert without.axes[0].get_ylabel() == "$z_{7}$" and "an image" in without.get_suptitle()
 
@@ -555,17 +558,62 @@ def test_variants_are_called_what_they_are():
     assert legend == ["mine", "LeakyReLU"]
 
 
-def test_published_losses_are_points_beside_the_test_curves():
+def test_published_losses_are_points_beside_the_curves():
     colors = plots.variant_colors(CURVES)
-    figure = plots.plot_curves(
-        CURVES, colors, {"low": [(10, 41.5), (20, 41.0)], "high": [], "far": [(1, 9)]}
-    )
-    (points,) = [line for axes in figure.axes for line in axes.lines if line.get_marker() == "D"]
-    assert points.axes.get_title() == "Loss, test"
+    test = {"low": [(10, 41.5), (20, 41.0)], "high": [], "far": [(1, 9)]}
+    figure = plots.plot_curves(CURVES, colors, {"val_loss": test, "loss": {"high": [(5, 46.0)]}})
+    train, points = [
+        line for axes in figure.axes for line in axes.lines if line.get_marker() == "D"
+    ]
+    assert (train.axes.get_title(), points.axes.get_title()) == ("Loss, training", "Loss, test")
+    assert to_hex(train.get_color()) == to_hex(colors["high"])
     assert to_hex(points.get_color()) == to_hex(colors["low"])
+    np.testing.assert_array_equal(train.get_xydata(), [(5, 46.0)])
     np.testing.assert_array_equal(points.get_xydata(), [(10, 41.5), (20, 41.0)])
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert legend == ["high", "low", "published"]
+    assert legend == ["high", "low", "published, in the color\nof its name"]
+
+
+def many_curves(count, far=()):
+    """Curves that end one apart, except for those that end 300 higher."""
+    return {
+        name: {
+            column: values + 300 * (name in far) + row for column, values in CURVES["low"].items()
+        }
+        for row, name in enumerate(map(str, range(count)))
+    }
+
+
+def test_nine_variants_have_neither_bands_nor_published_losses():
+    for count in (8, 9):
+        curves = many_curves(count)
+        published = {"val_loss": {"1": [(10, 41.5)]}}
+        figure = plots.plot_curves(curves, plots.variant_colors(curves), published)
+        assert len(figure.axes[2].lines) == (9 if count == 8 else count)
+        assert len(figure.axes[2].collections) == (8 if count == 8 else 0)
+        assert ("band" in figure.legends[0].get_title().get_text()) == (count == 8)
+
+
+def test_a_variant_far_from_the_others_is_written_at_the_edge():
+    curves = many_curves(5, far="2")
+    figure = plots.plot_curves(curves, plots.variant_colors(curves))
+    axes = figure.axes[2]
+    assert axes.get_ylim()[1] < 60
+    end = curves["2"]["val_loss"][:, -1].mean()
+    assert [text.get_text() for text in axes.texts] == [f"2 {end:.1f} ↑"]
+    curves = many_curves(4, far="2")  # too few to tell
+    figure = plots.plot_curves(curves, plots.variant_colors(curves))
+    assert figure.axes[2].get_ylim()[1] > 300
+
+
+def test_outliers_are_far_in_all_columns():
+    column = {"a": 1.0, "b": 2.0, "c": 3.0, "d": 4.0, "e": 100.0}
+    assert outliers([column]) == {"e"}
+    assert outliers([{**column, "e": -100.0}]) == {"e"}
+    assert outliers([column, {**column, "e": 5.0}]) == set()
+    assert outliers([{**column, "f": 101.0, "g": 2.5, "h": 2.6}]) == {"e", "f"}
+    assert outliers([{"a": 1.0, "b": 2.0, "c": 3.0, "e": 100.0}]) == set()
+    assert outliers([dict.fromkeys("abcde", 1.0)]) == set()
 
 
 def test_curves_of_one_seed_have_no_band_and_one_epoch_is_a_point():
@@ -598,6 +646,15 @@ def test_differences_stand_in_rows_with_their_intervals():
         "last epoch, 95% interval",
         "last five, 95% interval",
     ]
+
+
+def test_a_difference_far_from_the_others_is_written_at_the_edge():
+    rows = {name: [(place, 0.5), (place + 0.1, None)] for place, name in enumerate("abcd")}
+    rows["far"] = [(-80.0, 2.0), (-81.0, None)]
+    (axes,) = plots.plot_differences(rows, ("last epoch", "last five"), "difference").axes
+    assert axes.get_xlim()[0] > -5
+    assert [text.get_text() for text in axes.texts] == ["← −80.0 ± 2.0", "← −81.0"]
+    assert [text.get_text() for text in axes.get_yticklabels()] == [*"abcd", "far"]
 
 
 def test_differences_say_of_how_many_seeds_they_are():

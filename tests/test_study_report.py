@@ -436,6 +436,8 @@ def test_published_curves_stand_above_those_of_the_same_variant(tmp_path, withou
     assert ours.endswith(
         "| 49.55 to 49.55 | 47.05 to 47.05 | 45.55 to 51.00 | 45.05 to 45.05 | 44.80 to 44.80 |"
     )
+    assert "| training loss after epoch | 1 | 2 | 5 | 10 | 20 |\n" in text
+    assert "| gelu_batchnorm_before | published | 63.50 | 53.35 | 49.90 | 46.80 | 44.57 |" in text
     write_report(make_table(dataset="digits"), tmp_path)
     assert "## Published curves" not in (tmp_path / "report.md").read_text()
 

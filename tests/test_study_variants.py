@@ -44,6 +44,8 @@ def test_the_shipped_studies_are_those_of_the_published_one():
     assert set(gelu.published.losses) <= set(gelu.variants)
     assert gelu.published.losses["gelu_batchnorm_before"][20] == (44.773,)
     assert gelu.published.losses["gelu"][20] == (44.35, 44.26)
+    assert set(gelu.published.train_losses) == set(gelu.published.losses)
+    assert gelu.published.train_losses["gelu_batchnorm_before"][5] == (49.902,)
     assert gelu.comparisons["all"].members == tuple(gelu.variants)
     assert gelu.comparisons["dropout"].members == ("gelu", "gelu_dropout")
     claims = {claim.label: claim for claim in gelu.claims}
@@ -169,6 +171,15 @@ VARIANTS = '"variants": {"a": {}, "b": {"latent_dim": 3}}'
                 ('"losses": {"a": {"0": 1}}, "tolerance": 1', "'0' is not an epoch"),
                 ('"losses": {"a": {"5": "1"}}, "tolerance": 1', "losses.a.5 must be a number"),
                 ('"losses": {"a": 5}, "tolerance": 1', "losses.a must be a table"),
+                ('"losses": {}, "tolerance": 1, "train_losses": 5', "train_losses must be a table"),
+                (
+                    '"losses": {}, "tolerance": 1, "train_losses": {"c": {}}',
+                    "unknown variant 'c'",
+                ),
+                (
+                    '"losses": {}, "tolerance": 1, "train_losses": {"a": {"5": "1"}}',
+                    "train_losses.a.5 must be a number",
+                ),
             ]
         ),
         (

@@ -99,7 +99,7 @@ def integrate_likelihood(
         ]
         started = max(1, min(processes, len(new) // POINTS_IN_PROCESS))
         with progress_bar(
-            total=len(new), desc=f"likelihood, step 1/{1 / step:.0f}", unit="decode"
+            total=len(new), desc=f"likelihood, grid of step 1/{1 / step:.0f}", unit="decode"
         ) as bar:
             for (_, part, _, _), found in zip(
                 tasks, map_with_model(_log_sums, model, tasks, started)

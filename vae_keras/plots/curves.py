@@ -1,6 +1,7 @@
 """Axes for curves over epochs: limits that show the ends, and labels with the final values."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -9,10 +10,12 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Annotation
 
 from vae_keras.plots.colors import shaded
+from vae_keras.plots.fonts import drawable
 from vae_keras.plots.layout import spread
 from vae_keras.plots.style import LEADER, SMALL
 from vae_keras.support.text import minus
 
+FEW = 5  # epochs of a curve that is shown as a whole
 WIDE = 10  # ratio of the largest to the smallest value that needs a logarithmic scale
 BESIDE = 1.04  # left edge of the labels beside the curves, as a share of the panel's width
 POINTS = 72  # per inch
@@ -22,7 +25,8 @@ def end_limits(curves: Iterable[np.ndarray]) -> tuple[float, float]:
     """Limits of an axis that shows all curves except for the first tenth of their epochs.
 
     Args:
-        curves: Arrays whose last axis is epochs. At least the first of several epochs is ignored.
+        curves: Arrays whose last axis is epochs. At least the first of more than five epochs is
+            ignored.
     """
     low, high = _range_of_ends(curves)
     margin = 0.05 * max(high - low, 0.01 * abs(high), 1e-9)
@@ -34,7 +38,7 @@ def scale_axes(panels: Sequence[Axes], curves: Iterable[np.ndarray]) -> None:
 
     It is needed if all but the first tenth of the epochs span a factor of ten, and possible if all
     values are positive. A logarithmic axis is labeled and shows every epoch. On a linear axis, the
-    first tenth may be outside of the panel.
+    first tenth of more than five epochs may be outside of the panel.
 
     Args:
         panels: Axes that show the same values.
@@ -64,7 +68,7 @@ def name_logarithmic(axes: Axes) -> None:
         subs = (1, 2, 5) if decades < 2.5 else (1, 3) if decades < 5 else (1,)
         axes.yaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=subs))
     else:
-        axes.yaxis.set_major_locator(matplotlib.ticker.MaxNLocator(5))
+        axes.yaxis.set_major_locator(matplotlib.ticker.MaxNLocator(6, steps=[1, 2, 5, 10]))
     axes.yaxis.set_minor_locator(matplotlib.ticker.NullLocator())
     axes.yaxis.set_major_formatter(matplotlib.ticker.FormatStrFormatter("%g"))
     label = axes.get_ylabel()
@@ -126,6 +130,34 @@ def label_ends(axes: Axes, lines: Sequence[Line2D], height: float) -> list[Annot
     return texts
 
 
+def write_at_edge(axes: Axes, ends: Mapping[str, tuple[float, Any]]) -> None:
+    """Write the ends of curves outside of the axes at the upper or lower edge, with an arrow.
+
+    Args:
+        axes: Axes whose limits are final.
+        ends: Dictionary from the title of a curve to its last value and its color.
+    """
+    low, high = axes.get_ylim()
+    digits = _digits([low, high])
+    above = {title: end for title, end in ends.items() if end[0] > high}
+    below = {title: end for title, end in ends.items() if end[0] < low}
+    for found, place, step, arrow in ((above, 0.98, -1, "↑"), (below, 0.02, 1, "↓")):
+        for row, (title, (value, color)) in enumerate(found.items()):
+            (text,), options = drawable([f"{title} {minus(f'{value:.{digits}f}')} {arrow}"])
+            axes.annotate(
+                text,
+                (0.99, place),
+                xycoords="axes fraction",
+                xytext=(0, 1.3 * SMALL * step * row),
+                textcoords="offset points",
+                ha="right",
+                va="top" if step < 0 else "bottom",
+                fontsize=SMALL,
+                color=shaded(color),
+                **options,
+            )
+
+
 def _digits(values: Sequence[float]) -> int:
     """Number of decimals that shows three digits of the largest value."""
     largest = max(map(abs, values))
@@ -140,4 +172,4 @@ def _range_of_ends(curves: Iterable[np.ndarray]) -> tuple[float, float]:
 
 def _first_epoch(curve: np.ndarray) -> int:
     epochs = curve.shape[-1]
-    return min(max(1, epochs // 10), epochs - 1)
+    return max(1, epochs // 10) if epochs > FEW else 0

@@ -24,8 +24,8 @@ PANEL, HEIGHT = 3.4, 3.0  # inches of a panel
 def plot_losses(rows: History) -> Figure:
     """Training and test curves of the loss and its terms, with their final values.
 
-    The limits fit the ends: the first tenth of the epochs may be outside of a panel. Positive
-    losses that span more than a factor of ten have a logarithmic scale.
+    The limits fit the ends: the first tenth of more than five epochs may be outside of a panel.
+    Positive losses that span more than a factor of ten have a logarithmic scale.
 
     Args:
         rows: Dictionaries with `epoch` and the columns of a run's history; or the return value of
@@ -36,7 +36,7 @@ def plot_losses(rows: History) -> Figure:
     """
     rows = _rows(rows)
     terms = _terms(rows)
-    figure = new_figure(PANEL * len(terms) + 0.2, HEIGHT)
+    figure = new_figure(PANEL * len(terms) + 0.2, HEIGHT + 0.3)
     for axes, term in zip(figure.subplots(1, len(terms), squeeze=False)[0], terms):
         for column, label, color, style in (
             (term, "training", TRAIN_COLOR, "-"),
@@ -45,7 +45,8 @@ def plot_losses(rows: History) -> Figure:
             if column in rows[0]:
                 _plot_column(axes, rows, column, label=label, color=color, linestyle=style)
         _finish_panel(axes, term)
-    figure.axes[0].legend()
+    handles = figure.axes[0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside lower center", ncols=2)
     return figure
 
 

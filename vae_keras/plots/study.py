@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
 
 from vae_keras.plots.arrays import takes_arrays
 from vae_keras.plots.colors import TEST_COLOR, TRAIN_COLOR, shaded, variant_colors
@@ -17,20 +18,25 @@ from vae_keras.plots.curves import (
     mark_ends,
     name_logarithmic,
     scale_axes,
+    write_at_edge,
 )
 from vae_keras.plots.fonts import drawable
 from vae_keras.plots.losses import merge_columns, panel_title
 from vae_keras.plots.names import variant_title
+from vae_keras.plots.outliers import outliers
 from vae_keras.plots.style import SMALL, new_figure, styled
 from vae_keras.support.terms import loss_columns
+from vae_keras.support.text import minus
 
 ROW_HEIGHT = 2.8  # inches
 VALUED = 4  # more values would overlap
+MOST_BANDS = 8  # more bands and diamonds would hide each other
 PUBLISHED_STYLE: dict[str, Any] = {
     "linestyle": "none",
     "marker": "D",
-    "markersize": 4,
+    "markersize": 4.5,
     "markeredgecolor": "black",
+    "markeredgewidth": 0.8,
 }
 
 
@@ -39,7 +45,7 @@ PUBLISHED_STYLE: dict[str, Any] = {
 def plot_curves(
     curves: Mapping[str, Mapping[str, np.ndarray]],
     colors: Mapping[str, Any],
-    published: Mapping[str, Sequence[tuple[int, float]]] | None = None,
+    published: Mapping[str, Mapping[str, Sequence[tuple[int, float]]]] | None = None,
 ) -> Figure:
     """Training and test curves of several variants: the mean over seeds and their range.
 
@@ -47,54 +53,61 @@ def plot_curves(
         curves: Dictionary from variant to dictionary from column of a run's history to an
             array `(seeds, epochs)`. A variant without a term is omitted from its panels.
         colors: Dictionary from all variants of the study to colors, see `variant_colors`.
-        published: Dictionary from variant to pairs of an epoch and a published test loss; or
-            None.
+        published: Dictionary from column to dictionary from variant to pairs of an epoch and a
+            published loss; or None.
 
     Returns:
         Figure with a row for training and one for test, and a column for each term, with axes as
         in `plot_losses`. The legend lists variants by decreasing final test loss and explains the
         bands. Up to four variants have their final values. Published losses are diamonds in the
-        color of their variant.
+        color of their variant. More than eight variants have neither bands nor diamonds. The axes
+        of five or more variants omit those whose ends are far from the others, which are written at
+        the edge.
     """
     terms = merge_columns(loss_columns(columns) for columns in curves.values())
     figure = new_figure(3.2 * len(terms) + 2.6, 2 * ROW_HEIGHT)
     panels = figure.subplots(2, len(terms), squeeze=False, sharex=True, sharey="col")
     styles = dict(zip(colors, itertools.cycle(("-", "--", "-.", (0, (4, 1, 1, 1, 1, 1))))))
+    is_crowded = len(curves) > MOST_BANDS
     for axes_row, prefix, split in zip(panels, ("", "val_"), ("training", "test")):
         for axes, term in zip(axes_row, terms):
-            for variant, columns in curves.items():
-                if f"{prefix}{term}" in columns:
-                    values = columns[f"{prefix}{term}"]
-                    _plot_band(axes, values, colors[variant], styles[variant], label=variant)
+            for variant, values in _with_column(curves, f"{prefix}{term}").items():
+                line = _plot_mean(axes, values, color=colors[variant], linestyle=styles[variant])
+                line.set_label(variant)
+                if not is_crowded:
+                    _plot_band(axes, values, colors[variant])
             axes.set_title(f"{panel_title(term)}, {split}")
     arrays = [values for columns in curves.values() for values in columns.values()]
     last = max(values.shape[1] for values in arrays)
     for column, term in zip(panels.T, terms):
-        names = (term, f"val_{term}")
-        shown = [columns[name] for columns in curves.values() for name in names if name in columns]
-        scale_axes(column, shown)
-        for axes in column:
+        rows = [_with_column(curves, name) for name in (term, f"val_{term}")]
+        ends = [{name: values[:, -1].mean() for name, values in row.items()} for row in rows]
+        far = outliers(ends)
+        near = [values for row in rows for name, values in row.items() if name not in far]
+        scale_axes(column, near)
+        for axes, end in zip(column, ends):
             label_epochs(axes, last)
             axes.tick_params(labelbottom=True)
+            write_at_edge(
+                axes,
+                {variant_title(name): (end[name], colors[name]) for name in end if name in far},
+            )
             if len(curves) <= VALUED:
                 label_ends(axes, list(axes.lines), 0.7 * ROW_HEIGHT)
         column[0].set_xlabel("")
     handles = {label: line for line, label in zip(*panels[1, 0].get_legend_handles_labels())}
     order = sorted(handles, key=lambda name: -handles[name].get_ydata()[-1])
-    points = {name: published[name] for name in order if published and published.get(name)}
-    for name, pairs in points.items():
-        panels[1, 0].plot(*zip(*pairs), color=colors[name], **PUBLISHED_STYLE)
     lines = [handles[name] for name in order]
     texts, options = drawable(map(variant_title, order))
-    if points:
+    if published and not is_crowded and _plot_published(panels, terms, published, colors, order):
         lines.append(Line2D([], [], color="0.4", **PUBLISHED_STYLE))
-        texts.append("published")
+        texts.append("published, in the color\nof its name")
     legend = figure.legend(
         lines,
         texts,
         loc="outside right center",
         handlelength=2.6,
-        title=_meaning([len(values) for values in arrays]),
+        title=_meaning([len(values) for values in arrays], not is_crowded),
         alignment="left",
     )
     for text in legend.get_texts():
@@ -130,13 +143,19 @@ def plot_differences(
     places = np.arange(len(rows))
     offsets = np.linspace(-0.16, 0.16, len(labels)) if len(labels) > 1 else [0]
     styles = zip(("o", "s"), (TRAIN_COLOR, TEST_COLOR))
+    far = outliers([{name: row[i][0] for name, row in rows.items()} for i in range(len(labels))])
+    is_near = np.array([name not in far for name in rows])
     for column, (label, offset, (marker, color)) in enumerate(zip(labels, offsets, styles)):
-        means = [row[column][0] for row in rows.values()]
-        half_widths = [row[column][1] or 0 for row in rows.values()]
+        means = np.array([row[column][0] for row in rows.values()])
+        half_widths = np.array([row[column][1] or 0 for row in rows.values()])
+        for place, mean, half_width in zip(
+            *(each[~is_near] for each in (places, means, half_widths))
+        ):
+            _write_outside(axes, place + offset, mean, half_width, color)
         axes.errorbar(
-            means,
-            places + offset,
-            xerr=half_widths,
+            means[is_near],
+            places[is_near] + offset,
+            xerr=half_widths[is_near],
             fmt=marker,
             color=color,
             label=f"{label}, 95% interval" if any(half_widths) else label,
@@ -162,6 +181,21 @@ def plot_differences(
     axes.spines["left"].set_visible(False)
     figure.legend(loc="outside upper center", ncols=len(labels) + bool(margin))
     return figure
+
+
+def _write_outside(axes: Axes, place: float, mean: float, half_width: float, color: Any) -> None:
+    """Write a difference far outside of the axes at their edge, with an arrow."""
+    value = minus(f"{mean:+.1f}") + (f" ± {half_width:.1f}" if half_width else "")
+    axes.text(
+        1 if mean > 0 else 0,
+        place,
+        f"{value} →" if mean > 0 else f"← {value}",
+        transform=axes.get_yaxis_transform(),
+        ha="right" if mean > 0 else "left",
+        va="center",
+        fontsize=SMALL,
+        color=shaded(color),
+    )
 
 
 @styled
@@ -219,6 +253,8 @@ def plot_rate_distortion(
                 va="top" if below else "bottom",
                 fontsize=SMALL,
                 color=shaded(colors[title]),
+                path_effects=[withStroke(linewidth=2.5, foreground="white")],
+                zorder=5,  # above the bars of other points
             )
     handles = axes.get_legend_handles_labels()[0]
     handles.append(Line2D([], [], linestyle="none", marker="*", markersize=10, color="0.4"))
@@ -239,21 +275,52 @@ def plot_rate_distortion(
     return figure
 
 
-def _plot_band(axes: Axes, values: np.ndarray, color: Any, style: Any, label: str) -> None:
-    """Draw the mean over the rows of an array and a band over their range."""
-    epochs = np.arange(1, values.shape[1] + 1)
-    (line,) = axes.plot(epochs, values.mean(axis=0), linestyle=style, color=color, label=label)
+def _with_column(
+    curves: Mapping[str, Mapping[str, np.ndarray]], column: str
+) -> dict[str, np.ndarray]:
+    """A column of all variants that have it."""
+    return {name: columns[column] for name, columns in curves.items() if column in columns}
+
+
+def _plot_mean(axes: Axes, values: np.ndarray, **look: Any) -> Line2D:
+    """Draw the mean over the rows of an array."""
+    (line,) = axes.plot(np.arange(1, values.shape[1] + 1), values.mean(axis=0), **look)
     mark_ends(line)
+    return line
+
+
+def _plot_band(axes: Axes, values: np.ndarray, color: Any) -> None:
+    """Draw a band over the range of the rows of an array."""
     if len(values) > 1:
-        axes.fill_between(
-            epochs, values.min(axis=0), values.max(axis=0), color=color, alpha=0.2, linewidth=0
-        )
+        epochs = np.arange(1, values.shape[1] + 1)
+        low, high = values.min(axis=0), values.max(axis=0)
+        axes.fill_between(epochs, low, high, color=color, alpha=0.2, linewidth=0)
 
 
-def _meaning(seeds: Sequence[int]) -> str:
+def _plot_published(
+    panels: np.ndarray,
+    terms: Sequence[str],
+    published: Mapping[str, Mapping[str, Sequence[tuple[int, float]]]],
+    colors: Mapping[str, Any],
+    variants: Sequence[str],
+) -> bool:
+    """Draw the published losses of variants; returns whether there are any."""
+    found = False
+    for axes_row, prefix in zip(panels, ("", "val_")):
+        for axes, term in zip(axes_row, terms):
+            points = published.get(f"{prefix}{term}", {})
+            for name in filter(points.get, variants):
+                axes.plot(*zip(*points[name]), color=colors[name], **PUBLISHED_STYLE)
+                found = True
+    return found
+
+
+def _meaning(seeds: Sequence[int], with_bands: bool) -> str:
     """The explanation of lines and bands."""
     few, many = min(seeds), max(seeds)
+    order = "order: test loss at the end"
     if many == 1:
-        return "one seed each\norder: test loss at the end"
+        return f"one seed each\n{order}"
     number = f"{many}" if few == many else f"{few} to {many}"
-    return f"line: mean of {number} seeds\nband: minimum to maximum\norder: test loss at the end"
+    band = "band: minimum to maximum\n" if with_bands else ""
+    return f"line: mean of {number} seeds\n{band}{order}"

@@ -18,7 +18,7 @@ def plot_traversals(
     values: np.ndarray,
     dimensions: Sequence[int] | np.ndarray,
     kl: np.ndarray | None = None,
-    center: str = "the origin",
+    center: str | None = None,
 ) -> Figure:
     """Images decoded while one latent coordinate changes: a row for each coordinate.
 
@@ -28,7 +28,7 @@ def plot_traversals(
         dimensions: The coordinate that changes in each row, counted from 0.
         kl: KL divergence from the prior along these dimensions, in nats, array `(rows,)`, written
             at the left; None to write nothing.
-        center: Name of the point that gives the other coordinates.
+        center: Name of the point that gives the other coordinates; None for the origin.
 
     Returns:
         Figure.
@@ -45,6 +45,7 @@ def plot_traversals(
         cells[0].set_ylabel(text, rotation=0, ha="right", va="center", fontsize=9)
     for axes, value in zip(panels[0], values):
         axes.set_title(minus(f"{value:+.2g}") if value else "0", fontsize=9)
-    figure.suptitle(f"One coordinate changes, the others are those of {center}", fontsize=10)
+    others = f"are those of {center}" if center else "stay 0"
+    figure.suptitle(f"One coordinate changes, the others {others}", fontsize=10)
     figure.supxlabel("standard deviations of the prior", fontsize=9)
     return figure

@@ -34,6 +34,7 @@ SHARED_SETTINGS = {
     field.name for field, declared in declarations(FitConfig) if declared.group == DATA
 } | {"epochs"}
 KIND_NAMES = {**TYPE_NAMES, dict: "a table", list: "a list"}
+PublishedLosses = dict[str, dict[int, tuple[float, ...]]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,19 +52,22 @@ class CurveGroup:
 
 @dataclasses.dataclass(frozen=True)
 class Published:
-    """Published test losses.
+    """Published losses.
 
     Attributes:
         dataset: Name of the data set.
-        tolerance: Larger differences from the published losses are listed.
-        losses: Dictionary from variant to dictionary from epoch to the loss of each published run.
+        tolerance: Larger differences from the published test losses are listed.
+        losses: Test losses: dictionary from variant to dictionary from epoch to the loss of each
+            published run.
+        train_losses: Training losses, in the same form.
         remark: A phrase about the origin of the losses.
         notes: Sentences about the losses after an epoch, by epoch.
     """
 
     dataset: str
     tolerance: float
-    losses: dict[str, dict[int, tuple[float, ...]]]
+    losses: PublishedLosses
+    train_losses: PublishedLosses = dataclasses.field(default_factory=dict)
     remark: str = ""
     notes: dict[int, str] = dataclasses.field(default_factory=dict)
 
@@ -189,10 +193,11 @@ def find_study(name: str) -> Study:
         [comparisons.sizes]             # one figure of curves; default: all variants
         title = "Latent sizes"
         members = ["two", "ten"]
-        [published]                     # test losses by epoch, of one run or of several
+        [published]                     # losses by epoch (test, training), of one run or several
         dataset = "mnist"
         tolerance = 0.6
         losses.ten = { 10 = 31.2, 20 = [30.1, 30.4] }
+        train_losses.ten = { 10 = 30.8 }
         [rate_distortion]               # KL divergence against error, in lines of variants
         lines.sizes = ["two", "ten"]
         [[claims]]                      # the first of each pair is below the second
@@ -362,11 +367,15 @@ def _make_published(content: Any, variants: Collection[str]) -> Published | None
         values = _entries(Published, content)
         if values["tolerance"] <= 0:
             raise InputError(f"tolerance must be above 0, received {values['tolerance']}")
-        losses, notes = values["losses"], _by_epoch("notes", values.get("notes", {}), str)
-        for name in losses:
-            check_name("variant", name, variants)
-        losses = {name: _by_epoch(f"losses.{name}", curve, float) for name, curve in losses.items()}
-    return Published(**{**values, "losses": losses, "notes": notes})
+        made = {"notes": _by_epoch("notes", values.get("notes", {}), str)}
+        for entry in ("losses", "train_losses"):
+            curves = values.get(entry, {})
+            for name in curves:
+                check_name("variant", name, variants)
+            made[entry] = {
+                name: _by_epoch(f"{entry}.{name}", curve, float) for name, curve in curves.items()
+            }
+    return Published(**{**values, **made})
 
 
 def _make_rate_distortion(content: Any, variants: Collection[str]) -> RateDistortion | None:

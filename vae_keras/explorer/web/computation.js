@@ -14,6 +14,8 @@ class Computation {
     this.table = make("table", { className: "numbers" });
     this.sum = make("dl", { className: "sum" });
     this.note = make("p", { className: "hint" });
+    this.change.figure.title =
+      "The absolute difference of the two decoded images, scaled to its largest value, which is written below.";
     const figures = [this.sampled.figure, this.rebuilt.figure, this.change.figure];
     const decoded = make("div", { className: "decoded-images" }, ...figures);
     section.append(
@@ -42,7 +44,7 @@ class Computation {
     const rebuilt = run.decode(posterior.mean).slice();
     paint(this.original.canvas, image, run.shape);
     this.original.canvas.setAttribute("aria-label", title);
-    this.original.caption.textContent = `x: ${title}`;
+    this.original.caption.textContent = title.replace(", ", "\n");
     paint(this.sampled.canvas, sampled, run.shape);
     paint(this.rebuilt.canvas, rebuilt, run.shape);
     const difference = differenceOf(sampled, rebuilt);
@@ -51,7 +53,7 @@ class Computation {
     this.rebuilt.figure.hidden = this.change.figure.hidden = !isRandom;
     this.sampled.caption.textContent = run.hasPrior && isRandom ? "x̂ from z" : "x̂";
     this.rebuilt.caption.textContent = "x̂ from μ";
-    this.change.caption.textContent = `max |Δ| ${format(difference.largest)}`;
+    this.change.caption.textContent = `difference\n≤ ${format(difference.largest)}`;
     this.showNumbers({ posterior, noise, z });
     return { z, largest: difference.largest, loss: this.showLoss(image, sampled, posterior) };
   }

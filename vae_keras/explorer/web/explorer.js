@@ -93,7 +93,7 @@ function stepTo(panel, place) {
   moveTo(panel, place);
   if (panel.plane.view.follow(place)) showView(panel);
   const where = describePlace(panel.run, panel.place);
-  announce(state.nearest < 0 ? where : `${where}; nearest test image ${nameOf(state.nearest)}`);
+  announce(state.nearest < 0 ? where : `${where}; nearest test ${nameOf(state.nearest)}`);
 }
 
 // Chooses a test image and moves to its latent point in each run.
@@ -125,7 +125,7 @@ function toggleChosen() {
 function setSubject(subject) {
   state.subject = subject;
   const looked = subjectOf();
-  if (looked) announce(`Current image: ${looked.title}`);
+  if (looked) announce(`Current image: ${looked.title.replace(/^image\u00a0/, "")}`);
   update();
 }
 
@@ -141,7 +141,7 @@ function subjectOf() {
 
 function nameOf(index) {
   const name = contents.classes[labels[index]]?.name;
-  return `${(index + 1).toLocaleString("en")}${name === undefined ? "" : `: ${name}`}`;
+  return `image\u00a0${(index + 1).toLocaleString("en")}${name === undefined ? "" : `, class ${name}`}`;
 }
 
 function sampleAgain() {

@@ -29,6 +29,10 @@ function placeNames(names, side, taken) {
   });
 }
 
+function boxAround([x, y], reach) {
+  return { x, y, width: 2 * reach, height: 2 * reach };
+}
+
 function isInside({ x, y, width, height }, side) {
   return x >= width / 2 && x <= side - width / 2 && y >= height / 2 && y <= side - height / 2;
 }

@@ -3,6 +3,7 @@
 
 const LONGEST_NAME = 14; // letters
 const MOST_NAMES = 20;
+const DEVIATIONS = [1, 2, 3]; // radii of the prior's circles
 
 class Plane {
   // `places` are pairs of coordinates. `labels` are the indices of their `classes`, which have a
@@ -12,7 +13,8 @@ class Plane {
     Object.assign(this, { canvas, view, axes, places, labels, classes, isShown, layers, hasPrior, manifold });
     this.background = makeCanvas(1, 1);
     this.marks = {};
-    this.names = [];
+    this.names = []; // with room, each with its `text`, `anchor` and `box`
+    this.written = []; // the same, moved away from the marks
     new ResizeObserver(() => this.redraw()).observe(canvas);
   }
 
@@ -55,10 +57,13 @@ class Plane {
     context.fillRect(0, 0, side, side);
     this.drawGridLines(brush);
     if (this.layers.manifold) this.manifold.draw(context, this);
-    if (this.layers.prior && this.hasPrior) this.drawPrior(brush);
+    const hasPrior = this.layers.prior && this.hasPrior;
+    if (hasPrior) this.drawPrior(brush);
     if (this.layers.images) this.drawPoints(brush);
     this.drawGridNumbers(brush);
-    this.names = this.layers.images ? this.drawNames(brush) : [];
+    const buttons = { x: side, y: 0, width: 90 * brush.ratio, height: 320 * brush.ratio }; // in the corner
+    this.taken = [buttons, ...(hasPrior ? this.writeDeviations(brush) : [])];
+    this.names = this.layers.images ? this.placeNames(brush) : [];
     this.brush = new Brush(this.canvas.getContext("2d"), colors);
     this.draw(this.marks);
   }
@@ -106,17 +111,24 @@ class Plane {
   drawPrior(brush) {
     const [x, y] = this.pixel([0, 0]);
     const unit = this.pixel([1, 0])[0] - x;
-    brush.setFont(11);
-    for (const radius of [1, 2, 3]) {
-      brush.context.setLineDash([5 * brush.ratio, 4 * brush.ratio]);
+    brush.context.setLineDash([5 * brush.ratio, 4 * brush.ratio]);
+    for (const radius of DEVIATIONS) {
       brush.outline(1.2, () => brush.context.arc(x, y, radius * unit, 0, 2 * Math.PI), brush.colors.faint);
-      brush.context.setLineDash([]);
-      const diagonal = radius * unit * Math.SQRT1_2;
-      // On the first diagonal where it does not cover numbers, names of axes or buttons.
-      const places = [[1, 1], [1, -1], [-1, 1], [-1, -1]].map(([dx, dy]) => [x + dx * diagonal, y + dy * diagonal]);
-      const place = places.find((at) => at.every((pixel) => this.hasRoom(pixel)));
-      if (place) brush.write(`${radius}σ`, place, { color: brush.colors.faint });
     }
+    brush.context.setLineDash([]);
+  }
+
+  // Labels of these circles, above the points. Returns their boxes.
+  writeDeviations(brush) {
+    brush.setFont(12, "bold");
+    return DEVIATIONS.flatMap((radius) => {
+      const diagonal = radius * Math.SQRT1_2;
+      // On the first diagonal where it does not cover numbers, names of axes or buttons.
+      const places = [[1, -1], [1, 1], [-1, -1], [-1, 1]].map(([dx, dy]) => this.pixel([dx * diagonal, dy * diagonal]));
+      const place = places.find((at) => at.every((pixel) => this.hasRoom(pixel)));
+      if (place) brush.write(`${radius}σ`, place);
+      return place ? [boxAround(place, 11 * brush.ratio)] : [];
+    });
   }
 
   // Whether a pixel, along one axis, is apart from the numbers, the names of axes and the buttons.
@@ -139,10 +151,9 @@ class Plane {
     context.globalAlpha = 1;
   }
 
-  // Names are readable without color. A line connects a name with its class if they are apart.
-  // Returns the names with room, each with its `text` and `box`.
-  drawNames(brush) {
-    const { context, ratio, colors } = brush;
+  // The names with room. They are readable without color.
+  placeNames(brush) {
+    const { context, ratio } = brush;
     const side = this.background.width;
     this.setNameFont(brush);
     const names = this.findNames(side).map((name) => ({
@@ -150,10 +161,21 @@ class Plane {
       width: context.measureText(name.text).width + 6 * ratio,
       height: 20 * ratio,
     }));
-    const buttons = { x: side, y: 0, width: 90 * ratio, height: 320 * ratio }; // in the corner
-    const boxes = placeNames(names, side, [buttons]);
-    const placed = names.map((name, i) => ({ ...name, box: boxes[i] })).filter(({ box }) => box);
-    for (const { anchor, box } of placed) {
+    const boxes = placeNames(names, side, this.taken);
+    return names.map((name, i) => ({ ...name, box: boxes[i] })).filter(({ box }) => box);
+  }
+
+  // Writes the names, moved away from the boxes of marks. A line connects a name with its class if
+  // they are apart.
+  writeNames(brush, marks) {
+    const { context, colors } = brush;
+    const isCovered = ({ box }) => marks.some((mark) => overlap(box, mark));
+    const kept = this.names.filter((name) => !isCovered(name));
+    const covered = this.names.filter(isCovered);
+    const taken = [...this.taken, ...marks, ...kept.map(({ box }) => box)];
+    const boxes = placeNames(covered, this.background.width, taken);
+    this.written = [...kept, ...covered.map((name, i) => ({ ...name, box: boxes[i] ?? name.box }))];
+    for (const { anchor, box } of this.written) {
       if (distance([box.x, box.y], anchor) < box.height / 2) continue;
       brush.outline(1.2, () => {
         context.moveTo(...anchor);
@@ -161,13 +183,8 @@ class Plane {
       });
       brush.disc(anchor, 2.5, colors.text);
     }
-    this.writeNames(brush, placed);
-    return placed;
-  }
-
-  writeNames(brush, names = this.names) {
     this.setNameFont(brush);
-    for (const { text, box } of names) brush.write(text, [box.x, box.y]);
+    for (const { text, box } of this.written) brush.write(text, [box.x, box.y]);
   }
 
   setNameFont(brush) {

@@ -10,7 +10,6 @@ function makeSketch(onDrawing) {
     return { panel, run, ...made };
   });
   element("drawing").closest("section").hidden = !figures.length;
-  const black = new Float32Array(contents.imageShape.reduce((a, b) => a * b));
   let waiting = false;
   const show = () => {
     waiting = false;
@@ -18,12 +17,14 @@ function makeSketch(onDrawing) {
     const image = strokes.length ? drawingToImage(strokes, contents.imageShape, contents.drawing) : null;
     for (const name of ["clear", "undo"]) element(`drawing-${name}`).disabled = !image;
     element("drawing-label").hidden = Boolean(image);
-    paint(element("drawing-seen"), image ?? black, contents.imageShape);
+    element("drawing-results").hidden = !image;
+    if (image) paint(element("drawing-seen"), image, contents.imageShape);
     for (const { panel, run, canvas, caption } of figures) {
       panel.drawing = image && run.encodeImage(image);
-      paint(canvas, image ? run.decode(panel.drawing.mean) : black, run.shape);
+      if (!image) continue;
+      paint(canvas, run.decode(panel.drawing.mean), run.shape);
       const title = figures.length > 1 ? run.title : "rebuilt";
-      caption.textContent = image ? `${title}\n${describePlace(run, run.project(panel.drawing.mean))}` : title;
+      caption.textContent = `${title}\n${describePlace(run, run.project(panel.drawing.mean))}`;
     }
     onDrawing(image);
   };

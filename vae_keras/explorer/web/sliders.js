@@ -16,7 +16,7 @@ class Sliders {
       const input = make("input", { type: "range", min: -this.reach, max: this.reach, step: this.reach / 60 });
       const output = make("output");
       input.addEventListener("input", () => onInput(dimension, Number(input.value)));
-      return { dimension, input, output, label: make("label", {}, name, input, output) };
+      return { dimension, note, input, output, label: make("label", {}, name, input, output) };
     });
     const labels = this.rows.map(({ label }) => label);
     const reset = make("button", { type: "button", className: "reset", textContent: "Back to the plane" });
@@ -31,22 +31,37 @@ class Sliders {
 
   makeTraversals() {
     const ends = [-this.reach, this.reach].map((value) => format(value, 0)).join(" to ");
-    const rows = this.rows.slice(0, FIRST).map(({ dimension }) => {
+    const rows = this.rows.slice(0, FIRST).map(({ dimension, note }) => {
       const name = `z${subscript(dimension + 1)}`;
       const canvas = make("canvas", { className: "traversal" });
       canvas.setAttribute("role", "img");
       canvas.setAttribute("aria-label", `${name} from ${ends}, the other dimensions constant`);
-      return { dimension, canvas, row: make("div", {}, make("span", { textContent: name }), canvas) };
+      return { dimension, canvas, row: make("div", {}, make("span", { textContent: `${name} ${note}` }), canvas) };
     });
     this.traversals = rows;
     this.details = make(
       "details",
       { className: "traversals" },
       make("summary", { textContent: `Traversals: each dimension from ${ends}` }),
+      this.makeScale(),
       ...rows.map(({ row }) => row),
     );
     this.details.addEventListener("toggle", () => this.point && this.show(this.point));
     return this.details;
+  }
+
+  // The values of every second image, above their columns.
+  makeScale() {
+    const values = Array.from({ length: TRAVERSAL_IMAGES }, (_, column) => {
+      const text = String(Number(this.valueAt(column).toFixed(2))).replace("-", "−");
+      return make("span", { textContent: column % 2 ? "" : text });
+    });
+    return make("div", {}, make("span"), make("div", { className: "scale" }, ...values));
+  }
+
+  // The value of a traversed dimension in a column.
+  valueAt(column) {
+    return this.reach * ((2 * column) / (TRAVERSAL_IMAGES - 1) - 1);
   }
 
   // Shows a point.
@@ -66,7 +81,7 @@ class Sliders {
     this.traversed = String(point);
     this.stop?.();
     this.isDone = false;
-    const { run, traversals, reach } = this;
+    const { run, traversals } = this;
     const [height, width] = run.shape;
     const cell = makeCanvas(width, height);
     const step = (index) => {
@@ -74,7 +89,7 @@ class Sliders {
       const column = index % TRAVERSAL_IMAGES;
       if (canvas.height !== height) Object.assign(canvas, { width: width * TRAVERSAL_IMAGES, height });
       const moved = point.slice();
-      moved[dimension] = reach * ((2 * column) / (TRAVERSAL_IMAGES - 1) - 1);
+      moved[dimension] = this.valueAt(column);
       paint(cell, run.decode(moved), run.shape);
       canvas.getContext("2d").drawImage(cell, column * width, 0);
       this.isDone = index === traversals.length * TRAVERSAL_IMAGES - 1;

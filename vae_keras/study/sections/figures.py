@@ -1,10 +1,13 @@
 """The figures of a study, and the section that shows them."""
 
+from collections.abc import Mapping
+
 from matplotlib.figure import Figure
 
 from vae_keras import plots
 from vae_keras.plots.names import variant_title
-from vae_keras.study.definition import TEST, Study
+from vae_keras.plots.study import MOST_BANDS
+from vae_keras.study.definition import TEST, TRAIN, PublishedLosses, Study
 from vae_keras.study.sections.differences import WINDOWS, Differences
 from vae_keras.study.sections.losses import published_curves
 from vae_keras.study.sections.verdicts import claim_rows
@@ -18,8 +21,11 @@ def draw(study: Study, table: RunTable, differences: Differences) -> dict[str, F
     # Colors of all variants, so that they do not change when runs are added.
     colors = plots.variant_colors(study.variants)
     points = {
-        name: [(epoch, loss) for epoch, losses in curve.items() for loss in losses]
-        for name, curve in published_curves(study, table).items()
+        column: {
+            name: [(epoch, loss) for epoch, losses in curve.items() for loss in losses]
+            for name, curve in published.items()
+        }
+        for column, published in published_curves(study, table).items()
     }
     figures = {}
     for key, group in study.comparisons.items():
@@ -58,7 +64,7 @@ def draw(study: Study, table: RunTable, differences: Differences) -> dict[str, F
 
 
 def figure_section(study: Study, table: RunTable, differences: Differences) -> str:
-    diamonds = " Diamonds are the published test losses." if published_curves(study, table) else ""
+    published = published_curves(study, table)
     lines = ["## Figures"]
     if any(found.seeds for found, _ in differences.get((TEST, 1), {}).values()):
         lines.append(
@@ -73,14 +79,21 @@ def figure_section(study: Study, table: RunTable, differences: Differences) -> s
             f"supports the claim{band}.*"
         )
     for key, group in study.comparisons.items():
-        if any(name in table.runs for name in group.members):
-            heading = escape(group.title)
+        if members := [name for name in group.members if name in table.runs]:
+            heading, is_crowded = escape(group.title), len(members) > MOST_BANDS
+            bands = "" if is_crowded else ", with a band from minimum to maximum"
+            diamonds = _meaning_of_diamonds(published) if published and not is_crowded else ""
             lines.append(
-                f"![{heading}](figures/curves_{key}.png)\n\n*{heading}: mean over seeds, "
-                "with a band from minimum to maximum. The first tenth of the epochs may be "
-                f"outside of a panel.{diamonds}*"
+                f"![{heading}](figures/curves_{key}.png)\n\n*{heading}: mean over seeds{bands}. "
+                "The first tenth of the epochs, and variants far from the others, may be outside "
+                f"of a panel.{diamonds}*"
             )
     return "\n\n".join(lines)
+
+
+def _meaning_of_diamonds(published: Mapping[str, PublishedLosses]) -> str:
+    splits = "test and training" if any(published[TRAIN].values()) else "test"
+    return f" Diamonds are the published {splits} losses, in the color of the published name."
 
 
 def _mean_and_width(found: Comparison) -> tuple[float, float | None]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from vae_keras.study.definition import TEST, TRAIN, Study
+from vae_keras.study.definition import TEST, TRAIN, PublishedLosses, Study
 from vae_keras.study.table import LAST_EPOCHS, RunTable
 from vae_keras.support.terms import loss_columns, title
 from vae_keras.support.text import NOT_AVAILABLE, escape, markdown, plus_minus, signed
@@ -61,33 +61,48 @@ def _published_at_end(study: Study, table: RunTable) -> dict[str, tuple[float, .
     return found
 
 
-def published_curves(study: Study, table: RunTable) -> dict[str, dict[int, tuple[float, ...]]]:
-    """The published losses up to the last epoch; empty if there are none at the last epoch."""
+def published_curves(study: Study, table: RunTable) -> dict[str, PublishedLosses]:
+    """The published losses up to the last epoch, by column of a history and by variant.
+
+    Empty without a published test loss at the last epoch.
+    """
     if study.published is None or not _published_at_end(study, table):
         return {}
+    columns = {TEST: study.published.losses, TRAIN: study.published.train_losses}
     return {
-        name: {epoch: losses for epoch, losses in curve.items() if epoch <= table.last_epoch}
-        for name, curve in study.published.losses.items()
-        if name in table.runs
+        column: {
+            name: {epoch: losses for epoch, losses in curve.items() if epoch <= table.last_epoch}
+            for name, curve in published.items()
+            if name in table.runs
+        }
+        for column, published in columns.items()
     }
 
 
 def published_section(study: Study, table: RunTable) -> str | None:
-    """Test losses at several epochs, published and here."""
-    published = published_curves(study, table)
+    """Test and training losses at several epochs, published and here."""
+    tables = [
+        _published_table(study, table, column, published)
+        for column, published in published_curves(study, table).items()
+        if any(published.values())
+    ]
+    return "\n\n".join(["## Published curves", *tables]) if tables else None
+
+
+def _published_table(study: Study, table: RunTable, column: str, published: PublishedLosses) -> str:
+    """The losses of a column, published and here."""
     epochs = sorted({epoch for curve in published.values() for epoch in curve})
-    if not epochs:
-        return None
-    rows = [["variant", "test loss after epoch", *map(str, epochs)]]
+    split = "test" if column == TEST else "training"
+    rows = [["variant", f"{split} loss after epoch", *map(str, epochs)]]
     for name in filter(published.get, study.variants):
-        curves = table.curves(name, TEST)
+        curves = table.curves(name, column)
         theirs, ours = [name, "published"], ["", "here, range over seeds"]
         for epoch in epochs:
             theirs.append(_join(published[name].get(epoch, ())))
             seen = curves[:, epoch - 1] if epoch <= curves.shape[1] else None
             ours.append(NOT_AVAILABLE if seen is None else f"{seen.min():.2f} to {seen.max():.2f}")
         rows += [theirs, ours]
-    return "## Published curves\n\n" + markdown(rows)
+    return markdown(rows)
 
 
 def _join(losses: Iterable[float]) -> str:

@@ -13,7 +13,14 @@ import filelock
 import numpy as np
 
 from vae_keras.support.errors import InputError
-from vae_keras.support.files import MOST_ARRAY_BYTES, check_writable, read_file, replacing, unpack
+from vae_keras.support.files import (
+    check_writable,
+    MOST_ARRAY_BYTES,
+    read_file,
+    remove,
+    replacing,
+    unpack,
+)
 from vae_keras.support.memory import gibibytes
 from vae_keras.support.reporting import warn
 
@@ -61,6 +68,8 @@ def stored_images(
         with filelock.FileLock(Path(cache) / f"{name}.lock"):
             notes = _stored_notes(images_file, notes_file, shape)
             if notes is None:
+                for place in (notes_file, images_file):  # a file does not replace a folder
+                    remove(place)
                 with replacing(images_file) as path:
                     notes = _fill_file(path, shape, fill)
                     digest = _digest(path, notes)

@@ -14,8 +14,8 @@ import numpy as np
 
 from vae_keras.support.errors import InputError
 from vae_keras.support.files import (
-    check_writable,
     MOST_ARRAY_BYTES,
+    check_writable,
     read_file,
     remove,
     replacing,

@@ -14,12 +14,12 @@ function drawMarks(plane, brush, { pointer, image, drawing, posterior, draws, pa
   if (posterior) drawPosterior(plane, brush, posterior);
   const around = (place, reach) => boxAround(at(place), reach * brush.ratio);
   const single = [[pointer, CROSS], [image, RING], [drawing, DIAMOND]].filter(([place]) => place);
-  // After the posterior, whose area would cover them.
-  plane.writeNames(brush, [...single, ...(path ?? []).map((place) => [place, END])].map((mark) => around(...mark)));
   if (path?.length) {
     brush.outline(2, () => path.forEach((place) => brush.context.lineTo(...at(place))));
     path.forEach((place) => brush.disc(at(place), END));
   }
+  // After the posterior and the path, which would cover them.
+  plane.writeNames(brush, [...single, ...(path ?? []).map((place) => [place, END])].map((mark) => around(...mark)));
   if (moving) brush.disc(at(moving), 5);
   if (drawing) drawDiamond(brush, at(drawing), plane);
   if (image) brush.outline(2, () => brush.context.arc(...at(image), RING * brush.ratio, 0, 2 * Math.PI));

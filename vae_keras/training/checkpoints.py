@@ -36,7 +36,10 @@ def save_checkpoint(model: keras.Model, directory: Path, epoch: int, kind: str =
     buffer = io.BytesIO()
     np.savez(buffer, epoch=np.int64(epoch), **arrays)
     content = buffer.getvalue()
-    with replacing(directory / f"{kind}-{epoch:05d}-{_digest(content)}.npz") as path:
+    file = directory / f"{kind}-{epoch:05d}-{_digest(content)}.npz"
+    if file.is_dir():  # it gives way, but may be someone else's
+        file.rename(file.with_name(f"{file.name}.moved"))
+    with replacing(file) as path:
         path.write_bytes(content)
     for old in _checkpoints(directory, kind)[KEPT:]:
         if old.is_file():

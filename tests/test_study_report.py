@@ -536,7 +536,11 @@ def test_no_name_of_a_study_makes_html_or_a_heading(mine, without_figures, refer
         source=EVIL,
         comparisons={"all": CurveGroup(("wide", EVIL), EVIL)},
         published=Published(
-            "digits", 0.1, {EVIL: {20: (50.0,)}, "wide": {20: (50.0,)}}, EVIL, {20: EVIL}
+            "digits",
+            0.1,
+            losses={EVIL: {20: (50.0,)}, "wide": {20: (50.0,)}},
+            remark=EVIL,
+            notes={20: EVIL},
         ),
         claims=(
             Claim(EVIL, (((EVIL, "val_loss"), ("wide", "val_loss")),), 0, EVIL, EVIL),

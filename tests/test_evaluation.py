@@ -79,6 +79,7 @@ def test_the_judge_knows_digits_and_is_trained_once(digits_judge, monkeypatch):
     assert np.mean(again.classes(data.test_images) == data.test_labels) == again.accuracy
 
 
+@pytest.mark.slow
 def test_a_judge_that_is_trained_again_is_the_same(monkeypatch, tmp_path):
     monkeypatch.setattr(judge, "STEPS", 30)
     data, weights = load_data("digits"), []

@@ -105,6 +105,7 @@ def test_saved_model_cli_shows_the_signatures(tiny_config, tmp_path):
     assert "shape: (-1, 8, 8, 1)" in shown
 
 
+@pytest.mark.slow
 def test_the_exported_graph_needs_no_compiler(tiny_config, images, tmp_path):
     from tensorflow.core.protobuf import saved_model_pb2
 

@@ -345,6 +345,7 @@ def test_differences_within_the_margin_are_practically_equal():
     assert judge(table, claims[:1])[0].decision == "not decided"
 
 
+@pytest.mark.slow
 def test_a_report_says_which_analysis_it_is(tmp_path, without_figures):
     for seeds, text in (
         (4, "**This analysis is interim**: the final one is at 8 seeds."),
@@ -373,6 +374,7 @@ def test_verdicts_name_their_epoch_effect_interval_and_margin(tmp_path, without_
     assert "strictest corrected level, α = 0.0021" in text  # 0.05 / (8 · 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seeds, epochs", [(1, 1), (3, 3), (8, 20)])
 def test_a_report_is_whole_and_says_what_it_cannot(tmp_path, seeds, epochs):
     table = make_table(seeds=seeds, epochs=epochs)
@@ -401,6 +403,7 @@ def test_a_report_is_whole_and_says_what_it_cannot(tmp_path, seeds, epochs):
     assert float(row["difference"]) == pytest.approx(-1.7, abs=0.01)
 
 
+@pytest.mark.slow
 def test_an_incomplete_study_is_reported_as_such(tmp_path):
     table = make_table()
     del table.runs["leaky_relu"]

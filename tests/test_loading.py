@@ -1,3 +1,5 @@
+import zipfile
+
 import keras
 import numpy as np
 import pytest
@@ -74,3 +76,13 @@ def test_a_file_that_holds_no_model_of_ours_is_one_line(saved, spoil, message):
 def test_a_misspelled_model_of_the_package_is_refused_with_its_name():
     with pytest.raises(InputError, match="mnist_gelu does not exist: pass a model.keras"):
         load_model("mnist_gelu")
+
+
+def test_a_small_file_that_unpacks_to_more_than_the_memory_is_refused(saved, monkeypatch):
+    _, path = saved
+    monkeypatch.setattr("vae_keras.export.loading.machine_memory", lambda: 2**20)
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("assets/zeros", bytes(2**20))
+    assert path.stat().st_size < 2**20
+    with pytest.raises(InputError, match=r"model.keras cannot be loaded \(0.0 GiB of content\)"):
+        load_model(path)

@@ -63,7 +63,15 @@ BAD_STUDIES = {
     ),
     "batch": (f"[settings]\nmax_train_images = 31\n{VARIANTS}", "31 training images are fewer"),
     "pictures": (f'[settings]\ndataset = "pictures"\n{VARIANTS}', "19 training images are fewer"),
-    "null": (f'[settings]\nattributes = "a\\u0000b"\n{VARIANTS}', "contains a null character"),
+    "null": (f'[settings]\nattributes = "a\\u0000b"\n{VARIANTS}', "contains a control character"),
+    "escape": (
+        f'[comparisons.x]\ntitle = "\\u001b[31m red"\n{VARIANTS}',
+        "'\\x1b[31m red' contains a control character",
+    ),
+    "escape in a key": (
+        f'[rate_distortion]\nlines."a\\u009b" = ["a"]\n{VARIANTS}',
+        "'a\\x9b' contains a control character",
+    ),
     "no table": (
         f'[settings]\ndataset = "pictures"\nattributes = "none.csv"\n{VARIANTS}',
         "none.csv cannot be read",

@@ -427,8 +427,6 @@ def run_with_broken_output(*arguments, stderr=subprocess.PIPE):
             stdout=writer,
             stderr=writer if stderr is None else stderr,
             text=True,
-            # argparse itself keeps quiet about what it cannot write at once.
-            env={name: os.environ[name] for name in os.environ if name != "PYTHONUNBUFFERED"},
         )
     finally:
         os.close(writer)
@@ -440,6 +438,13 @@ def test_an_output_that_nobody_reads_ends_a_command_quietly(arguments):
     assert result.returncode == 128 + signal.SIGPIPE
     assert result.stderr == "stopped: the output was closed\n"
     assert run_with_broken_output(*arguments.split(), stderr=None).returncode == 141
+
+
+@pytest.mark.parametrize("arguments", ["--help", "fit --help", "--version"])
+def test_an_output_that_cannot_be_written_is_one_line(arguments):
+    result = run_command(*arguments.split(), shell=">/dev/full")
+    assert result.returncode == 1
+    assert result.stderr == "error: the disk is full: free some space\n"
 
 
 def test_an_error_that_nobody_reads_keeps_its_status():

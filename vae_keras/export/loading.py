@@ -1,6 +1,7 @@
 """Loading of saved models."""
 
 import os
+import zipfile
 
 import keras
 import numpy as np
@@ -9,6 +10,7 @@ import vae_keras.backend.registered  # noqa: F401
 from vae_keras.model import Autoencoder
 from vae_keras.support.errors import InputError
 from vae_keras.support.files import check_file
+from vae_keras.support.memory import gibibytes, machine_memory
 from vae_keras.training.names import find_run
 from vae_keras.training.run import Run
 
@@ -36,6 +38,10 @@ def load_model(path: str | os.PathLike) -> Autoencoder:
     if not path.is_file():
         raise InputError(f"{path} does not exist: pass the folder of a finished run")
     try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(member.file_size for member in archive.infolist())
+        if size > machine_memory():  # a small archive can unpack to any size
+            raise ValueError(f"{gibibytes(size)} of content")
         model = keras.saving.load_model(path)
     except Exception as error:  # Keras, zipfile, h5py and json raise errors of many kinds
         reason = str(error).strip().splitlines()

@@ -27,6 +27,7 @@ SEED = re.compile("0|[1-9][0-9]{0,8}")  # a seed as text
 # A dotted key with too many parts, for which the parser of TOML takes minutes.
 _PART = r"""(?:(?<![\w-])[\w-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')[ \t]*+"""
 _LONG_KEY = re.compile(rf"(?:{_PART}\.[ \t]*+){{50}}")
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all but tabs and line breaks
 # Set on the command line, or by the study itself.
 RESERVED_SETTINGS = ("seed", "data_dir", "early_stopping")
 # Variants that differ in these cannot be paired.
@@ -242,6 +243,9 @@ def read_study(path: Path) -> Study:
         raise InputError(f"{path} is not {path.suffix[1:].upper()}: {error}") from None
     with within(path):
         _check_type("a study", content, dict)
+        for text in _texts(content):
+            if _CONTROL.search(text):
+                raise InputError(f"{shown(text)} contains a control character")
         return _make_study(_entries(Study, {"name": path.stem, **content}))
 
 
@@ -269,6 +273,19 @@ def _parse_json(text: str) -> Any:
     content = json.loads(text)
     json.dumps(content, ensure_ascii=False).encode()  # a lone surrogate could not be written
     return content
+
+
+def _texts(content: Any) -> Iterator[str]:
+    """All keys and texts of a file."""
+    values = [content]
+    while values:
+        value = values.pop()
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, dict):
+            values += [*value, *value.values()]
+        elif isinstance(value, list):
+            values += value
 
 
 @contextlib.contextmanager

@@ -62,6 +62,10 @@ class Parser(argparse.ArgumentParser):
                 self.error(f"unknown option {name}: {hint}")
         return super().parse_known_args(args, namespace)
 
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Write the help; argparse itself ignores a full disk."""
+        (file or sys.stderr).write(message)
+
     def error(self, message: str) -> NoReturn:
         fail(message, EXIT_USAGE)
 

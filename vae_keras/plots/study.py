@@ -217,14 +217,12 @@ def plot_rate_distortion(
     figure = new_figure(6.4, 4.2)
     axes = figure.subplots()
     colors = variant_colors(lines)
-    for row, (title, places) in enumerate(lines.items()):
-        fixed = sorted((each for each in places if each[0] != "auto"), key=lambda each: each[0])
-        axes.plot(
-            [kl.mean() for _, kl, _ in fixed],
-            [error.mean() for _, _, error in fixed],
-            color=colors[title],
-            label=title,
-        )
+    curves = {}
+    for title, places in lines.items():
+        means = {weight: (kl.mean(), error.mean()) for weight, kl, error in places}
+        curves[title] = {weight: means[weight] for weight in sorted(means.keys() - {"auto"})}
+        points = np.reshape([*curves[title].values()], (-1, 2))
+        axes.plot(*points.T, color=colors[title], label=title)
         for weight, kl, error in places:
             x, y = kl.mean(), error.mean()
             axes.errorbar(
@@ -241,21 +239,6 @@ def plot_rate_distortion(
             )
             if weight == marked:
                 axes.plot(x, y, "o", markersize=13, fillstyle="none", color="0.3")
-            if isinstance(weight, str):
-                continue
-            below = row > 0
-            axes.annotate(
-                f"{weight:,g}",
-                (x, y),
-                xytext=(-7 if below else 7, -7 if below else 7),
-                textcoords="offset points",
-                ha="right" if below else "left",
-                va="top" if below else "bottom",
-                fontsize=SMALL,
-                color=shaded(colors[title]),
-                path_effects=[withStroke(linewidth=2.5, foreground="white")],
-                zorder=5,  # above the bars of other points
-            )
     handles = axes.get_legend_handles_labels()[0]
     handles.append(Line2D([], [], linestyle="none", marker="*", markersize=10, color="0.4"))
     texts, options = drawable(lines)
@@ -272,7 +255,34 @@ def plot_rate_distortion(
     axes.margins(0.1)
     name_logarithmic(axes)
     axes.grid(True)
+    for row, (title, curve) in enumerate(curves.items()):
+        if curve:
+            _label_points(axes, curve, shaded(colors[title]), above=row == 0)
     return figure
+
+
+def _label_points(
+    axes: Axes, curve: Mapping[Any, tuple[float, float]], color: Any, above: bool
+) -> None:
+    """Write numbers beside the points of a line, at right angles to it."""
+    places = axes.transData.transform([*curve.values()])
+    steps = np.gradient(places, axis=0) if len(curve) > 1 else np.array([[1.0, 0.0]])
+    normals = np.column_stack([-steps[:, 1], steps[:, 0]])
+    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
+    normals *= np.where((normals[:, 1:] >= 0) == above, 1, -1)
+    for (number, point), normal in zip(curve.items(), normals):
+        axes.annotate(
+            f"{number:,g}",
+            point,
+            xytext=(19 * normal[0], 14 * normal[1]),
+            textcoords="offset points",
+            ha="center",
+            va="center",
+            fontsize=SMALL,
+            color=color,
+            path_effects=[withStroke(linewidth=2.5, foreground="white")],
+            zorder=5,  # above the bars of other points
+        )
 
 
 def _with_column(

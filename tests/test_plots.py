@@ -806,6 +806,11 @@ def test_losses_without_test_images_have_one_curve():
     np.testing.assert_array_equal(comparison.axes[0].lines[0].get_ydata(), [4, 3])
 
 
+def test_a_rate_distortion_curve_may_have_no_fixed_weight():
+    one = [("auto", np.array([9.0]), np.array([0.02]))]
+    assert len(plots.plot_rate_distortion({"GELU": one}).axes[0].texts) == 0
+
+
 def test_a_rate_distortion_curve_joins_fixed_weights_and_marks_one():
     places = [
         (weight, np.array([kl, kl + 0.5]), np.array([error, 1.1 * error]))
@@ -814,6 +819,8 @@ def test_a_rate_distortion_curve_joins_fixed_weights_and_marks_one():
     axes = plots.plot_rate_distortion({"LeakyReLU": places, "GELU": places[:1]}, 1000).axes[0]
     line = axes.lines[0].get_xydata()
     np.testing.assert_allclose(line, [[1.25, 0.063], [5.25, 0.0315]])
-    assert [text.get_text() for text in axes.texts] == ["1,000", "100", "1,000"]
+    assert [text.get_text() for text in axes.texts] == ["100", "1,000", "1,000"]
+    assert (np.array(axes.texts[0].xyann) > 0).all()  # above the falling line
+    assert axes.texts[2].xyann[1] < 0  # the second line has its weights below
     assert len([each for each in axes.lines if each.get_markersize() == 13]) == 2
     assert axes.get_yscale() == "log"

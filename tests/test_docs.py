@@ -11,12 +11,13 @@ import pytest
 
 import vae_keras
 from vae_keras import __main__ as commands
-from vae_keras import fit
+from vae_keras import evaluate, fit
 from vae_keras.benchmark import __main__ as benchmark
 from vae_keras.config import FitConfig, make_config
 from vae_keras.data.sources import check_options, find_source
 from vae_keras.study import __main__ as study
 from vae_keras.study.definition import SHIPPED
+from vae_keras.training.run import Run
 
 ROOT = Path(vae_keras.__file__).parent.parent
 README = ROOT / "README.md"
@@ -243,3 +244,27 @@ def test_a_broken_command_is_found(line):
 def test_every_python_example_compiles(page):
     for number, (code, _) in enumerate(blocks(page, "python"), 1):
         compile(code, f"{name(page)}, example {number}", "exec")
+
+
+RESULTS = [README, ROOT / "docs/study.md", ROOT / "docs/choosing-the-weight.md"]
+MEAN = re.compile(r"\d+\.\d+ ± \d+\.\d+")
+EFFECT = re.compile(r"([−+]\d+\.\d+) \(([−+]\d+\.\d+ to [−+]\d+\.\d+)\)")
+
+
+@pytest.mark.parametrize("page", RESULTS, ids=name)
+def test_means_and_effects_are_those_of_a_committed_report(page):
+    reports = [path.read_text() for path in (ROOT / "saved_models").glob("*/report.md")]
+    text = page.read_text(encoding="utf-8")
+    means, effects = MEAN.findall(text), EFFECT.findall(text)
+    assert means
+    for mean in means:
+        assert any(mean in report for report in reports), mean
+    for effect, interval in effects:
+        assert any(f"{effect} | {interval}" in report for report in reports), (effect, interval)
+
+
+def test_the_example_of_an_evaluation_is_that_of_the_committed_models():
+    runs = [Run(ROOT / f"saved_models/gelu-study/{name}/seed-0") for name in ("leaky_relu", "gelu")]
+    text = evaluate.describe(runs, [run.read_evaluation() for run in runs], width=100)
+    table = text.partition("\n\n±")[0]
+    assert f"```\n{table}\n```" in (ROOT / "docs" / "evaluation.md").read_text(encoding="utf-8")

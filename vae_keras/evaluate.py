@@ -273,7 +273,7 @@ def _active_units(result: Results) -> str:
 
 def _likelihood_rows(section: str) -> list[Row]:
     return [
-        ("variance of the decoder", _value(section, "variance", "{:.4g}")),
+        ("variance of the decoder", _value(section, "variance", "{:#.4g}")),
         ("ELBO", _value(section, "elbo", "{:.2f}")),
         ("  in bits per dimension", _value(section, "elbo_bits_per_dimension", "{:.4f}")),
         ("log-likelihood, integrated", _value(section, "log_likelihood", "{:.2f}")),

@@ -26,8 +26,9 @@ HEADER = """\
 Every setting has an option of `python -m vae_keras.fit`, a field of `vae_keras.FitConfig`, and an
 entry in `config.json`. `make_config(dataset, **settings)` takes the same names.
 
-A default applies if neither the preset nor the data set changes it. Options without a value, such
-as `--decoder-dense-activation`, also have a form with `--no-`.
+A default applies if neither the preset nor the data set changes it. For the data set, the default
+of the command is `auto`; that of `FitConfig` is `digits`. Options without a value, such as
+`--decoder-dense-activation`, also have a form with `--no-`.
 """
 PRESETS_HEADER = """\
 ## Presets

@@ -23,7 +23,7 @@ def build_parser() -> cli.Parser:
     parser = cli.Parser(
         prog="python -m vae_keras.apply",
         description="Apply a trained model to new images. latents.csv and latents.npz contain the "
-        "latent point, reconstruction error, KL divergence, ELBO and anomaly score of each.",
+        "latent point, reconstruction error, KL divergence, ELBO and anomaly score of each image.",
         example="python -m vae_keras.apply saved_models/photos-gelu new/ --output latents",
     )
     parser.add_argument(

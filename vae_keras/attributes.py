@@ -14,7 +14,7 @@ def build_parser() -> cli.Parser:
     parser = cli.Parser(
         prog="python -m vae_keras.attributes",
         description="Find the latent direction of an attribute of the images, such as a smile, and "
-        "add it to some of them.",
+        "add it to some test images.",
         example="python -m vae_keras.attributes saved_models/photos-gelu --attribute Smiling",
     )
     parser.add_argument("directory", metavar="RUN_DIR", help="folder of a finished run")

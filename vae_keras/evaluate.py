@@ -24,7 +24,8 @@ def build_parser() -> cli.Parser:
     parser = cli.Parser(
         prog="python -m vae_keras.evaluate",
         description="Evaluate trained models: loss, likelihood, latent space, samples. "
-        "One table for all runs; evaluation.json and figures/evaluation.png in each.",
+        "Prints one table for all runs, and writes evaluation.json and figures/evaluation.png "
+        "into each.",
         example="python -m vae_keras.evaluate saved_models/digits-gelu",
     )
     parser.add_argument(
@@ -333,7 +334,7 @@ SECTIONS: dict[str, list[Row]] = {
     "Samples, judged by a classifier": [
         ("drawn from", lambda result: DRAWN_FROM[result["samples"]["drawn_from"]]),
         ("entropy of their classes (bits)", _value("samples", "class_entropy", "{:.3f}")),
-        ("  of the test images'", _value("samples", "test_class_entropy", "{:.3f}")),
+        ("  of the test images", _value("samples", "test_class_entropy", "{:.3f}")),
         ("  rarest class", _rarest_class),
         ("confidence", _value("samples", "confidence", "{:.1%}")),
         ("Fréchet distance to test images", _value("samples", "frechet_distance", "{:.1f}")),

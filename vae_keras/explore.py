@@ -49,7 +49,9 @@ def build_parser() -> cli.Parser:
     )
     cli.add_data_dir(parser)
     cli.add_dataset(parser)
-    parser.add_argument("--overwrite", action="store_true", help="replace the file")
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace a page that this command wrote"
+    )
     return parser
 
 

@@ -37,7 +37,11 @@ def build_parser() -> cli.Parser:
         metavar="NAME,NAME,…",
         help=f"formats, separated by commas: {', '.join(EXPORTS)}",
     )
-    parser.add_argument("--output", metavar="DIR", help="new folder to write (default: the run's)")
+    parser.add_argument(
+        "--output",
+        metavar="DIR",
+        help="folder to create (default: the folder of the run; needed for models of the package)",
+    )
     parser.add_argument(
         "--check",
         action="store_true",

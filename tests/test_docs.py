@@ -268,3 +268,13 @@ def test_the_example_of_an_evaluation_is_that_of_the_committed_models():
     text = evaluate.describe(runs, [run.read_evaluation() for run in runs], width=100)
     table = text.partition("\n\n±")[0]
     assert f"```\n{table}\n```" in (ROOT / "docs" / "evaluation.md").read_text(encoding="utf-8")
+
+
+def test_the_elbos_of_the_weights_are_those_that_the_example_prints(monkeypatch, capsys):
+    page = ROOT / "docs" / "choosing-the-weight.md"
+    ((code, _),) = blocks(page, "python")
+    monkeypatch.chdir(ROOT)
+    exec(code, {})
+    printed = [line.split()[1] for line in capsys.readouterr().out.splitlines()]
+    rows = re.findall(r"^\| (?:LeakyReLU|GELU) \| (.*) \|$", page.read_text(), re.MULTILINE)
+    assert " | ".join(printed) == " | ".join(rows)

@@ -8,6 +8,7 @@ import csv
 import importlib
 import shlex
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -80,6 +81,9 @@ def place(tmp_path_factory):
         export_run(vae_keras.Run("saved_models/digits-gelu"), FORMATS)
     # Commands change the runs; examples read them.
     shutil.copytree(folder / "saved_models", folder / "examples" / "saved_models")
+    study = Path("saved_models", "weight-study", "runs.csv")
+    (folder / "examples" / study).parent.mkdir()
+    shutil.copy(README.parent / study, folder / "examples" / study)
     return folder
 
 

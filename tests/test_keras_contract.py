@@ -93,11 +93,53 @@ def test_sample_weights_count_in_loss_and_metrics(model, images):
     terms = model.loss_terms(images, outputs)
     expected = np.mean(array(terms["reconstruction_loss"].value)[: len(images) // 2])
     assert float(weighted["reconstruction_loss"]) == pytest.approx(float(expected), rel=1e-5)
+    assert float(weighted["loss"]) < 0.7 * float(np.mean(loss_of(terms)))  # half of the images
+
+
+def loss_of(terms):
+    """The loss of each image."""
+    return sum(array(term.value) * float(array(term.weight)) for term in terms.values())
+
+
+@pytest.mark.parametrize("target", [False, True])
+def test_images_of_weight_zero_change_nothing(model, images, target):
     weights = model.get_weights()
     model.compile(keras.optimizers.SGD(0.01))
-    fit(model, images, images, sample_weight=np.zeros(len(images), "float32"), batch_size=70)
+    zeros = np.zeros(len(images), "float32")
+    options = {"y": images} if target else {}
+    history = model.fit(images, sample_weight=zeros, batch_size=70, verbose=0, **options).history
+    assert history["loss"] == [0.0]
     for before, after in zip(weights, model.get_weights()):
         np.testing.assert_array_equal(before, after)
+    assert model.evaluate(images, sample_weight=zeros, verbose=0, return_dict=True)["loss"] == 0
+
+
+def test_a_model_without_trainable_weights_is_refused(model, images):
+    model.encoder.trainable = model.decoder.trainable = False
+    with pytest.raises(InputError, match="there is nothing to train"):
+        model.fit(images, verbose=0)
+
+
+def test_a_generator_trains_and_an_empty_one_is_refused(model, images):
+    batches = ((images[start : start + 10],) for start in (0, 10, 20))
+    history = model.fit(batches, steps_per_epoch=3, verbose=0).history
+    assert len(history["loss"]) == 1
+    with pytest.raises(InputError, match="there are no batches"):
+        model.fit(iter([]), verbose=0)
+
+
+def test_a_dataset_is_read_once_for_each_epoch(model, images):
+    read = []
+
+    def batches():
+        for start in range(0, 40, 10):
+            read.append(start)
+            yield images[start : start + 10]
+
+    signature = tf.TensorSpec((None, *images.shape[1:]), tf.float32)
+    data = tf.data.Dataset.from_generator(batches, output_signature=signature)
+    model.fit(data, validation_data=data, epochs=2, verbose=0)
+    assert len(read) == 4 * 4
 
 
 def test_a_loss_is_refused_and_metrics_are_of_the_reconstruction(model, images):
@@ -350,7 +392,15 @@ def test_uint8_images_are_divided_by_255(model, images):
     assert fit(model, as_uint8)["loss"][0] < 2000
 
 
-@pytest.mark.parametrize("source", ["array", "dataset", "generator", "sequence"])
+@pytest.mark.parametrize(
+    "method", ["evaluate", "predict", "train_on_batch", "test_on_batch", "predict_on_batch"]
+)
+def test_no_method_takes_floats_out_of_range(model, images, method):
+    with pytest.raises(InputError, match=r"must lie in \[0, 1\]"):
+        getattr(model, method)(255 * images)
+
+
+@pytest.mark.parametrize("source", ["array", "dataset", "tuples", "generator", "sequence"])
 def test_floats_out_of_range_are_one_error(model, images, source):
     class Batches(keras.utils.PyDataset):
         def __len__(self):
@@ -362,10 +412,11 @@ def test_floats_out_of_range_are_one_error(model, images, source):
     data = {
         "array": lambda: 255 * images,
         "dataset": lambda: tf.data.Dataset.from_tensor_slices(255 * images).batch(8),
+        "tuples": lambda: tf.data.Dataset.from_tensors((255 * images, images)),
         "generator": lambda: iter([(255 * images,)]),
         "sequence": Batches,
     }[source]()
-    with pytest.raises(InputError, match=r"must lie in \[0, 1\]"):
+    with pytest.raises(InputError, match=r"must lie in \[0, 1\], received values from .* to 25"):
         model.fit(data, verbose=0)
     with pytest.raises(InputError, match=r"must lie in \[0, 1\]"):
         model.encode(255 * images)

@@ -157,11 +157,11 @@ class Autoencoder(SeededNoise, KerasContract, keras.Model):
         terms = self.loss_terms(target, y_pred)
         penalty = sum(self.losses)  # regularizers and losses added by layers
         loss = sum(term.weight * term.value for term in terms.values())
-        self.loss_tracker.update_state(loss + penalty, sample_weight)
-        for name, term in terms.items():
-            getattr(self, f"{name}_tracker").update_state(term.value, sample_weight)
         if sample_weight is not None:
             loss = loss * ops.cast(ops.reshape(sample_weight, (-1,)), loss.dtype)
+        self.loss_tracker.update_state(loss + penalty)
+        for name, term in terms.items():
+            getattr(self, f"{name}_tracker").update_state(term.value, sample_weight)
         return ops.mean(loss) + penalty
 
     if keras.backend.backend() == "tensorflow":

@@ -1,11 +1,12 @@
 """Methods of `keras.Model` that an autoencoder restricts or does not support."""
 
+import inspect
 import os
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import keras
 
-from vae_keras.backend.inputs import check_first_batch, target_images
+from vae_keras.backend.inputs import check_batches, range_errors, target_images
 from vae_keras.config import EXPORTS
 from vae_keras.support.errors import InputError
 
@@ -40,23 +41,51 @@ class KerasContract(_Base):
         self.compile(**keras.saving.deserialize_keras_object(config))
         self.optimizer.build(self.trainable_variables)
 
-    def fit(self, x: Any = None, *arguments: Any, **options: Any) -> Any:
+    def fit(self, x: Any = None, y: Any = None, *arguments: Any, **options: Any) -> Any:
         """Train; the arguments are those of `keras.Model.fit`.
 
         Images are uint8, or floats in [0, 1]. Without `y`, they are the target.
 
         Raises:
-            InputError: If the first batch contains floats outside [0, 1].
+            InputError: If a checked batch contains floats outside [0, 1] or no images, see
+                `check_batches`, or if no weight is trainable.
         """
-        return super().fit(check_first_batch(x), *arguments, **options)
+        if not self.trainable_weights:
+            raise InputError("there is nothing to train: no weight of the model is trainable")
+        with range_errors():
+            y = _target(super().fit, x, y, arguments, options)
+            return super().fit(check_batches(x), y, *arguments, **options)
 
-    def evaluate(self, x: Any = None, *arguments: Any, **options: Any) -> Any:
+    def evaluate(self, x: Any = None, y: Any = None, *arguments: Any, **options: Any) -> Any:
         """The loss and its terms on images, with a random z; arguments as in Keras.
 
         Raises:
-            InputError: If the first batch contains floats outside [0, 1].
+            InputError: As `fit`.
         """
-        return super().evaluate(check_first_batch(x), *arguments, **options)
+        with range_errors():
+            y = _target(super().evaluate, x, y, arguments, options)
+            return super().evaluate(check_batches(x), y, *arguments, **options)
+
+    def predict(self, x: Any, *arguments: Any, **options: Any) -> Any:
+        """The outputs of `call` on images, with a random z; arguments as in Keras.
+
+        Raises:
+            InputError: As `fit`.
+        """
+        with range_errors():
+            return super().predict(check_batches(x), *arguments, **options)
+
+    def train_on_batch(self, x: Any, *arguments: Any, **options: Any) -> Any:
+        """One step of training on a batch; arguments as in Keras."""
+        return super().train_on_batch(check_batches(x), *arguments, **options)
+
+    def test_on_batch(self, x: Any, *arguments: Any, **options: Any) -> Any:
+        """The loss and its terms on a batch; arguments as in Keras."""
+        return super().test_on_batch(check_batches(x), *arguments, **options)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """The outputs of `call` on a batch, with a random z."""
+        return super().predict_on_batch(check_batches(x))
 
     def compute_metrics(
         self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
@@ -123,12 +152,13 @@ class KerasContract(_Base):
         """Not supported: Keras quantizes only dense layers; these networks are convolutional."""
         raise InputError("these models cannot be quantized: Keras has no integer convolutions")
 
-    def summary(self, **kwargs: Any) -> None:
+    def summary(
+        self, line_length: int | None = None, positions: Any = None, print_fn: Any = None, **options
+    ) -> None:
         """Print the layers of both networks and the total number of parameters."""
-        self.encoder.summary(**kwargs)
-        self.decoder.summary(**kwargs)
-        print_fn = kwargs.get("print_fn") or print
-        print_fn(f"Total parameters of {self.name}: {self.count_params():,}")
+        for network in (self.encoder, self.decoder):
+            network.summary(line_length, positions, print_fn, **options)
+        (print_fn or print)(f"Total parameters of {self.name}: {self.count_params():,}")
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
@@ -137,3 +167,12 @@ class KerasContract(_Base):
             for name in ("encoder", "decoder")
         }
         return cls(**{**config, **networks})
+
+
+def _target(method: Any, x: Any, y: Any, arguments: Any, options: Any) -> Any:
+    """The target for a method of Keras, which ignores sample weights without a target."""
+    if y is None and hasattr(x, "shape"):
+        given = inspect.signature(method).bind(x, y, *arguments, **options).arguments
+        if given.get("sample_weight") is not None:
+            return x
+    return y

@@ -1,7 +1,8 @@
 """Inputs of models: uint8 and float images, large arrays, and users' encoders."""
 
-import itertools
+import contextlib
 import numbers
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -15,6 +16,8 @@ from vae_keras.support.errors import InputError
 
 Tensor = Any
 ROUNDING = 1e-4
+# How TensorFlow shows the values of a failed check of a `tf.data.Dataset`.
+_OUT_OF_RANGE = re.compile(r"\[out of range\] \[(\S+)\] \[(\S+)\]")
 
 
 def as_unit_range(images: Tensor) -> Tensor:
@@ -38,30 +41,72 @@ def check_range(images: Any) -> None:
     if not values.size or values.dtype == np.uint8:
         return
     if not (values.min() >= -ROUNDING and values.max() <= 1 + ROUNDING):  # true for NaN
-        raise InputError(
-            f"float images must lie in [0, 1], received values from {values.min():.4g} to "
-            f"{values.max():.4g}: scale them, or pass uint8 images, which are divided by 255"
-        )
+        raise _range_error(values.min(), values.max())
 
 
-def check_first_batch(data: Any) -> Any:
-    """Check the range of the first images for `fit`; return the data to use.
+def _range_error(lowest: float, highest: float) -> InputError:
+    return InputError(
+        f"float images must lie in [0, 1], received values from {lowest:.4g} to {highest:.4g}: "
+        "scale them, or pass uint8 images, which are divided by 255"
+    )
 
-    Args:
-        data: An array, a `tf.data.Dataset`, a `keras.utils.PyDataset` or an iterator of batches.
+
+def check_batches(data: Any) -> Any:
+    """Check the range of images; return the data to use instead.
+
+    The first images of an array, the first batch of an iterator or a `keras.utils.PyDataset`, and
+    every batch of a `tf.data.Dataset` are checked. A dataset is not iterated for it: its check is
+    part of its batches, and fails inside `range_errors`.
     """
     if hasattr(data, "shape"):
         check_range(data[:32])
-    elif hasattr(data, "take"):
-        for batch in data.take(1):
-            check_range(_images_of(batch))
+    elif hasattr(data, "element_spec") and hasattr(data, "map"):
+        return _with_check(data)
     elif isinstance(data, keras.utils.PyDataset):
         check_range(_images_of(data[0]))
     elif isinstance(data, Iterator):
-        first = next(data)
+        first = next(data, None)
+        if first is None:
+            raise InputError("there are no batches: the iterator is at its end")
         check_range(_images_of(first))
-        return itertools.chain([first], data)
+        return _chain(first, data)
     return data
+
+
+def _chain(first: Any, rest: Iterator) -> Iterator:
+    """A generator, the only kind of iterator that Keras accepts."""
+    yield first
+    yield from rest
+
+
+def _with_check(data: Any) -> Any:
+    """A `tf.data.Dataset` that fails at images out of range."""
+    import tensorflow as tf
+
+    spec = _images_of(data.element_spec)
+    if getattr(spec, "dtype", tf.uint8) == tf.uint8:
+        return data
+
+    def check(images: Any, *others: Any) -> Any:
+        values = tf.cast(images, tf.float32)
+        inside = tf.reduce_all((values >= -ROUNDING) & (values <= 1 + ROUNDING))
+        shown = ["out of range", tf.reduce_min(values), tf.reduce_max(values)]
+        with tf.control_dependencies([tf.debugging.Assert(inside, shown)]):
+            images = tf.identity(images)
+        return (images, *others) if isinstance(data.element_spec, tuple) else images
+
+    return data.map(check)
+
+
+@contextlib.contextmanager
+def range_errors() -> Iterator[None]:
+    """Inside the block, a dataset whose images are out of range raises `InputError`."""
+    try:
+        yield
+    except Exception as error:
+        if found := _OUT_OF_RANGE.search(str(error)):
+            raise _range_error(*map(float, found.groups())) from None
+        raise
 
 
 def target_images(x: Tensor, y: Tensor | None, image_shape: tuple[int, ...]) -> Tensor:
@@ -81,6 +126,7 @@ def in_batches(function: Callable, inputs: Tensor, batch_size: int) -> Any:
     A compiled function computes all inputs at once. Under PyTorch, the results have no graph for
     gradients, because it would keep the activations of all batches in memory.
     """
+    inputs = inputs if hasattr(inputs, "shape") else np.asarray(inputs)
     count = inputs.shape[0]
     if count is None or count <= batch_size:
         return _without_graph(function(inputs))

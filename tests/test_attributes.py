@@ -148,6 +148,11 @@ def test_convergence_begins_once_there_are_both_kinds():
     assert [row["images"] for row in vector_convergence(points, present, 2)] == [6, 8]
 
 
+def test_a_vector_of_length_zero_has_no_angle():
+    rows = vector_convergence(np.ones((4, 2)), np.array([True, False, True, False]), 2)
+    assert [(row["norm"], row["cosine"]) for row in rows] == [(0, 0), (0, 0)]
+
+
 @pytest.fixture(scope="module")
 def shades(tmp_path_factory):
     """A finished run on 60 pictures, gray on black, and their attributes."""

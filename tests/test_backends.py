@@ -9,6 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from vae_keras.backend.devices import distribution
+from vae_keras.support.errors import InputError
+
 pytestmark = pytest.mark.slow  # each process imports TensorFlow
 
 COMMON = """
@@ -115,6 +118,12 @@ def test_two_devices_end_with_the_weights_of_one(trained_on_devices, images):
 def test_a_device_without_images_leaves_statistics_and_variance_alone(trained_on_devices, kind):
     weights = trained_on_devices[f"65-2-{kind}"]
     assert all(np.isfinite(weights[name]).all() for name in weights.files)
+
+
+@pytest.mark.parametrize("devices", ["x", 1.5])
+def test_a_number_of_devices_is_whole(devices):
+    with pytest.raises(InputError, match="devices must be a whole number or 'all'"):
+        distribution(devices)
 
 
 def test_more_devices_than_there_are_is_one_line(tmp_path):

@@ -44,6 +44,14 @@ def run(tiny_config, tiny_data, tmp_path_factory):
     )
 
 
+@pytest.mark.parametrize("scale, warns", [(16, True), (255, False), (1, False)])
+def test_values_of_an_unusual_scale_are_read_as_dark_with_a_warning(run, scale, warns, caplog):
+    images = np.random.default_rng(0).random((9, 8, 8))
+    images *= scale / images.max()
+    LatentFeatures(run).fit(images)
+    assert ("read as 0 to 255" in caplog.text) == warns
+
+
 @pytest.mark.parametrize("form", ["uint8", "floats", "no channels", "rows", "row floats"])
 def test_a_trained_model_is_taken_over_in_every_form_of_images(run, tiny_data, form):
     images, model = tiny_data.test_images, load_model(run.model_file)

@@ -114,6 +114,28 @@ def test_images_of_weight_zero_change_nothing(model, images, target):
     assert model.evaluate(images, sample_weight=zeros, verbose=0, return_dict=True)["loss"] == 0
 
 
+def test_noise_of_networks_inside_networks_is_reset(images):
+    x = keras.Input(images.shape[1:])
+    inner = keras.Sequential([x, keras.layers.Dropout(0.5), keras.layers.Flatten()])
+    heads = [keras.layers.Dense(2)(inner(x)) for _ in range(2)]
+    z = keras.Input((2,))
+    pixels = keras.layers.Dense(images[0].size, "sigmoid")(z)
+    decoder = keras.Model(z, keras.layers.Reshape(images.shape[1:])(pixels))
+    model = VAE(keras.Model(x, heads), decoder, seed=0)
+    found = []
+    for _ in range(2):
+        model.reset_noise("again")
+        found.append(array(model(images, training=True)["mean"]))
+    np.testing.assert_array_equal(*found)
+
+
+def test_a_summary_takes_the_arguments_of_keras(model, capsys):
+    lines = []
+    model.summary(60, None, lines.append)
+    assert "Total parameters" in lines[-1] and capsys.readouterr().out == ""
+    assert max(map(len, lines[0].splitlines())) <= 60
+
+
 def test_a_model_without_trainable_weights_is_refused(model, images):
     model.encoder.trainable = model.decoder.trainable = False
     with pytest.raises(InputError, match="there is nothing to train"):

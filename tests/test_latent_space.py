@@ -76,6 +76,13 @@ def test_covariances_on_the_plane_are_those_of_projected_draws(random):
     )
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_points_that_do_not_differ_are_seen_along_the_first_two_axes(count):
+    plane = latent_plane(np.ones((count, 4)))
+    np.testing.assert_array_equal(plane.project(np.array([[1.0, 2, 3, 4]])), [[1, 2]])
+    assert plane.names == ("$z_1$", "$z_2$")
+
+
 def test_a_plane_needs_two_dimensions():
     with pytest.raises(InputError, match="at least two latent dimensions, received 1"):
         latent_plane(np.zeros((3, 1)))

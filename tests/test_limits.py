@@ -1,5 +1,7 @@
 """Limits of the system, and folders that go away: one line says what happened and what to do."""
 
+import errno
+import os
 import re
 import resource
 import shutil
@@ -12,6 +14,7 @@ from commands import Command, run_command
 from test_fit import TINY
 from test_training import assert_equal_runs
 
+from vae_keras.support import cli
 from vae_keras.training.run import Run
 
 pytestmark = pytest.mark.slow  # processes import TensorFlow
@@ -124,3 +127,15 @@ def test_a_folder_that_goes_away_is_one_line(tmp_path, change):
     process.terminate()
     process.communicate(timeout=60)
     assert process.returncode == 143
+
+
+@pytest.mark.parametrize("number, text", [("EMFILE", "ulimit -n"), ("ENFILE", "the machine has")])
+def test_too_many_open_files_are_those_of_the_process_or_of_the_machine(number, text, capsys):
+    code = getattr(errno, number)
+
+    def refuse():
+        raise OSError(code, os.strerror(code))
+
+    with pytest.raises(SystemExit):
+        cli.run_command(refuse)
+    assert text in capsys.readouterr().err

@@ -147,3 +147,14 @@ def test_sizes_may_be_lists_and_numbers_of_numpy():
     assert encoder.output["mean"].shape == (None, 3)
     decoder = build_decoder([8, 8, np.int64(1)], np.array([4]), [2, 2], latent_dim=np.int32(3))
     assert decoder.output.shape == (None, 8, 8, 1)
+
+
+def test_a_convolution_as_output_layer_cannot_enlarge_its_input():
+    for build in (
+        lambda: build_decoder((8, 8, 1), (4,), (2, 2), output_layer="conv"),
+        lambda: make_config(preset="faces", decoder_output_layer="conv"),
+    ):
+        with pytest.raises(InputError, match="the last of the decoder_strides must be 1"):
+            build()
+    decoder = build_decoder((8, 8, 1), (4,), (2, 1), output_layer="conv")
+    assert decoder.output_shape == (None, 8, 8, 1)

@@ -64,6 +64,10 @@ BAD_STUDIES = {
     "batch": (f"[settings]\nmax_train_images = 31\n{VARIANTS}", "31 training images are fewer"),
     "pictures": (f'[settings]\ndataset = "pictures"\n{VARIANTS}', "19 training images are fewer"),
     "null": (f'[settings]\nattributes = "a\\u0000b"\n{VARIANTS}', "contains a control character"),
+    "crossentropy": (
+        f'[rate_distortion]\nlines.a = ["a"]\n[settings]\npreset = "fashion"\n{VARIANTS}',
+        "'a' has no squared error",
+    ),
     "escape": (
         f'[comparisons.x]\ntitle = "\\u001b[31m red"\n{VARIANTS}',
         "'\\x1b[31m red' contains a control character",

@@ -83,9 +83,9 @@ def apply(
     The folder has `latents.csv`, a row for each image, and `latents.npz`, the same as arrays. The
     columns are `file`; the outputs of the encoder, with standard deviations in the table and
     log-variances in the arrays; `reconstruction_error`, the mean over pixels through the latent
-    point; for a VAE `kl` and `elbo` in nats, averaged over five draws of z; and `share_worse`, the
-    share of training images that the model explains worse: a small share marks an anomaly. It is
-    omitted, with a warning, if the training images are not available.
+    point; for a VAE `kl`, and `elbo` averaged over five draws of z, both in nats; and
+    `share_worse`, the share of training images that the model explains worse: a small share marks
+    an anomaly. It is omitted, with a warning, if the training images are not available.
 
     Args:
         run: A finished run, its folder, or the name of a model that comes with the package.

@@ -410,6 +410,7 @@ class FitConfig(DataSettings):
                 "⟨decoder_strides⟩ must have one number more than ⟨decoder_filters⟩, received "
                 f"{self.decoder_strides} and {self.decoder_filters}"
             )
+        check_output_layer(self.decoder_output_layer, self.decoder_strides)
         if math.prod(self.encoder_strides) != math.prod(self.decoder_strides):
             raise InputError(
                 f"⟨decoder_strides⟩ {self.decoder_strides} must undo ⟨encoder_strides⟩ "
@@ -470,6 +471,16 @@ def make_config(dataset: str = "digits", preset: str | None = None, **settings: 
     if dataset != "digits":
         values.setdefault("epochs", LARGE_DATASET_EPOCHS)
     return FitConfig.from_dict({"dataset": dataset, "preset": preset, **values})
+
+
+def check_output_layer(output_layer: str, strides: Sequence[int]) -> None:
+    """Raise `InputError` if the output layer is unknown, or cannot have the last of the strides."""
+    check_name("output layer", output_layer, OUTPUT_LAYERS)
+    if output_layer == "conv" and strides[-1] != 1:
+        raise InputError(
+            "a convolution as output layer cannot enlarge its input: the last of the "
+            f"⟨decoder_strides⟩ must be 1, received {strides[-1]}"
+        )
 
 
 def check_strides(image_shape: Sequence[int], strides: Sequence[int]) -> int:

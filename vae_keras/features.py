@@ -23,10 +23,12 @@ from vae_keras.export.loading import load_model
 from vae_keras.latent.inference import decode_floats, latent_points
 from vae_keras.model import Autoencoder
 from vae_keras.support.errors import InputError
+from vae_keras.support.reporting import warn
 from vae_keras.training.loop import train
 from vae_keras.training.run import Run
 
 ROW = "row"
+DARK = 64  # numbers up to this one are unusual for a scale of 255
 TESTED = 100  # training images whose losses are computed after each epoch
 
 
@@ -97,6 +99,11 @@ class LatentFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         shape = self._find_shape(sample_shape, rows.shape[1], model)
         self.sample_shape_, self.image_shape_ = sample_shape, shape
         self.scale_ = 255 if rows.dtype == np.uint8 or rows.max() > 1 else 1
+        if rows.dtype != np.uint8 and 1 < rows.max() <= DARK:
+            warn(
+                f"X has values from {rows.min():.4g} to {rows.max():.4g}, read as 0 to 255: divide "
+                "it by its largest possible value if these are not dark images"
+            )
         images = self._images(rows)
         self.model_ = self._train(images) if model is None else model
         return self
@@ -199,7 +206,7 @@ class LatentFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         """A model trained on all images but those for validation."""
         config = make_config(preset="pictures") if self.config is None else self.config
         fitted, _ = split_validation(len(images), config.held_out)
-        config = config.replace(batch_size=min(config.batch_size, len(fitted)))
+        config = config.replace(batch_size=min(config.batch_size, len(fitted)), export=())
         # A run needs test images. Users who test set images aside before `fit`.
         data = ImageData("X", images, images[:TESTED])
         with tempfile.TemporaryDirectory() as folder:

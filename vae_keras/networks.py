@@ -58,9 +58,10 @@ def build_encoder(
     activate = _activation_block(activation, normalization, normalization_position, seed)
     images = keras.Input(image_shape, name="images", dtype=weight_dtype())
     x = images
-    for i, (width, stride) in enumerate(zip(filters, strides, strict=True)):
+    for i, (count, stride) in enumerate(zip(filters, strides, strict=True)):
         name = f"encoder_conv_{i}"
-        x = layers.Conv2D(width, kernel_size, stride, **_named(name, seed), **CONVOLUTION)(x)
+        named = _named(name, seed)
+        x = layers.Conv2D(int(count), kernel_size, int(stride), **named, **CONVOLUTION)(x)
         x = activate(x, name, dropout)
     x = layers.Flatten("channels_last", name="flatten")(x)
     heads = {
@@ -109,7 +110,7 @@ def build_decoder(
     Raises:
         InputError: If an argument cannot be used, or the strides do not fit the images.
     """
-    scale = check_sizes(image_shape, latent_dim, filters, strides, with_output_layer=True)
+    scale = check_sizes(image_shape, latent_dim, filters, strides, output_layer)
     activate = _activation_block(activation, normalization, normalization_position, seed)
     height, width, channels = image_shape
     first_shape = (height // scale, width // scale, first_filters)
@@ -123,13 +124,12 @@ def build_decoder(
     for i, (count, stride) in enumerate(zip(filters, strides[:-1], strict=True)):
         name = f"decoder_conv_{i}"
         named = _named(name, seed)
-        x = layers.Conv2DTranspose(count, kernel_size, stride, **named, **CONVOLUTION)(x)
+        x = layers.Conv2DTranspose(int(count), kernel_size, int(stride), **named, **CONVOLUTION)(x)
         x = activate(x, name, dropout)
-    check_name("output layer", output_layer, OUTPUT_LAYERS)
     images = getattr(layers, OUTPUT_LAYERS[output_layer])(
         channels,
         kernel_size,
-        strides[-1],
+        int(strides[-1]),
         activation="sigmoid",
         dtype=precise_dtype(),
         **_named("decoder_output", seed),

@@ -1,6 +1,7 @@
 """Batches split among several devices, some of which may get no images of a small batch."""
 
 import functools
+import numbers
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -25,6 +26,8 @@ def distribution(devices: int | str) -> tf.distribute.Strategy:
         return tf.distribute.get_strategy()
     kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
     present = [device.name for device in tf.config.list_logical_devices(kind)]
+    if devices != "all" and not isinstance(devices, numbers.Integral):
+        raise InputError(f"⟨devices⟩ must be a whole number or 'all', received {devices!r}")
     wanted = len(present) if devices == "all" else int(devices)
     if not 1 <= wanted <= len(present):
         raise InputError(

@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 
 from vae_keras.backend.precision import HALF
-from vae_keras.config import check_strides
+from vae_keras.config import check_output_layer, check_strides
 from vae_keras.support.errors import InputError
 
 Tensor = Any
@@ -220,9 +220,13 @@ def check_sizes(
     latent_dim: int,
     filters: Sequence[int],
     strides: Sequence[int],
-    with_output_layer: bool = False,
+    output_layer: str | None = None,
 ) -> int:
     """Check the sizes of a network and return the product of its strides.
+
+    Args:
+        image_shape, latent_dim, filters, strides: As for `build_encoder`.
+        output_layer: Kind of an output layer, to which the last stride belongs; None without one.
 
     Raises:
         InputError: Unless all sizes are whole numbers and fit together.
@@ -241,16 +245,18 @@ def check_sizes(
             raise InputError(
                 f"⟨{name}⟩ must be one or more whole numbers of at least 1, received {values!r}"
             )
-    if not with_output_layer and len(filters) != len(strides):
+    if output_layer is None and len(filters) != len(strides):
         raise InputError(
             "⟨filters⟩ and ⟨strides⟩ must have the same length, received "
             f"{tuple(filters)} and {tuple(strides)}"
         )
-    if with_output_layer and len(filters) + 1 != len(strides):
+    if output_layer is not None and len(filters) + 1 != len(strides):
         raise InputError(
             "⟨strides⟩ must have one number more than ⟨filters⟩, for the output layer, received "
             f"{tuple(strides)} and {tuple(filters)}"
         )
+    if output_layer is not None:
+        check_output_layer(output_layer, strides)
     return check_strides(image_shape, strides)
 
 

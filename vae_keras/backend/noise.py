@@ -15,6 +15,6 @@ class SeededNoise(_Base):
 
     def reset_noise(self, *labels: str | int) -> None:
         """Reseed sampling and dropout, so that their noise depends only on the labels."""
-        for layer in [*self.layers, *self.encoder.layers, *self.decoder.layers]:
+        for layer in self._flatten_layers():  # also those of networks inside networks
             if hasattr(layer, "seed_generator"):
                 layer.seed_generator.state.assign([derive_seed(*labels, layer.name), 0])

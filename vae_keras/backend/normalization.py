@@ -41,6 +41,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
             and keras.backend.standardize_dtype(inputs.dtype) != "float64"
             and len(inputs.shape) == 4
             and self.axis in (-1, 3)
+            and not self.synchronized
             and self.center
             and self.scale
         )

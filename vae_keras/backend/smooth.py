@@ -143,6 +143,7 @@ class SmoothActivation(keras.layers.Layer):
     def __init__(self, function: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.function = check_name("smooth activation", function, FOR_INFERENCE)
+        self.supports_masking = True
 
     def call(self, x: Any, training: bool = False) -> Any:
         return (FOR_TRAINING if training else FOR_INFERENCE)[self.function](x)

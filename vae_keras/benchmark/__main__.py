@@ -56,7 +56,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def benchmark(batch_size: int, blocks: int, steps: int) -> None:
     """Report the time of steps, in one training at a time and in one for each core."""
     for name, value, least in (
-        ("batch_size", batch_size, 1),
         ("blocks", blocks, 2),
         ("steps", steps, 1),
     ):

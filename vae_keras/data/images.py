@@ -1,6 +1,7 @@
 """Images in memory, split into training and test."""
 
 import dataclasses
+import functools
 import hashlib
 from typing import Any
 
@@ -127,6 +128,10 @@ class ImageData:
 
     def sha256(self) -> str:
         """Digest of all images, training before test, as hexadecimal text."""
+        return self._sha256
+
+    @functools.cached_property
+    def _sha256(self) -> str:
         digest = hashlib.sha256()
         for images in self._splits.values():
             digest.update(repr(images.shape).encode())

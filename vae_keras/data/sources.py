@@ -34,7 +34,7 @@ def find_source(name: str | os.PathLike) -> Source:
         check_name("data set", name, ("auto", *(each for kind in SOURCES for each in kind.names)))
     except InputError as error:
         raise InputError(f"{error}, or the path of an image folder or .npz file") from None
-    raise InputError(f"{name!r} is not a data set: use resolve_dataset to choose one")
+    raise InputError(f"{name!r} cannot be used here: choose mnist or digits")
 
 
 def check_dataset(name: str) -> None:

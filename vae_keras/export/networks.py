@@ -13,7 +13,8 @@ def in_float32(model: Autoencoder) -> Autoencoder:
 
     Other runtimes lack convolutions of bfloat16.
     """
-    layers = [layer for network in (model.encoder, model.decoder) for layer in network.layers]
+    networks = (model.encoder, model.decoder)
+    layers = [layer for network in networks for layer in network._flatten_layers()]
     if all(layer.compute_dtype == layer.variable_dtype == "float32" for layer in layers):
         return model
     copy = type(model).from_config(_with_float32(model.get_config()))

@@ -44,7 +44,8 @@ def latent_plane(points: np.ndarray) -> LatentPlane:
     """The plane in which to show latent points.
 
     With two latent dimensions, it is the latent space itself. With more, the first two principal
-    components span it, because they have the largest share of the points' variance.
+    components span it, because they have the largest share of the points' variance; for fewer than
+    two different points, the first two axes.
 
     Args:
         points: Array `(count, latent_dim)`.
@@ -58,8 +59,8 @@ def latent_plane(points: np.ndarray) -> LatentPlane:
     latent_dim = points.shape[1]
     if latent_dim < 2:
         raise InputError(f"a plane needs at least two latent dimensions, received {latent_dim}")
-    if latent_dim == 2:
-        return LatentPlane(np.eye(2), ("$z_1$", "$z_2$"))
+    if latent_dim == 2 or len(np.unique(points, axis=0)) < 2:
+        return LatentPlane(np.eye(2, latent_dim), ("$z_1$", "$z_2$"))
     pca = PCA(n_components=2).fit(np.float64(points))
     first, second = (
         f"principal component {number} of {latent_dim} ({share:.0%} of the variance)"
@@ -152,10 +153,10 @@ def class_means(points: np.ndarray, labels: np.ndarray) -> np.ndarray:
     Returns:
         float64 array `(classes, latent_dim)`; NaN for a class without points.
     """
-    sums = np.zeros((labels.max() + 1, points.shape[1]))
-    np.add.at(sums, labels, points)
-    counts = np.bincount(labels)[:, None]
-    return np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
+    means = np.full((labels.max() + 1, points.shape[1]), np.nan)
+    for label in np.unique(labels):
+        means[label] = points[labels == label].mean(axis=0, dtype=np.float64)
+    return means
 
 
 def attribute_vector(points: np.ndarray, present: np.ndarray) -> np.ndarray:
@@ -184,25 +185,31 @@ def vector_convergence(
     Returns:
         List of dictionaries: `images` so far; `norm` of their vector; `change`, the length of its
         difference from the previous row (None for the first row); `cosine` of its angle to the
-        final vector. It begins as soon as there are images of both kinds.
+        final vector (0 if one of them is zero). It begins as soon as there are images of both
+        kinds.
     """
-    ends = [*range(batch_size, len(points), batch_size), len(points)]
-    vectors = {
-        end: attribute_vector(points[:end], present[:end])
-        for end in ends
-        if present[:end].any() and not present[:end].all()
-    }
-    last = vectors[ends[-1]]
+    sums, counts = np.zeros((2, points.shape[1])), np.zeros((2, 1))
+    vectors = {}
+    for start in range(0, len(points), batch_size):
+        batch = points[start : start + batch_size]
+        for kind, chosen in enumerate((~present, present)):
+            of_kind = batch[chosen[start : start + batch_size]]
+            sums[kind] += of_kind.sum(axis=0, dtype=np.float64)
+            counts[kind] += len(of_kind)
+        if counts.all():
+            without, with_it = sums / counts
+            vectors[start + len(batch)] = with_it - without
+    last = vectors[len(points)]
     rows: list[dict[str, Any]] = []
     before: np.ndarray | None = None
     for end, vector in vectors.items():
-        length = np.linalg.norm(vector)
+        length, both = np.linalg.norm(vector), np.linalg.norm(vector) * np.linalg.norm(last)
         rows.append(
             {
                 "images": end,
                 "norm": float(length),
                 "change": None if before is None else float(np.linalg.norm(vector - before)),
-                "cosine": float(vector @ last / (length * np.linalg.norm(last))),
+                "cosine": float(vector @ last / both) if both else 0.0,
             }
         )
         before = vector

@@ -15,7 +15,7 @@ from vae_keras.plots.fonts import drawable
 from vae_keras.plots.images import show_grid
 from vae_keras.plots.layout import spread_boxes
 from vae_keras.plots.style import LEADER, new_figure, styled
-from vae_keras.support.text import minus
+from vae_keras.support.text import count, minus
 
 AXIS_NAMES = ("$z_1$", "$z_2$")
 OUTLINE = [withStroke(linewidth=3, foreground="white")]
@@ -46,7 +46,7 @@ def plot_latent(
     """
     figure = new_figure(6.4, 5.4)
     axes = figure.subplots()
-    title = _count(len(points))
+    title = count(len(points), "image")
     if prior:
         title += "; dashed: 1, 2 and 3 standard deviations of the prior"
         for radius in (1, 2, 3):
@@ -161,7 +161,7 @@ def label_planes(left: Axes, right: Axes, axis_names: Sequence[str], images: int
     label_axes(left, axis_names)
     label_axes(right, [f"Φ({name})" if len(name) <= 6 else f"Φ of {name}" for name in axis_names])
     right.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", adjustable="box")
-    left.set_title(f"Latent space, {_count(images)}")
+    left.set_title(f"Latent space, {count(images, 'image')}")
     right.set_title("p-values under the prior")
 
 
@@ -210,10 +210,6 @@ def _add_legend(
     legend = figure.legend(handles, texts, loc="outside right center", ncols=columns)
     for text in legend.get_texts():
         text.set(**options)
-
-
-def _count(images: int) -> str:
-    return f"{images:,} image{'' if images == 1 else 's'}"
 
 
 def _names(labels: np.ndarray, class_names: Sequence[str]) -> Sequence[str]:

@@ -13,7 +13,6 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 STYLE = Path(__file__).with_name("vae_keras.mplstyle")
 SMALL = 8  # points: labels and remarks
-MUTED = "0.4"  # the color of remarks
 # The line from a label to its point.
 LEADER: dict[str, Any] = {"arrowstyle": "-", "linewidth": 0.6, "shrinkA": 1, "shrinkB": 2}
 

@@ -98,8 +98,7 @@ def equality_p(evidence: Sequence[Comparison], margin: float) -> float:
 def _one_sided_p(comparison: Comparison) -> float:
     """One-sided p for a difference below zero, from the two-sided p."""
     mean, p = comparison.mean, comparison.p
-    if mean is None or p is None:
-        return 1.0
+    assert mean is not None and p is not None
     return p / 2 if mean < 0 else 1 - p / 2
 
 

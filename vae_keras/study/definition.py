@@ -7,7 +7,7 @@ import re
 import tomllib
 import types
 import typing
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -324,12 +324,16 @@ def _make_study(values: dict[str, Any]) -> Study:
         "rule": _make_rule(values.get("rule")),
     }
     study = Study(**{**values, **made})
-    configs = study.configs(study.settings.get("dataset", "digits"), seed=0)
+    check_errors(study, study.configs(study.settings.get("dataset", "digits"), seed=0))
+    return study
+
+
+def check_errors(study: Study, configs: Mapping[str, FitConfig]) -> None:
+    """Raise `InputError` if a variant on a rate–distortion curve has no squared error."""
     for members in study.rate_distortion.lines.values() if study.rate_distortion else ():
         for member in members:
             if configs[member].reconstruction != "mse":
                 raise InputError(f"rate_distortion: {member!r} has no squared error")
-    return study
 
 
 def _make_group(name: str, content: Any, variants: Collection[str]) -> CurveGroup:

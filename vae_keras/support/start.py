@@ -80,7 +80,8 @@ def quiet_stderr() -> Iterator[None]:
             os.write(terminal, remarks.read())
             raise
         finally:
-            sys.stderr.flush()
+            if sys.stderr is not None:
+                sys.stderr.flush()
             os.dup2(terminal, 2)
             os.close(terminal)
 

@@ -42,18 +42,16 @@ def interval(mean: float | None, half_width: float | None) -> str:
     return f"{signed(mean - half_width)} to {signed(mean + half_width)}"
 
 
-def p_value(value: float | None, prefix: str = "") -> str:
-    """A p-value, with `prefix` before it."""
+def p_value(value: float | None) -> str:
+    """A p-value."""
     if value is None:
-        return prefix + NOT_AVAILABLE
-    if value < 0.001:
-        return prefix + "< 0.001"
-    return f"{prefix}{'= ' if prefix else ''}{value:.3f}"
+        return NOT_AVAILABLE
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def count(number: int, noun: str) -> str:
     """A number of things."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def escape(text: str) -> str:

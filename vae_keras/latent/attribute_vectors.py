@@ -14,7 +14,7 @@ from vae_keras.data.attribute_table import read_attributes, split_by
 from vae_keras.data.images import ImageData
 from vae_keras.data.sources import check_options, find_source
 from vae_keras.export.loading import load_model_of
-from vae_keras.latent.inference import decode_points, latent_points
+from vae_keras.latent.inference import batch_size, decode_points, latent_points
 from vae_keras.latent.space import attribute_vector, linear_path, vector_convergence
 from vae_keras.model import Autoencoder
 from vae_keras.support.errors import InputError, check_name
@@ -117,9 +117,9 @@ def find_vector(
     if present[chosen].all() or not present[chosen].any():
         raise InputError(f"attribute {attribute!r} is the same in all training images")
     batch = min(BATCH, -(-len(chosen) // LEAST_LOOKS))
-    parts = []
-    for start in progress_bar(range(0, len(chosen), BATCH), desc="encoding", unit="batch"):
-        parts.append(latent_points(model, data.train_images[chosen[start : start + BATCH]]))
+    parts, size = [], batch_size(model)
+    for start in progress_bar(range(0, len(chosen), size), desc="encoding", unit="batch"):
+        parts.append(latent_points(model, data.train_images[chosen[start : start + size]]))
     points, present = np.concatenate(parts), present[chosen]
     rows = vector_convergence(points, present, batch)
     counts = {"images_with": int(present.sum()), "images_without": int((~present).sum())}

@@ -13,7 +13,7 @@ from vae_keras.study.definition import (
     SHIPPED,
     STUDY_FILE,
     Study,
-    check_errors,
+    check_squared_errors,
     find_study,
     within,
     write_study,
@@ -129,7 +129,7 @@ def parse(
         runner.check_trainable(planned)
     with within(options["study"]):
         runner.check_columns(study, configs.values())
-        check_errors(study, configs)
+        check_squared_errors(study, configs)
     if remark:
         report(remark)
     training: dict[str, Any] | None = {

@@ -324,11 +324,11 @@ def _make_study(values: dict[str, Any]) -> Study:
         "rule": _make_rule(values.get("rule")),
     }
     study = Study(**{**values, **made})
-    check_errors(study, study.configs(study.settings.get("dataset", "digits"), seed=0))
+    check_squared_errors(study, study.configs(study.settings.get("dataset", "digits"), seed=0))
     return study
 
 
-def check_errors(study: Study, configs: Mapping[str, FitConfig]) -> None:
+def check_squared_errors(study: Study, configs: Mapping[str, FitConfig]) -> None:
     """Raise `InputError` if a variant on a rate–distortion curve has no squared error."""
     for members in study.rate_distortion.lines.values() if study.rate_distortion else ():
         for member in members:

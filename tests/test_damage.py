@@ -27,8 +27,8 @@ from vae_keras.evaluation.evaluation import evaluate_run
 from vae_keras.explorer.contents import describe_losses
 from vae_keras.fit import describe_run
 from vae_keras.study import runner
-from vae_keras.study.definition import find_study, read_study
 from vae_keras.study.evaluations import read_evaluations
+from vae_keras.study.reading import find_study, read_study
 from vae_keras.study.table import read_table
 from vae_keras.support.errors import InputError
 from vae_keras.support.files import write_json

@@ -16,7 +16,7 @@ from vae_keras.benchmark import __main__ as benchmark
 from vae_keras.config import FitConfig, make_config
 from vae_keras.data.sources import check_options, find_source
 from vae_keras.study import __main__ as study
-from vae_keras.study.definition import SHIPPED
+from vae_keras.study.reading import SHIPPED
 from vae_keras.training.run import Run
 
 ROOT = Path(vae_keras.__file__).parent.parent

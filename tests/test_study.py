@@ -20,8 +20,8 @@ from vae_keras.config import make_config
 from vae_keras.evaluation import judge
 from vae_keras.study import runner
 from vae_keras.study.__main__ import main
-from vae_keras.study.definition import find_study, read_study
 from vae_keras.study.job import STOPPED, run_job
+from vae_keras.study.reading import find_study, read_study
 from vae_keras.study.table import read_table
 from vae_keras.support.errors import InputError
 from vae_keras.training.run import Run

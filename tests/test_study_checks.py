@@ -10,7 +10,7 @@ from commands import Command
 from PIL import Image
 
 from vae_keras.study.__main__ import main
-from vae_keras.study.definition import read_study
+from vae_keras.study.reading import read_study
 from vae_keras.support.errors import InputError
 from vae_keras.training import requirements
 from vae_keras.training.run import Run

@@ -12,16 +12,9 @@ from scipy import stats
 
 from vae_keras import plots
 from vae_keras.study.claims import judge
-from vae_keras.study.definition import (
-    Claim,
-    CurveGroup,
-    Published,
-    Rule,
-    Study,
-    find_study,
-    write_study,
-)
+from vae_keras.study.definition import Claim, CurveGroup, Published, Rule, Study
 from vae_keras.study.evaluations import read_evaluations, write_evaluations
+from vae_keras.study.reading import find_study, write_study
 from vae_keras.study.report import write_report
 from vae_keras.study.sections.losses import loss_table
 from vae_keras.study.table import RunTable, read_table, write_table

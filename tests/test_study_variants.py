@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from vae_keras.config import FitConfig
-from vae_keras.study.definition import SHIPPED, find_study, read_study, write_study
+from vae_keras.study.reading import SHIPPED, find_study, read_study, write_study
 from vae_keras.support.errors import InputError
 from vae_keras.training import loop as training
 from vae_keras.training.names import run_name

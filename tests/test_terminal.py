@@ -29,7 +29,7 @@ from vae_keras import attributes, evaluate, explore, fit
 from vae_keras.benchmark import __main__ as benchmark
 from vae_keras.export import __main__ as export
 from vae_keras.study import __main__ as study
-from vae_keras.study.definition import find_study
+from vae_keras.study.reading import find_study
 from vae_keras.study.sections.losses import loss_table
 from vae_keras.study.table import RunTable
 from vae_keras.support import reporting, start

@@ -9,15 +9,8 @@ from typing import Any
 
 from vae_keras.data.sources import check_dataset, check_options, resolve_dataset
 from vae_keras.study import runner
-from vae_keras.study.definition import (
-    SHIPPED,
-    STUDY_FILE,
-    Study,
-    check_squared_errors,
-    find_study,
-    within,
-    write_study,
-)
+from vae_keras.study.definition import STUDY_FILE, Study, check_squared_errors, within
+from vae_keras.study.reading import SHIPPED, find_study, write_study
 from vae_keras.support import cli, terminal
 from vae_keras.support.errors import InputError, check_name
 from vae_keras.support.files import check_file

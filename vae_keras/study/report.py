@@ -7,18 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from vae_keras.study.claims import strictest_level
-from vae_keras.study.definition import (
-    FIGURES,
-    SHIPPED,
-    STUDY_FILE,
-    CurveGroup,
-    Rule,
-    Study,
-    check_outputs,
-    read_study,
-)
+from vae_keras.study.definition import FIGURES, STUDY_FILE, CurveGroup, Rule, Study, check_outputs
 from vae_keras.study.evaluations import read_evaluations
 from vae_keras.study.rate_distortion import places
+from vae_keras.study.reading import SHIPPED, read_study
 from vae_keras.study.sections.differences import (
     Differences,
     all_differences,

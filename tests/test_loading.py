@@ -86,3 +86,21 @@ def test_a_small_file_that_unpacks_to_more_than_the_memory_is_refused(saved, mon
     assert path.stat().st_size < 2**20
     with pytest.raises(InputError, match=r"model.keras cannot be loaded \(0.0 GiB of content\)"):
         load_model(path)
+
+
+def test_layers_that_are_larger_than_the_file_are_refused_before_they_take_memory(saved):
+    _, path = saved
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    config = members["config.json"].decode()
+    assert '"kernel_size": [3, 3]' in config
+    large = config.replace('"kernel_size": [3, 3]', '"kernel_size": [30001, 30001]')
+    members["config.json"] = large.encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    with pytest.raises(InputError, match=r"config.json describes \d+,\d{3},\d{3},\d{3} weights"):
+        load_model(path)
+    keras.Variable(1.0)  # nothing of the large model waits for its memory
+    with keras.StatelessScope():
+        pass

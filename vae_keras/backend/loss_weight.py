@@ -49,7 +49,8 @@ class LossWeight:
             weights[self.name] = value, None
             return
         if self.name not in weights:
-            variable = keras.Variable(value, trainable=False, dtype="float32", name=self.name)
+            start = keras.initializers.Constant(value)
+            variable = keras.Variable(start, (), "float32", trainable=False, name=self.name)
         else:
             variable = weights[self.name][1]
             variable.assign(value)

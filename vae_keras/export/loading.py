@@ -1,7 +1,12 @@
 """Loading of saved models."""
 
+import json
+import math
 import os
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -38,10 +43,7 @@ def load_model(path: str | os.PathLike) -> Autoencoder:
     if not path.is_file():
         raise InputError(f"{path} does not exist: pass the folder of a finished run")
     try:
-        with zipfile.ZipFile(path) as archive:
-            size = sum(member.file_size for member in archive.infolist())
-        if size > machine_memory():  # a small archive can unpack to any size
-            raise ValueError(f"{gibibytes(size)} of content")
+        _check_size(path)
         model = keras.saving.load_model(path)
     except Exception as error:  # Keras, zipfile, h5py and json raise errors of many kinds
         reason = str(error).strip().splitlines()
@@ -58,6 +60,31 @@ def load_model(path: str | os.PathLike) -> Autoencoder:
         if not np.isfinite(keras.ops.convert_to_numpy(weight)).all():
             raise InputError(f"{path}: weight {weight.path} is not finite: restore the file")
     return model
+
+
+def _check_size(path: Path) -> None:
+    """Raise `ValueError` if loading the file would need more memory than it may.
+
+    A small archive can unpack to any size, and its configuration can describe layers of any size.
+    """
+    with zipfile.ZipFile(path) as archive:
+        size = sum(member.file_size for member in archive.infolist())
+        if size > machine_memory():
+            raise ValueError(f"{gibibytes(size)} of content")
+        config = json.loads(archive.read("config.json"))
+    config.pop("compile_config", None)
+    # Keras keeps a list of the variables without values for each thread: it ends with this one.
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        count = thread.submit(_count_weights, config).result()
+    if count > size:  # each takes a byte at least
+        raise ValueError(f"config.json describes {count:,} weights, more than the file contains")
+
+
+def _count_weights(config: dict[str, Any]) -> int:
+    """The number of weights of a model, which is built without memory for them."""
+    with keras.StatelessScope(initialize_variables=False):
+        model = keras.saving.deserialize_keras_object(config)
+    return sum(math.prod(variable.shape) for variable in model.variables)
 
 
 def load_model_of(run: Run) -> Autoencoder:

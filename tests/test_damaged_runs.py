@@ -305,3 +305,12 @@ def test_the_explorer_replaces_its_own_pages_alone(run):
 def test_more_images_than_there_are_is_told_at_once(run):
     done = run_command("evaluate", run.directory, "--images", 22)
     assert done.returncode == 2 and "images must be at most 21, received 22" in done.stderr
+
+
+@pytest.mark.parametrize("name, value", [("image_shape", [64, 64, 1]), ("train_images", 10)])
+def test_a_data_summary_that_contradicts_the_images_is_refused(run, tiny_data, name, value):
+    content = read_json(run.config_file)
+    content["data"][name] = value
+    run.config_file.write_text(json.dumps(content))
+    with pytest.raises(InputError, match=f"config.json is damaged: {name} is"):
+        run.find_data(tiny_data)

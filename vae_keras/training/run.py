@@ -248,11 +248,18 @@ class Run:
 
     def check_data(self, data: ImageData) -> None:
         """Raise `InputError` unless `data` contains the images that the run was trained on."""
-        if self.read_data_summary().get("sha256") != data.sha256():
+        summary = self.read_data_summary()
+        if summary.get("sha256") != data.sha256():
             raise InputError(
                 f"the images of {data.name} are not those that {self.directory} was trained on: "
                 "restore them, pass their new location as ⟨dataset⟩, or start a new run"
             )
+        for name, value in _size(data).items():
+            if summary.get(name, value) != value:
+                raise InputError(
+                    f"{self.config_file} is damaged: {name} is {summary[name]}, but the images "
+                    f"have {value}"
+                )
 
     def write_config(self, config: FitConfig, data: ImageData) -> None:
         """Write settings, data summary and package versions."""
@@ -261,9 +268,7 @@ class Run:
             "settings": config.to_dict(),
             "data": {
                 "name": data.name,
-                "train_images": len(data.train_images),
-                "test_images": len(data.test_images),
-                "image_shape": list(data.image_shape),
+                **_size(data),
                 "sha256": data.sha256(),
             },
             "versions": {
@@ -426,6 +431,15 @@ def check_run(config: FitConfig, run: Run, resume: bool = False, overwrite: bool
                 f"{name} is {value!r} in {run.config_file}, received {received!r}: omit it, or "
                 "start a new run"
             )
+
+
+def _size(data: ImageData) -> dict[str, int | list[int]]:
+    """The number and the shape of the images, as in a data summary."""
+    return {
+        "train_images": len(data.train_images),
+        "test_images": len(data.test_images),
+        "image_shape": list(data.image_shape),
+    }
 
 
 def _is_data_summary(data: Any) -> bool:

@@ -361,7 +361,7 @@ def test_verdicts_name_their_epoch_effect_interval_and_margin(tmp_path, without_
         "| claim | difference | seeds | epoch | effect | 95% interval | p | p (within 0.3) |"
         in text
     )
-    assert "| 6, exchanged | gelu_batchnorm_after − gelu_batchnorm_before | 4 | 20 | −0.7" in text
+    assert "| 6, swapped | gelu_batchnorm_after − gelu_batchnorm_before | 4 | 20 | −0.7" in text
     assert "for the 8 claims of the vae-gelu study and for the 2 claims of this project" in text
     assert "that runs of 20 epochs can decide and multiplied by 3" in text
     assert "strictest corrected level, α = 0.0021" in text  # 0.05 / (8 · 3)

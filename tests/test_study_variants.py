@@ -49,15 +49,15 @@ def test_the_shipped_studies_are_those_of_the_published_one():
     assert gelu.comparisons["all"].members == tuple(gelu.variants)
     assert gelu.comparisons["dropout"].members == ("gelu", "gelu_dropout")
     claims = {claim.label: claim for claim in gelu.claims}
-    readings = [f"{label}{reading}" for reading in ("", ", exchanged") for label in NORMALIZED]
+    readings = [f"{label}{reading}" for reading in ("", ", swapped") for label in NORMALIZED]
     assert list(claims) == ["1", "2", "3", "4", *readings, "A", "B"]
     assert [claim.label for claim in gelu.claims if claim.source] == ["A", "B"]
     assert {label: claim.epoch for label, claim in claims.items() if claim.epoch != 20} == {
         label: 120 for label in readings if label[0] in "67"
     }
     for label in NORMALIZED:
-        exchanged = claims[f"{label}, exchanged"]
-        assert exchanged.below == tuple(
+        swapped = claims[f"{label}, swapped"]
+        assert swapped.below == tuple(
             tuple((OTHER.get(variant, variant), column) for variant, column in pair)
             for pair in claims[label].below
         )

@@ -157,7 +157,7 @@ def test_what_explore_prints(width, capsys, monkeypatch, tmp_path):
 def test_what_apply_prints(width, capsys, monkeypatch, tmp_path):
     folder = tmp_path / "latents of all the pictures"
     monkeypatch.chdir(tmp_path)
-    room = types.SimpleNamespace(apply_model=lambda *_: folder.relative_to(tmp_path))
+    room = types.SimpleNamespace(apply_model=lambda *_, **__: folder.relative_to(tmp_path))
     monkeypatch.setattr(apply, "load", lambda module: room)
     apply.main([str(ROOT / STUDY / "gelu" / "seed-0"), "new", "--output", folder.name])
     check_golden("apply", width, capsys)

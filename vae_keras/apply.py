@@ -80,12 +80,16 @@ def apply(
 ) -> Path:
     """Apply the model of a run to images, and write the results into a new folder.
 
-    The folder has `latents.csv`, a row for each image, and `latents.npz`, the same as arrays. The
-    columns are `file`; the outputs of the encoder, with standard deviations in the table and
-    log-variances in the arrays; `reconstruction_error`, the mean over pixels through the latent
-    point; for a VAE `kl`, and `elbo` averaged over five draws of z, both in nats; and
-    `share_worse`, the share of training images that the model explains worse: a small share marks
-    an anomaly. It is omitted, with a warning, if the training images are not available.
+    The folder has `latents.csv`, one row for each image, and `latents.npz`, the same as arrays:
+
+    * `file`
+    * the outputs of the encoder: the mean, with standard deviations in the table and log-variances
+      in the arrays, or the point of a plain autoencoder
+    * `reconstruction_error`: a mean over pixels, through the latent point
+    * `kl`: the KL divergence in nats, of a VAE only
+    * `elbo`: the ELBO in nats, averaged over five draws of z, of a VAE only
+    * `share_worse`: the share of training images that the model explains worse. A small share marks
+      an anomaly. The column is omitted, with a warning, if the training images are not available.
 
     Args:
         run: A finished run, its folder, or the name of a model that comes with the package.
@@ -107,7 +111,16 @@ def apply(
     """
     apply_model = load("vae_keras.evaluation.application").apply_model
     folder: Path = apply_model(
-        run, inputs, output, reconstructions, samples, between, seed, dataset, data_dir, data
+        run,
+        inputs,
+        output,
+        reconstructions=reconstructions,
+        samples=samples,
+        between=between,
+        seed=seed,
+        dataset=dataset,
+        data_dir=data_dir,
+        data=data,
     )
     return folder
 

@@ -130,8 +130,8 @@ class DataSettings:
     )
     image_size: tuple[int, ...] | None = setting(
         None,
-        "crop and resize images to a square of N pixels, or to HEIGHTxWIDTH (default: their own "
-        "size, or 64 if sizes differ)",
+        "crop and resize images to a square of N pixels, or to HEIGHTxWIDTH (default: 64 for "
+        "folders and sets of mixed sizes, otherwise the images' own size)",
         DATA,
         metavar="SIZE",
         parse=_image_size,

@@ -109,7 +109,7 @@ class LatentFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         return self
 
     def transform(self, X: Any) -> np.ndarray:
-        """The latent point of each image, float32 `(images, latent_dim)`: of a VAE the mean."""
+        """The latent point of each image, float32 `(images, latent_dim)`; the mean for a VAE."""
         images = self._check(X)
         return latent_points(self.model_, images)
 
@@ -135,7 +135,7 @@ class LatentFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
         Returns:
             Float array `(images,)`: the ELBO in nats, an average over five draws of z that are the
-            same for all images; of a plain autoencoder the negative mean squared error.
+            same for all images. For a plain autoencoder, the negative mean squared error.
         """
         images = self._check(X)
         return -badness(score_images(self.model_, images))

@@ -85,8 +85,8 @@ def load_data(dataset: str | os.PathLike = "digits", **options: Any) -> ImageDat
             `vae_keras.data.folder.read_folder`, or of an .npy or .npz file, see
             `vae_keras.data.arrays`.
         **options: Other fields of `vae_keras.config.DataSettings`: `data_dir`, `image_size`,
-            `channels`, `test_fraction`, `cache`, `attributes`. Without `image_size`, images keep
-            their size, or become 64×64 if sizes differ.
+            `channels`, `test_fraction`, `cache`, `attributes`. Without `image_size`, folders
+            become 64×64, and so do sets of images of different sizes; other images keep their size.
 
     Returns:
         `ImageData`.

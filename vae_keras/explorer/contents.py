@@ -95,7 +95,7 @@ def load_runs(runs: Sequence[Run], data: ImageData) -> list[TrainedRun]:
         model = load_model_of(run)
         if model.image_shape != data.image_shape:
             raise InputError(
-                f"{name} takes images of shape {model.image_shape}, {data.name} has "
+                f"{name} takes images of shape {model.image_shape}, but {data.name} has "
                 f"{data.image_shape}: pass runs of one shape"
             )
         encoded = encode_images(model, data.test_images)

@@ -21,7 +21,7 @@ def build_parser() -> cli.Parser:
     """The options of the command line."""
     parser = cli.Parser(
         prog="python -m vae_keras.export",
-        description="Export encoder and decoder of a trained model for other runtimes.",
+        description="Export the encoder and the decoder of a trained model for other runtimes.",
         example="python -m vae_keras.export saved_models/mnist-gelu --format onnx,litert",
     )
     parser.add_argument(

@@ -32,7 +32,8 @@ def build_parser() -> cli.Parser:
         prog="python -m vae_keras.study",
         description="Train every variant with every seed, compare them pair by pair with error "
         "bars, and write tables and figures. The same command resumes a stopped study.",
-        epilog="'report DIR' instead of NAME rewrites tables and figures from the tables in DIR.",
+        epilog="'report DIR' instead of NAME rewrites report.md, summary.csv and the figures "
+        "from DIR/runs.csv.",
         example="python -m vae_keras.study gelu --dataset digits --epochs 20 --seeds 4",
     )
     add = parser.add_argument
@@ -67,7 +68,12 @@ def build_parser() -> cli.Parser:
     add("--directory", metavar="DIR", help="folder of the study (default: saved_models/NAME-study)")
     add("--report-only", action="store_true", help="only report the existing runs")
     add("--evaluate", action="store_true", help="also evaluate the finished runs")
-    add("--backend", default="local", metavar="NAME", help="local or dask")
+    add(
+        "--backend",
+        default="local",
+        metavar="NAME",
+        help="where to train: local (processes of this machine) or dask (a Dask cluster)",
+    )
     add("--scheduler", metavar="ADDRESS", help="Dask scheduler, such as tcp://HOST:PORT")
     return parser
 

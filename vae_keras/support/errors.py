@@ -39,7 +39,7 @@ class UserError(Exception):
 
 
 class InputError(UserError, ValueError):
-    """An invalid value. The message states the problem, the expected value and the remedy."""
+    """An invalid value. The message states the problem, what was expected, and what to do."""
 
 
 class DivergedError(UserError, ArithmeticError):

@@ -89,7 +89,7 @@ def train(
         InputError: If settings, data and folder do not fit together, or Keras is configured for
             another backend than TensorFlow. No run is changed.
         DivergedError: If a loss is not finite. The last checkpoint is kept.
-        Interrupted: At Ctrl-C or SIGTERM, after at most 25 steps of training or of the test.
+        KeyboardInterrupt: At Ctrl-C or SIGTERM, after at most 25 steps of training or of the test.
             The last checkpoint is kept.
     """
     check_backend()

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from vae_keras.backend.precision import dtype_policy
 from vae_keras.config import PRESETS, make_config
 from vae_keras.networks import build_decoder, build_encoder
 from vae_keras.support.errors import InputError
@@ -158,3 +159,24 @@ def test_a_convolution_as_output_layer_cannot_enlarge_its_input():
             build()
     decoder = build_decoder((8, 8, 1), (4,), (2, 1), output_layer="conv")
     assert decoder.output_shape == (None, 8, 8, 1)
+
+
+@pytest.mark.parametrize("build, name", [(build_encoder, "encoder"), (build_decoder, "decoder")])
+def test_in_bfloat16_the_biases_have_the_gradients_of_float32(build, name):
+    tf = pytest.importorskip("tensorflow")
+    shape = (28, 28, 1)
+    random = np.random.default_rng(0)
+    inputs = random.random((32, *shape)) if name == "encoder" else random.standard_normal((32, 2))
+    gradients = []
+    for policy in ("float32", "mixed_bfloat16"):
+        with dtype_policy(policy):
+            network = build(shape, seed=0)
+        biases = [weight.value for weight in network.weights if weight.name == "bias"]
+        with tf.GradientTape() as tape:
+            outputs = network(tf.constant(inputs, tf.float32))
+            total = sum(map(tf.reduce_sum, tf.nest.flatten(outputs)))
+        gradients.append(tape.gradient(total, biases))
+    assert len(biases) == {"encoder": 6, "decoder": 5}[name]
+    for expected, found in zip(*gradients):
+        error = np.abs(found - expected).mean() / np.abs(expected).mean()
+        assert error < 0.03  # a sum in bfloat16 is wrong by more than 0.1

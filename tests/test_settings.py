@@ -92,7 +92,7 @@ def test_a_whole_number_is_a_number_too():
         ({"count": False}, "count must be a whole number, received False"),
         ({"color": "gren"}, "unknown color 'gren': did you mean 'green'? Known: green, red"),
         ({"color": "gren\n"}, "unknown color 'gren\\n': did you mean 'green'?"),
-        ({"color": "octarine"}, "unknown color 'octarine': Known: green, red"),
+        ({"color": "octarine"}, "unknown color 'octarine'. Known: green, red"),
         ({"color": None}, "color must be a text, received None"),
         ({"other_color": 7}, "other_color must be a text, received 7"),
         ({"inks": ["ky"]}, "unknown inks 'ky': did you mean 'key'? Known: cyan, key"),

@@ -7,15 +7,13 @@ import keras
 from keras import layers
 
 from vae_keras.activations import Activation, activation_layer
+from vae_keras.backend.convolution import CONVOLUTION, convolution
 from vae_keras.backend.inputs import check_sizes
 from vae_keras.backend.normalization import normalization_layer
 from vae_keras.backend.precision import precise_dtype, weight_dtype
 from vae_keras.config import NORMALIZATION_POSITIONS, NORMALIZATIONS, OUTPUT_LAYERS, FitConfig
 from vae_keras.support.errors import check_name
 from vae_keras.support.seeds import derive_seed
-
-# Of every convolution. Keras's global image_data_format does not change the layout of images here.
-CONVOLUTION: dict[str, Any] = {"padding": "same", "data_format": "channels_last"}
 
 
 def build_encoder(
@@ -61,7 +59,7 @@ def build_encoder(
     for i, (count, stride) in enumerate(zip(filters, strides, strict=True)):
         name = f"encoder_conv_{i}"
         named = _named(name, seed)
-        x = layers.Conv2D(int(count), kernel_size, int(stride), **named, **CONVOLUTION)(x)
+        x = convolution("Conv2D")(int(count), kernel_size, int(stride), **named, **CONVOLUTION)(x)
         x = activate(x, name, dropout)
     x = layers.Flatten("channels_last", name="flatten")(x)
     heads = {
@@ -117,14 +115,15 @@ def build_decoder(
     z = keras.Input((latent_dim,), name="z", dtype=weight_dtype())
     name = "decoder_dense"
     units = first_shape[0] * first_shape[1] * first_shape[2]
-    x = layers.Dense(units, **_named(name, seed))(z)
+    x = layers.Dense(units, dtype=precise_dtype(), **_named(name, seed))(z)
     if dense_activation:
         x = activate(x, name)
     x = layers.Reshape(first_shape, name="reshape")(x)
     for i, (count, stride) in enumerate(zip(filters, strides[:-1], strict=True)):
         name = f"decoder_conv_{i}"
+        layer = convolution("Conv2DTranspose")
         named = _named(name, seed)
-        x = layers.Conv2DTranspose(int(count), kernel_size, int(stride), **named, **CONVOLUTION)(x)
+        x = layer(int(count), kernel_size, int(stride), **named, **CONVOLUTION)(x)
         x = activate(x, name, dropout)
     images = getattr(layers, OUTPUT_LAYERS[output_layer])(
         channels,

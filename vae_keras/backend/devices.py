@@ -31,7 +31,7 @@ def distribution(devices: int | str) -> tf.distribute.Strategy:
     wanted = len(present) if devices == "all" else int(devices)
     if not 1 <= wanted <= len(present):
         raise InputError(
-            f"⟨devices⟩ is {wanted}, but there are {len(present)}: {', '.join(present)}"
+            f"⟨devices⟩ is {wanted}, but TensorFlow finds only these devices: {', '.join(present)}"
         )
     return _mirrored(tuple(present[:wanted]))
 

@@ -128,7 +128,7 @@ def _side_by_side(
     from vae_keras.benchmark.workers import MATMUL_FLOPS, Worker
 
     report(f"\n{cores} trainings side by side, one thread each")
-    report(f"{'':<12}{'images/s':>10}{'matrix product':>18}{'of ceiling':>12}")
+    report(f"{'':<12}{'images/s':>10}{'matrix product':>18}{'of peak':>12}")
     for activation in ("leaky_relu", "gelu"):
         row = ("vae_keras", activation, "float32")
         workers = [Worker(1, images, batch_size, [row]) for _ in range(cores)]

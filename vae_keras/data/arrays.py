@@ -89,24 +89,20 @@ def read_arrays(file: str) -> dict[str, np.ndarray]:
     return arrays
 
 
-def as_image_data(
-    data: Any, test: Any = None, name: str = "arrays", test_fraction: float = 0.1
-) -> ImageData:
+def as_image_data(data: Any, test: Any = None, test_fraction: float = 0.1) -> ImageData:
     """Convert the images that a user passes to `ImageData`.
 
     Args:
         data: `ImageData`; or an array or tensor of images; or a tuple of images and labels.
         test: Test images in the same form; None to hold out a share of `data`.
-        name: Name of the arrays.
         test_fraction: Share of `data` to hold out for the test.
 
     Raises:
         InputError: If they are not images, or `test` is given with `ImageData`, which has its own.
     """
     if not isinstance(data, ImageData):
-        return make_image_data(
-            _pair(data), None if test is None else _pair(test), name, test_fraction
-        )
+        test = None if test is None else _pair(test)
+        return make_image_data(_pair(data), test, "arrays", test_fraction)
     if test is not None:
         raise InputError("⟨test⟩ cannot be used with ImageData, which has its own test images")
     return data

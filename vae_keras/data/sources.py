@@ -33,7 +33,9 @@ def find_source(name: str | os.PathLike) -> Source:
     try:
         check_name("data set", name, ("auto", *(each for kind in SOURCES for each in kind.names)))
     except InputError as error:
-        raise InputError(f"{error}, or the path of an image folder or .npz file") from None
+        raise InputError(
+            f"{error}, or the path of an image folder or of an .npy or .npz file"
+        ) from None
     raise InputError(f"{name!r} cannot be used here: choose mnist or digits")
 
 

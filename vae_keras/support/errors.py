@@ -74,5 +74,5 @@ def check_name(kind: str, name: str, known: Iterable[str]) -> str:
     if name in known:
         return name
     nearest = difflib.get_close_matches(str(name), known, n=1)
-    hint = f"did you mean {nearest[0]!r}? " if nearest else ""
-    raise InputError(f"unknown {kind} {name!r}: {hint}Known: {', '.join(sorted(known))}")
+    hint = f": did you mean {nearest[0]!r}?" if nearest else "."
+    raise InputError(f"unknown {kind} {name!r}{hint} Known: {', '.join(sorted(known))}")

@@ -116,11 +116,11 @@ class CollapseCheck(keras.callbacks.Callback):
 def describe_collapse(kl: np.ndarray, epoch: int) -> str:
     """A message about a posterior collapse: the dimensions, the consequence, the remedies."""
     active = active_dimensions(kl)
-    which = f"all {len(kl)} dimensions" if not active else f"{len(kl) - len(active)} of {len(kl)}"
+    which = f"{len(kl) - len(active)} of {len(kl)}" if len(active) else f"all {len(kl)}"
     return (
-        f"posterior collapse after epoch {epoch}: {which} of z contain less than 0.01 nats about "
-        f"an image (KL {kl.sum():.4f} nats in total), so all reconstructions look alike; try "
-        "⟨reconstruction_weight⟩ auto or a larger one, ⟨kl_warmup⟩ 10, or another ⟨activation⟩"
+        f"posterior collapse after epoch {epoch}: {which} dimensions of z contain less than 0.01 "
+        f"nats about an image (KL {kl.sum():.4f} in total), so all reconstructions look alike: "
+        "try ⟨reconstruction_weight⟩ auto or a larger one, ⟨kl_warmup⟩ 10, or another ⟨activation⟩"
     )
 
 

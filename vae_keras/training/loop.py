@@ -87,7 +87,7 @@ def train(
 
     Raises:
         InputError: If settings, data and folder do not fit together, or Keras is configured for
-            another backend than TensorFlow. No run is changed.
+            a backend other than TensorFlow. No run is changed.
         DivergedError: If a loss is not finite. The last checkpoint is kept.
         KeyboardInterrupt: At Ctrl-C or SIGTERM, after at most 25 steps of training or of the test.
             The last checkpoint is kept.

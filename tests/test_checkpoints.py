@@ -6,6 +6,7 @@ from vae_keras.support.errors import InputError
 from vae_keras.support.files import replacing
 from vae_keras.training.build import build_model
 from vae_keras.training.checkpoints import restore_checkpoint, save_checkpoint
+from vae_keras.training.run import Run
 
 
 @pytest.fixture
@@ -99,3 +100,35 @@ def test_replacing_leaves_the_old_one_when_the_block_fails(tmp_path, kind):
         write(aside, "new")
     assert (path / "part" if kind == "folder" else path).read_text() == "new"
     assert [child.name for child in tmp_path.iterdir()] == ["result"]
+
+
+def test_a_checkpoint_of_another_run_is_not_used(model, tmp_path, caplog):
+    save_checkpoint(model, tmp_path, 1, identity="aa")
+    save_checkpoint(model, tmp_path, 2, identity="bb")
+    assert restore_checkpoint(model, tmp_path, identity="aa") == 1
+    assert "belongs to a run with other settings or images; it is not used" in caplog.text
+    assert restore_checkpoint(model, tmp_path) == 2  # without an identity, both fit
+    with pytest.raises(InputError, match="belongs to a run with other settings"):
+        restore_checkpoint(model, tmp_path, identity="cc")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_checkpoint_with_numbers_that_are_not_finite_is_damaged(model, tmp_path, value, caplog):
+    save_checkpoint(model, tmp_path, 1)
+    model.weights[0].assign(np.full(model.weights[0].shape, value))
+    save_checkpoint(model, tmp_path, 2)
+    assert restore_checkpoint(model, tmp_path) == 1
+    assert "is damaged: it is not a checkpoint of epoch" in caplog.text
+
+
+def test_the_identity_of_a_run_depends_on_what_determines_its_weights(
+    tiny_config, tiny_data, tmp_path
+):
+    run = Run(tmp_path)
+    run.write_config(tiny_config, tiny_data)
+    identity = run.identity(tiny_config)
+    assert run.identity(tiny_config.replace(epochs=99, data_dir="elsewhere")) == identity
+    for change in ({"seed": 1}, {"activation": "relu"}, {"latent_dim": 3}):
+        assert run.identity(tiny_config.replace(**change)) != identity
+    run.write_config(tiny_config, tiny_data.head(50))
+    assert run.identity(tiny_config) != identity

@@ -259,6 +259,8 @@ def test_names_cannot_make_headings_or_html_in_a_report(tmp_path):
         ("fit", ["--epochs", "٣"], "must be a whole number"),
         ("fit", ["--epochs", " 3"], "must be a whole number"),
         ("fit", ["--learning-rate", "1_0"], "must be a number"),
+        ("fit", ["--learning-rate", "fast"], "--learning-rate: must be a number, received 'fast'"),
+        ("fit", ["--reconstruction-weight", "x"], "must be a number or 'auto', received 'x'"),
         ("fit", ["--directory", "x" * 300], "cannot be used: File name too long"),
         ("evaluate", ["x" * 300], "cannot be used: File name too long"),
         ("explore", ["x" * 300], "does not exist: pass the folder of a"),

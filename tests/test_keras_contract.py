@@ -407,6 +407,28 @@ def test_another_backend_is_refused_before_anything_is_written(
     assert list(tmp_path.iterdir()) == before
 
 
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        ("[1]", "keras.json is damaged: it must be a JSON object"),
+        ('{"floatx": "float8"}', "keras.json: floatx must be one of float32, .*received 'float8'"),
+        ('{"image_data_format": 5}', "image_data_format must be one of channels_last"),
+        (None, "keras.json is a folder"),
+    ],
+)
+def test_a_configuration_that_keras_cannot_use_is_one_line(
+    tmp_path, monkeypatch, content, message, tiny_config
+):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    path = tmp_path / "keras.json"
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_text(content)
+    with pytest.raises(InputError, match=message):
+        vae_keras.train(tiny_config, tmp_path / "run")
+
+
 def test_uint8_images_are_divided_by_255(model, images):
     as_uint8 = np.round(255 * images).astype(np.uint8)
     as_float = as_uint8 / np.float32(255)

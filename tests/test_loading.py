@@ -1,13 +1,15 @@
 import zipfile
 
+import h5py
 import keras
 import numpy as np
 import pytest
 from conftest import IMAGE_SHAPE
 
-from vae_keras.export.loading import load_model
+from vae_keras.export.loading import load_model, load_model_of
 from vae_keras.support.errors import InputError
 from vae_keras.training.build import build_model
+from vae_keras.training.run import Run
 
 
 @pytest.fixture
@@ -36,6 +38,16 @@ def test_a_loaded_model_trains_on_with_its_optimizer(saved, images, tmp_path):
         np.testing.assert_array_equal(ours, theirs)
     loaded.fit(images, batch_size=10, epochs=1, verbose=0)
     assert loaded.optimizer.iterations == 14
+
+
+def edit(path, name, change, compression=zipfile.ZIP_STORED):
+    """Change the content of a member of an archive."""
+    with zipfile.ZipFile(path) as archive:
+        members = {each: archive.read(each) for each in archive.namelist()}
+    members[name] = change(members[name])
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for each, content in members.items():
+            archive.writestr(each, content)
 
 
 def foreign_model(path):
@@ -88,17 +100,46 @@ def test_a_small_file_that_unpacks_to_more_than_the_memory_is_refused(saved, mon
         load_model(path)
 
 
+def test_arrays_that_are_larger_than_their_file_are_refused(saved, tmp_path):
+    _, path = saved
+    with h5py.File(tmp_path / "weights.h5", "w") as file:  # chunks that are not stored
+        file.create_dataset("kernel", (2**30,), "float32", chunks=True, compression="gzip")
+    edit(path, "model.weights.h5", lambda _: (tmp_path / "weights.h5").read_bytes())
+    with pytest.raises(InputError, match="model.weights.h5 describes 4.0 GiB of weights"):
+        load_model(path)
+
+
+def test_a_long_configuration_is_refused(saved):
+    _, path = saved
+    edit(path, "config.json", lambda content: content + b" " * 2**22, zipfile.ZIP_DEFLATED)
+    with pytest.raises(InputError, match="config.json is too large"):
+        load_model(path)
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"latent_dim": 3}, "latent_dim 3, but .* it is 2"),
+        ({"model": "autoencoder", "kl_weight": None}, "class Autoencoder, but .* it is VAE"),
+        ({"reconstruction": "bce"}, "reconstruction bce, but .* it is mse"),
+        ({"reconstruction_weight": 9.0}, "reconstruction_weight 9.0, but .* it is 1000.0"),
+        ({"activation": "gelu"}, "encoder_conv_0_activation SmoothActivation gelu, but .* 0.3"),
+    ],
+)
+def test_the_model_of_another_run_is_refused(tiny_config, tiny_data, tmp_path, change, message):
+    run = Run(tmp_path)
+    run.write_config(tiny_config, tiny_data)
+    build_model(tiny_config, IMAGE_SHAPE).save(run.model_file)
+    load_model_of(run)
+    build_model(tiny_config.replace(**change), IMAGE_SHAPE).save(run.model_file)
+    with pytest.raises(InputError, match=message):
+        load_model_of(run)
+
+
 def test_layers_that_are_larger_than_the_file_are_refused_before_they_take_memory(saved):
     _, path = saved
-    with zipfile.ZipFile(path) as archive:
-        members = {name: archive.read(name) for name in archive.namelist()}
-    config = members["config.json"].decode()
-    assert '"kernel_size": [3, 3]' in config
-    large = config.replace('"kernel_size": [3, 3]', '"kernel_size": [30001, 30001]')
-    members["config.json"] = large.encode()
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
+    small, large = b'"kernel_size": [3, 3]', b'"kernel_size": [30001, 30001]'
+    edit(path, "config.json", lambda content: content.replace(small, large))
     with pytest.raises(InputError, match=r"config.json describes \d+,\d{3},\d{3},\d{3} weights"):
         load_model(path)
     keras.Variable(1.0)  # nothing of the large model waits for its memory

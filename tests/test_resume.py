@@ -68,7 +68,7 @@ def test_a_run_killed_many_times_equals_one_that_was_not(
         return any(run.checkpoints.glob(f"{TEMPORARY_PREFIX}*"))
 
     def is_being_written(path):
-        return (path.parent / f"{TEMPORARY_PREFIX}{path.name}").exists()
+        return any(path.parent.glob(f"{TEMPORARY_PREFIX}*{path.name}"))
 
     moments = []
     while len(moments) < KILLS:

@@ -363,11 +363,14 @@ def test_the_bar_counts_every_step(tiny_config, tiny_data, tmp_path, monkeypatch
 
 @pytest.mark.usefixtures("quick_training")
 def test_a_loss_that_is_not_finite_stops_the_run(tiny_config, tiny_data, tmp_path):
-    config = tiny_config.replace(epochs=4, lr_decay=1e6)  # the second epoch diverges
+    class Leap(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            self.model.optimizer.learning_rate = 1e-3 * 1e6**epoch  # the second epoch diverges
+
     with pytest.raises(
         DivergedError, match=r"kl_loss is (nan|inf).* in epoch 2, steps 1 to 9: .*learning_rate"
     ):
-        train(config, tmp_path / "run", tiny_data)
+        train(tiny_config.replace(epochs=4), tmp_path / "run", tiny_data, callbacks=[Leap()])
     run = Run(tmp_path / "run")
     assert not run.finished
     assert len(run.read_history()) == 1

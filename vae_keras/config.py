@@ -93,6 +93,7 @@ DATASET_PRESETS = {
     "fashion_mnist": "fashion",
     "tfds:fashion_mnist": "fashion",
 }
+MOST_LAYERS = 100  # convolutions of a network
 LARGE_DATASET_EPOCHS = 20  # for all but the 1,437 training images of "digits"
 
 DATA, MODEL, LOSS, TRAINING = "data", "model", "loss", "training"
@@ -293,6 +294,7 @@ class FitConfig(DataSettings):
         TRAINING,
         metavar="FACTOR",
         above=0,
+        most=1,
     )
     clipnorm: float | None = setting(
         None, "scale each gradient down to a norm of at most X (default: off)", TRAINING, above=0
@@ -400,6 +402,8 @@ class FitConfig(DataSettings):
         return self.early_stopping is not None or self.keep == "best"
 
     def _check_layers(self) -> None:
+        if max(len(self.encoder_filters), len(self.decoder_filters)) > MOST_LAYERS:
+            raise InputError(f"a network can have at most {MOST_LAYERS} convolutions")
         if len(self.encoder_filters) != len(self.encoder_strides):
             raise InputError(
                 "⟨encoder_filters⟩ and ⟨encoder_strides⟩ must have the same length, received "
@@ -435,17 +439,22 @@ class FitConfig(DataSettings):
                     given[name] = settings[key]
         return given
 
-    def differences(self, other: "FitConfig") -> dict[str, tuple[Any, Any]]:
-        """The settings that distinguish two runs, each with both values.
+    def identity(self) -> dict[str, Any]:
+        """The settings that determine the weights after each epoch.
 
-        Epochs and locations do not count, because a resumed run may change them.
+        Epochs and locations are not among them, because a resumed run may change them.
         """
-        pairs = {
-            field.name: (getattr(self, field.name), getattr(other, field.name))
+        found = {
+            field.name: getattr(self, field.name)
             for field, declared in declarations(type(self))
             if declared.identity
         }
-        pairs["validation_fraction"] = (self.held_out, other.held_out)
+        return {**found, "validation_fraction": self.held_out}
+
+    def differences(self, other: "FitConfig") -> dict[str, tuple[Any, Any]]:
+        """The settings that distinguish two runs, each with both values."""
+        others = other.identity()
+        pairs = {name: (value, others[name]) for name, value in self.identity().items()}
         return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 

@@ -132,13 +132,13 @@ def export_run(
             or an export differs from the model. That export is not written.
     """
     from vae_keras.export.check import check_export
-    from vae_keras.export.loading import load_model
+    from vae_keras.export.loading import load_model_of
 
     formats = tuple(dict.fromkeys(formats))
     check_formats(formats, is_to_run=check)
     run.check_finished()
     check_output(run, output)
-    model = load_model(run.model_file)
+    model = load_model_of(run)
 
     def write(folder: Path) -> dict[str, "Check"]:
         checks = {}

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import h5py
 import keras
 import numpy as np
 
@@ -16,8 +17,12 @@ from vae_keras.model import Autoencoder
 from vae_keras.support.errors import InputError
 from vae_keras.support.files import check_file
 from vae_keras.support.memory import gibibytes, machine_memory
+from vae_keras.training.build import build_model
 from vae_keras.training.names import find_run
 from vae_keras.training.run import Run
+
+MOST_CONFIG_BYTES = 2**22
+LARGEST_WEIGHT = 1e30  # larger ones overflow in float32
 
 
 def load_model(path: str | os.PathLike) -> Autoencoder:
@@ -57,7 +62,7 @@ def load_model(path: str | os.PathLike) -> Autoencoder:
             f"{type(model).__name__}"
         )
     for weight in model.weights:
-        if not np.isfinite(keras.ops.convert_to_numpy(weight)).all():
+        if not (np.abs(keras.ops.convert_to_numpy(weight)) <= LARGEST_WEIGHT).all():
             raise InputError(f"{path}: weight {weight.path} is not finite: restore the file")
     return model
 
@@ -71,7 +76,14 @@ def _check_size(path: Path) -> None:
         size = sum(member.file_size for member in archive.infolist())
         if size > machine_memory():
             raise ValueError(f"{gibibytes(size)} of content")
+        if archive.getinfo("config.json").file_size > MOST_CONFIG_BYTES:
+            raise ValueError("config.json is too large")
         config = json.loads(archive.read("config.json"))
+        with archive.open("model.weights.h5") as file, h5py.File(file) as weights:
+            arrays: list[int] = []
+            weights.visititems(lambda _, item: arrays.append(getattr(item, "nbytes", 0)))
+    if sum(arrays) > size:  # compressed, or not stored at all
+        raise ValueError(f"model.weights.h5 describes {gibibytes(sum(arrays))} of weights")
     config.pop("compile_config", None)
     # Keras keeps a list of the variables without values for each thread: it ends with this one.
     with ThreadPoolExecutor(max_workers=1) as thread:
@@ -91,12 +103,36 @@ def load_model_of(run: Run) -> Autoencoder:
     """The model of a finished run; `InputError` if the file is not a model of this run."""
     model = load_model(run.model_file)
     config, shape = run.read_config(), run.read_data_summary().get("image_shape")
-    found = {"latent_dim": model.latent_dim, "image_shape": list(model.image_shape)}
-    expected = {"latent_dim": config.latent_dim, "image_shape": shape or found["image_shape"]}
-    for name, value in expected.items():
-        if found[name] != value:
+    found = _facts(model)
+    for name, value in _facts(build_model(config, shape or model.image_shape)).items():
+        if found.get(name) != value:
             raise InputError(
-                f"{run.model_file} has {name} {found[name]}, but {run.config_file} has {value}: "
-                "restore the model of this run"
+                f"{run.model_file} has {name} {found.get(name)}, but by {run.config_file} it is "
+                f"{value}: restore the model of this run"
             )
     return model
+
+
+def _facts(model: Autoencoder) -> dict[str, Any]:
+    """What distinguishes models whose weights may have the same shapes."""
+    activations = {
+        layer.name: _description(layer)
+        for network in (model.encoder, model.decoder)
+        for layer in network.layers
+        if layer.name.endswith("_activation")
+    }
+    return {
+        "class": type(model).__name__,
+        "latent_dim": model.latent_dim,
+        "image_shape": list(model.image_shape),
+        "reconstruction": model.reconstruction,
+        "reconstruction_weight": model.reconstruction_weight,
+        **activations,
+    }
+
+
+def _description(layer: keras.Layer) -> str:
+    """The class of a layer and its own settings."""
+    shared = keras.Layer.get_config(layer)
+    own = {name: value for name, value in layer.get_config().items() if name not in shared}
+    return " ".join([type(layer).__name__, *map(str, own.values())])

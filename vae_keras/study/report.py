@@ -26,6 +26,7 @@ from vae_keras.study.sections.rate_distortion import (
 )
 from vae_keras.study.sections.verdicts import claim_section
 from vae_keras.study.table import RunTable, read_table
+from vae_keras.support.errors import InputError
 from vae_keras.support.files import replacing, write_csv
 from vae_keras.support.terms import loss_columns, title
 from vae_keras.support.text import count, escape, plain, wrap
@@ -107,6 +108,10 @@ def study_of(table: RunTable, directory: Path) -> Study:
         study = read_study(SHIPPED[table.study])
     else:
         study = Study(name=table.study, variants={})
+    if study.variants and not table.runs.keys() & study.variants.keys():
+        raise InputError(
+            f"{directory / STUDY_FILE} has none of the variants in runs.csv: restore it"
+        )
     variants = {**study.variants, **{name: {} for name in table.runs if name not in study.variants}}
     everything = {"all": CurveGroup(tuple(variants), "All variants")}
     return dataclasses.replace(

@@ -16,6 +16,7 @@ from vae_keras.support.reporting import fitted, showing
 from vae_keras.support.settings import whole_number
 from vae_keras.support.text import wrap
 
+LONGEST_ERROR = 2000
 EXIT_FAILED, EXIT_USAGE = 1, 2
 EXIT_SYSTEM = 71  # a failure of the system, possibly temporary; EX_OSERR of sysexits.h
 
@@ -72,7 +73,8 @@ class Parser(argparse.ArgumentParser):
 
 def fail(message: object, status: int) -> NoReturn:
     """Print a one-line error and end the program."""
-    _end(f"error: {' '.join(str(message).split())}", status)
+    text = " ".join(str(message).split())
+    _end(f"error: {text[:LONGEST_ERROR]}{'…' * (len(text) > LONGEST_ERROR)}", status)
 
 
 def run_command(command: Callable[[], Any], verbose: int = 1) -> Any:
@@ -84,6 +86,7 @@ def run_command(command: Callable[[], Any], verbose: int = 1) -> Any:
         interruption, 141 for a closed output.
     """
     signals.handle(signals.interrupt)
+    os.environ["MPLBACKEND"] = "agg"  # commands only write files
     make_streams_tolerant()
     try:
         with showing(verbose, with_options):

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import secrets
 import shutil
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -195,7 +196,6 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
     """
     path = Path(path)
     aside = _temporary(path)
-    _remove(aside)
     try:
         yield aside
         if aside.is_file():
@@ -216,9 +216,7 @@ def remove(path: str | os.PathLike) -> None:
     """
     path = Path(path)
     if _is_folder(path):
-        aside = _temporary(path, "removed-")
-        _remove(aside)
-        path = path.rename(aside)
+        path = path.rename(_temporary(path))
     _remove(path)
 
 
@@ -228,14 +226,18 @@ def remove_unfinished(directory: str | os.PathLike) -> None:
         _remove(path)
 
 
-def _temporary(path: Path, purpose: str = "") -> Path:
-    """A temporary path beside another, with the same ending. Its name is valid if that one is."""
-    name = f"{TEMPORARY_PREFIX}{purpose}{path.name}"
+def _temporary(path: Path) -> Path:
+    """A new temporary path beside another, with the same ending.
+
+    Its name is valid if that one is.
+    """
+    prefix = f"{TEMPORARY_PREFIX}{secrets.token_hex(4)}-"
+    name = f"{prefix}{path.name}"
     if len(os.fsencode(name)) > LONGEST_NAME:
         digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
         # Only a short ending is one that a library knows.
         ending = path.suffix if len(os.fsencode(path.suffix)) < LONGEST_NAME // 2 else ""
-        name = f"{TEMPORARY_PREFIX}{purpose}{digest}{ending}"
+        name = f"{prefix}{digest}{ending}"
     return path.with_name(name)
 
 

@@ -22,7 +22,7 @@ from vae_keras.support.errors import (
     with_options,
 )
 
-LARGEST = 10**9
+SMALLEST, LARGEST = 1e-12, 10**9
 TYPE_NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 
 
@@ -235,6 +235,8 @@ def _check_range(name: str, value: typing.Any, declared: Setting) -> None:
     if fits and (values or least is None):
         if not isinstance(value, (str, bool)) and max(map(abs, values), default=0) > declared.most:
             raise InputError(f"⟨{name}⟩ must be at most {declared.most:,}, received {shown(value)}")
+        if isinstance(value, float) and 0 < value < SMALLEST:
+            raise InputError(f"⟨{name}⟩ must be at least {SMALLEST}, received {value}")
         return
     if isinstance(value, tuple):
         raise InputError(f"⟨{name}⟩ must be numbers of at least {least}, received {shown(value)}")
@@ -251,7 +253,7 @@ def _parse_numbers(text: str) -> tuple[int, ...]:
         return tuple(whole_number(number) for number in text.split(","))
     except argparse.ArgumentTypeError:
         raise argparse.ArgumentTypeError(
-            f"must be whole numbers separated by commas, such as 32,64, received {text!r}"
+            f"must be whole numbers separated by commas, such as 32,64, received {text[:50]!r}"
         ) from None
 
 
@@ -270,9 +272,10 @@ def plain_number(text: str) -> float:
 
 
 def _number(text: str) -> float:
-    if not _is_plain(text):
-        raise argparse.ArgumentTypeError(f"must be a number, received {text[:50]!r}")
-    return float(text)
+    try:
+        return plain_number(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a number, received {text[:50]!r}") from None
 
 
 def _is_plain(text: str) -> bool:
@@ -288,9 +291,11 @@ def _or_words(parse: Callable[[str], object], words: tuple[str, ...]) -> Callabl
             return text
         try:
             return parse(text)
-        except ValueError:
+        except (ValueError, argparse.ArgumentTypeError):
             expected = " or ".join(("a number", *map(repr, words)))
-            raise argparse.ArgumentTypeError(f"must be {expected}, received {text!r}") from None
+            raise argparse.ArgumentTypeError(
+                f"must be {expected}, received {text[:50]!r}"
+            ) from None
 
     return parse_option
 

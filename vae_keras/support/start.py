@@ -10,12 +10,17 @@ import tempfile
 from collections.abc import Iterator
 from types import ModuleType
 
-from vae_keras.support.errors import InputError
+from vae_keras.support.errors import InputError, shown
+from vae_keras.support.files import read_text
 from vae_keras.support.memory import check_address_space
 from vae_keras.support.reporting import report
 from vae_keras.support.signals import deferred_signals
 
 WIDE_VECTORS = "--xla_cpu_prefer_vector_width=512"
+KERAS_CHOICES = {
+    "floatx": ("float32", "float64", "float16", "bfloat16"),
+    "image_data_format": ("channels_last", "channels_first"),
+}
 THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 
 
@@ -34,13 +39,28 @@ def load(module: str) -> ModuleType:
 
 
 def check_backend() -> None:
-    """Raise `InputError` if Keras is configured for another backend. Imports nothing."""
+    """Raise `InputError` if Keras is configured for another backend, or not at all well.
+
+    Imports nothing.
+    """
     home = os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras")
-    try:
-        with open(os.path.join(home, "keras.json"), encoding="utf-8") as file:
-            configured = json.load(file).get("backend")
-    except (OSError, ValueError, AttributeError):
-        configured = None
+    path = os.path.join(home, "keras.json")
+    configured = None
+    if os.path.lexists(path):
+        text = read_text(path)  # Keras would wait for a pipe
+        try:
+            content = json.loads(text)
+        except ValueError:  # Keras ignores it, too
+            content = {}
+        if not isinstance(content, dict):
+            raise InputError(f"{path} is damaged: it must be a JSON object")
+        configured = content.get("backend")
+        for name, choices in KERAS_CHOICES.items():
+            if content.get(name, choices[0]) not in choices:
+                raise InputError(
+                    f"{path}: {name} must be one of {', '.join(choices)}, received "
+                    f"{shown(content[name])}"
+                )
     backend = os.environ.get("KERAS_BACKEND") or configured or "tensorflow"
     if backend != "tensorflow":
         raise InputError(

@@ -18,7 +18,7 @@ from vae_keras.support.reporting import progress_bar, report, warn
 from vae_keras.support.seeds import derive_seed
 from vae_keras.support.signals import PendingSignal
 from vae_keras.support.terms import loss_columns, title
-from vae_keras.training.checkpoints import BEST, save_checkpoint
+from vae_keras.training.checkpoints import BEST, EPOCH, save_checkpoint
 from vae_keras.training.stopping import best_epoch, is_to_stop
 
 if TYPE_CHECKING:
@@ -187,11 +187,15 @@ class Recorder(keras.callbacks.Callback):
             row["sigma"] = math.sqrt(self.model.variance)
         self.rows.append({**row, "seconds": seconds})
         if self.config.keep == "best" and best_epoch(self.rows, self.config) == epoch + 1:
-            save_checkpoint(self.model, self.run.checkpoints, epoch + 1, BEST)
+            self._save(epoch + 1, BEST)
         self.run.write_history(self.rows)
-        save_checkpoint(self.model, self.run.checkpoints, epoch + 1)
+        self._save(epoch + 1, EPOCH)
         if is_to_stop(self.rows, self.config):  # never False: other callbacks may stop training
             self.model.stop_training = True
+
+    def _save(self, epoch: int, kind: str) -> None:
+        identity = self.run.identity(self.config)
+        save_checkpoint(self.model, self.run.checkpoints, epoch, kind, identity)
 
 
 class SampleKeeper(keras.callbacks.Callback):

@@ -17,7 +17,9 @@ KEPT = 2  # the latest of a kind, and the previous one in case the latest is dam
 EPOCH, BEST = "epoch", "best"  # after every epoch, and after a new best validation loss
 
 
-def save_checkpoint(model: keras.Model, directory: Path, epoch: int, kind: str = EPOCH) -> None:
+def save_checkpoint(
+    model: keras.Model, directory: Path, epoch: int, kind: str = EPOCH, identity: str = ""
+) -> None:
     """Save weights and the optimizer's state after an epoch, and delete old checkpoints.
 
     Noise and the order of images are not saved, because they depend only on the seed and the number
@@ -28,13 +30,15 @@ def save_checkpoint(model: keras.Model, directory: Path, epoch: int, kind: str =
         directory: Folder of the checkpoints.
         epoch: Number of finished epochs, from 1.
         kind: `EPOCH` or `BEST`. Only old checkpoints of this kind are deleted.
+        identity: Digest of the settings and images of the run, see `Run.identity`.
     """
     directory.mkdir(exist_ok=True)
     arrays = {
         name: keras.ops.convert_to_numpy(variable) for name, variable in _state(model).items()
     }
     buffer = io.BytesIO()
-    np.savez(buffer, epoch=np.int64(epoch), **arrays)
+    run = np.frombuffer(bytes.fromhex(identity), np.uint8)
+    np.savez(buffer, epoch=np.int64(epoch), run=run, **arrays)
     content = buffer.getvalue()
     file = directory / f"{kind}-{epoch:05d}-{_digest(content)}.npz"
     if file.is_dir():  # it gives way, but may be someone else's
@@ -47,7 +51,11 @@ def save_checkpoint(model: keras.Model, directory: Path, epoch: int, kind: str =
 
 
 def restore_checkpoint(
-    model: keras.Model, directory: Path, kind: str = EPOCH, epoch: int | None = None
+    model: keras.Model,
+    directory: Path,
+    kind: str = EPOCH,
+    epoch: int | None = None,
+    identity: str = "",
 ) -> int:
     """Load the latest valid checkpoint, and warn about damaged or foreign ones.
 
@@ -56,12 +64,13 @@ def restore_checkpoint(
         directory: Folder of the checkpoints.
         kind: `EPOCH` or `BEST`.
         epoch: The epoch whose checkpoint to load; None for the latest.
+        identity: As for `save_checkpoint`. Older checkpoints have none.
 
     Returns:
         Number of finished epochs; 0 if there is no valid checkpoint.
 
     Raises:
-        InputError: If all valid checkpoints belong to another model.
+        InputError: If all valid checkpoints belong to another model or run.
     """
     variables = _state(model)
     # Each array takes slightly more space than its numbers.
@@ -75,8 +84,12 @@ def restore_checkpoint(
             warn(f"{error.text}; it is not used")
             continue
         found = int(arrays.pop("epoch"))
+        run = arrays.pop("run", np.array([])).tobytes().hex()
         if {name: (array.dtype.name, array.shape) for name, array in arrays.items()} != kinds:
             foreign.append(f"{path} does not belong to the model in config.json")
+            continue
+        if identity and run and run != identity:
+            foreign.append(f"{path} belongs to a run with other settings or images")
             continue
         for message in foreign:
             warn(f"{message}; it is not used")
@@ -98,7 +111,10 @@ def _read(path: Path, most: int) -> dict[str, np.ndarray]:
         arrays = unpack(content)
         epoch = arrays["epoch"]
         numeric = all(array.dtype.kind in "fiu" for array in arrays.values())
-        if not numeric or epoch.shape != () or int(epoch) != int(number):
+        if not numeric or epoch.dtype.kind not in "iu" or epoch.shape != ():
+            raise ValueError
+        finite = all(np.isfinite(array).all() for array in arrays.values())
+        if not finite or int(epoch) != int(number):
             raise ValueError
     except (ValueError, KeyError):
         raise InputError(f"{path} is damaged: it is not a checkpoint of epoch {number}") from None

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from vae_keras.support.files import read_text
 from vae_keras.support.settings import plain_number
 
 REQUIRED = {"epoch", "loss", "val_loss"}
+LARGEST = 1e30  # no loss or time is larger, and sums of its square are finite
 
 
 def read_history(path: Path) -> list[dict[str, Any]]:
@@ -48,15 +48,15 @@ def parse_row(cells: Mapping[str | Any, str | Any], epoch: int) -> dict[str, Any
         epoch: The expected epoch.
 
     Raises:
-        ValueError: If a cell is not a finite number, a loss is missing, there are more or fewer
-            cells than columns, or the epoch is another one.
+        ValueError: If a cell is not a number of at most `LARGEST`, a loss is missing, the number of
+            cells is not that of the columns, or the epoch is another one.
     """
     if None in cells or None in cells.values():  # more or fewer cells
         raise ValueError
     found = {name: plain_number(text) for name, text in cells.items() if text != ""}
     if found.get("epoch") != epoch or REQUIRED - found.keys():
         raise ValueError
-    if not all(map(math.isfinite, found.values())):
+    if not all(abs(value) <= LARGEST for value in found.values()):  # not NaN either
         raise ValueError
     return {**found, "epoch": epoch}
 

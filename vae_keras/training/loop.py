@@ -267,7 +267,8 @@ def _restore(
 ) -> list[dict[str, Any]]:
     """Load the last checkpoint into `model`; return the history up to its epoch."""
     run.check_data(data)
-    epoch = restore_checkpoint(model, run.checkpoints)
+    identity = run.identity(config)
+    epoch = restore_checkpoint(model, run.checkpoints, identity=identity)
     rows = run.read_history()
     # The history is one epoch ahead if the process was killed before the checkpoint.
     if not epoch and (run.finished or len(rows) > 1):
@@ -284,8 +285,8 @@ def _restore(
     has_validation = config.held_out > 0 or data.validation_images is not None
     _check_columns(run, rows, model, has_validation)
     if rows and (kept := kept_epoch(rows, config)) < epoch:
-        restore_best(model, run, kept)  # if it is missing, fail before any file changes
-        restore_checkpoint(model, run.checkpoints)
+        restore_best(model, run, kept, config)  # if it is missing, fail before any file changes
+        restore_checkpoint(model, run.checkpoints, identity=identity)
     for path in (run.metrics_file, run.evaluation_file, run.attributes):
         remove(path)
     return rows

@@ -2,8 +2,10 @@
 
 import contextlib
 import csv
+import hashlib
 import importlib.metadata
 import io
+import json
 import math
 import os
 import platform
@@ -245,6 +247,16 @@ class Run:
                 "use the version that trained the run, or a newer one"
             )
         return content
+
+    def identity(self, config: FitConfig) -> str:
+        """Digest of the settings that determine the weights, and of the images: hexadecimal.
+
+        Settings with their defaults do not count, so that later versions can add settings.
+        """
+        defaults = FitConfig().identity()
+        settings = {k: v for k, v in config.identity().items() if v != defaults[k]}
+        content = [settings, self.read_data_summary().get("sha256")]
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
     def check_data(self, data: ImageData) -> None:
         """Raise `InputError` unless `data` contains the images that the run was trained on."""

@@ -21,9 +21,10 @@ from vae_keras.training.run import Run
 from vae_keras.training.stopping import kept_epoch
 
 
-def restore_best(model: Autoencoder, run: Run, epoch: int) -> None:
+def restore_best(model: Autoencoder, run: Run, epoch: int, config: FitConfig) -> None:
     """Load the weights of the epoch with the lowest validation loss into `model`."""
-    if restore_checkpoint(model, run.checkpoints, BEST, epoch) != epoch:
+    identity = run.identity(config)
+    if restore_checkpoint(model, run.checkpoints, BEST, epoch, identity) != epoch:
         raise InputError(
             f"{run.checkpoints} has no valid checkpoint of epoch {epoch}, which has the lowest "
             "validation loss: restore it, or restart the run with ⟨overwrite⟩"
@@ -46,7 +47,7 @@ def finish(
         why = f": the validation loss has not fallen for {patience} epochs" if patience else ""
         report(f"stopped after {len(rows)} of {config.epochs} epochs{why}")
     if kept < len(rows):
-        restore_best(model, run, kept)
+        restore_best(model, run, kept, config)
         report(f"keeping the weights of epoch {kept}, which has the lowest validation loss")
     if "validation_mse" in rows[kept - 1]:  # the training error underestimates the variance
         assert model.likelihood is not None  # for the type checker

@@ -9,7 +9,7 @@ from vae_keras.data.images import ImageData
 from vae_keras.data.sources import load_configured, resolve_dataset
 from vae_keras.support import cli
 from vae_keras.support.errors import InputError, check_text
-from vae_keras.support.files import read_file, replacing
+from vae_keras.support.files import absolute, read_file, replacing
 from vae_keras.support.reporting import report, working
 from vae_keras.support.start import load
 from vae_keras.training.names import PRETRAINED, find_run, is_pretrained
@@ -125,6 +125,7 @@ def _default_output(run: Run, overwrite: bool) -> Path:
 
 def _check_output(output: Path, overwrite: bool) -> None:
     """Raise `InputError` unless the page may be written."""
+    absolute(output)  # raises for an unexpanded ~
     check_text(os.fspath(output))
     if output.is_dir():
         raise InputError(f"{output} is a folder: choose a file as ⟨output⟩")

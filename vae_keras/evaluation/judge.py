@@ -118,11 +118,11 @@ def frechet_distance(features: np.ndarray, other_features: np.ndarray) -> float:
 
 def _load_or_train(file: Path, data: ImageData) -> keras.Model:
     """The classifier in the cache, or a new one. Only one process at a time trains."""
-    if (classifier := _load(file)) is not None:
+    if (classifier := _load(file, data)) is not None:
         return classifier
     file.parent.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(file.with_suffix(".lock")):
-        if (classifier := _load(file)) is None:
+        if (classifier := _load(file, data)) is None:
             report(f"Training a small classifier to judge samples of {data.name}, once …")
             classifier = _train(data)
             with replacing(file) as path:
@@ -130,20 +130,20 @@ def _load_or_train(file: Path, data: ImageData) -> keras.Model:
     return classifier
 
 
-def _load(file: Path) -> keras.Model | None:
-    """The classifier in a file; None if the file is missing or damaged."""
+def _load(file: Path, data: ImageData) -> keras.Model | None:
+    """The classifier in a file; None if the file is missing, damaged or of another model."""
     if not file.is_file():  # opening a pipe could block forever
         return None
+    classifier = _build(data)
     try:
-        return keras.saving.load_model(file, compile=False)
+        classifier.load_weights(file)
     except Exception:  # Keras, zipfile, h5py and json raise errors of many kinds
         return None
+    return classifier
 
 
-def _train(data: ImageData) -> keras.Model:
-    """Train a classifier of two convolutions and two dense layers."""
-    import tensorflow as tf
-
+def _build(data: ImageData) -> keras.Model:
+    """A new classifier of two convolutions and two dense layers."""
     initializers = (keras.initializers.GlorotUniform(seed) for seed in range(4))
     images = x = keras.Input(data.image_shape, dtype="uint8")
     x = layers.Rescaling(1 / 255)(x)
@@ -168,7 +168,14 @@ def _train(data: ImageData) -> keras.Model:
         name="probabilities",
     )(layers.Dropout(0.5, seed=0)(features))
     outputs = {"features": features, "probabilities": probabilities}
-    classifier = keras.Model(images, outputs, name="judge")
+    return keras.Model(images, outputs, name="judge")
+
+
+def _train(data: ImageData) -> keras.Model:
+    """Train a classifier."""
+    import tensorflow as tf
+
+    classifier = _build(data)
     classifier.compile("adam", loss={"probabilities": "sparse_categorical_crossentropy"})
     batches = (
         tf.data.Dataset.from_tensor_slices(

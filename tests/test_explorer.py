@@ -377,8 +377,6 @@ def test_a_model_of_the_package_is_shown_with_the_images_of_a_run(two_runs, tmp_
 def test_images_of_another_shape_are_refused(tiny_data):
     message = "takes images of shape .28, 28, 1., but tiny has .8, 8, 1."
     with pytest.raises(InputError, match=message):
-        InputError, match="takes images of shape .28, 28, 1., but tiny has .8, 8, 1."
-    ):
         build_page([find_run("mnist-gelu")], tiny_data)
 
 

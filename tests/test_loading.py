@@ -119,11 +119,14 @@ def test_a_long_configuration_is_refused(saved):
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"latent_dim": 3}, "latent_dim 3, but .* it is 2"),
-        ({"model": "autoencoder", "kl_weight": None}, "class Autoencoder, but .* it is VAE"),
-        ({"reconstruction": "bce"}, "reconstruction bce, but .* it is mse"),
-        ({"reconstruction_weight": 9.0}, "reconstruction_weight 9.0, but .* it is 1000.0"),
-        ({"activation": "gelu"}, "encoder_conv_0_activation SmoothActivation gelu, but .* 0.3"),
+        ({"latent_dim": 3}, "latent_dim 3, but 2 according to"),
+        ({"model": "autoencoder", "kl_weight": None}, "class Autoencoder, but VAE according to"),
+        ({"reconstruction": "bce"}, "reconstruction bce, but mse according to"),
+        ({"reconstruction_weight": 9.0}, "reconstruction_weight 9.0, but 1000.0 according to"),
+        (
+            {"activation": "gelu"},
+            "encoder_conv_0_activation SmoothActivation gelu, but LeakyReLU 0.3",
+        ),
     ],
 )
 def test_the_model_of_another_run_is_refused(tiny_config, tiny_data, tmp_path, change, message):

@@ -45,7 +45,7 @@ class LatentFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         config: `FitConfig` of the training; None for the preset `pictures`.
         image_shape: Tuple `(height, width, channels)` of the image in each row of `X`; `"row"` for
             gray images one pixel high; None for the model's shape, or for square gray images.
-        verbose: 1 to print messages during training, 0 to print none.
+        verbose: 1 to print messages during training, 0 to print warnings only.
 
     Attributes:
         model_: `VAE` or `Autoencoder`.

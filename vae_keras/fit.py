@@ -160,7 +160,7 @@ def _describe_decoder(metrics: dict[str, Any]) -> list[str]:
         deviation = math.sqrt(metrics["calibrated_variance"])
         return [
             "The losses and the ELBO are those of a Gaussian decoder with standard deviation "
-            f"{deviation:.3g}, found in training; the lines above use its value at the time."
+            f"{deviation:.3g}, its final value. The lines of the epochs use the value of their epoch."
         ]
     if "implied_variance" in metrics:
         return [

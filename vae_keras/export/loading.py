@@ -107,8 +107,8 @@ def load_model_of(run: Run) -> Autoencoder:
     for name, value in _facts(build_model(config, shape or model.image_shape)).items():
         if found.get(name) != value:
             raise InputError(
-                f"{run.model_file} has {name} {found.get(name)}, but by {run.config_file} it is "
-                f"{value}: restore the model of this run"
+                f"{run.model_file} has {name} {found.get(name)}, but {value} according to "
+                f"{run.config_file}: restore the model of this run"
             )
     return model
 

@@ -69,7 +69,7 @@ class Run:
         evaluation_file, evaluation_figure: `evaluation.json` and `figures/evaluation.png` of an
             evaluated run.
         attributes: `attributes/`, a folder for each attribute with a vector.
-        samples_file: `samples.npz`, images that a VAE decoded from the same z after each epoch.
+        samples_file: `samples.npz`, images that a VAE decoded from the same z after some epochs.
         checkpoints: `checkpoints/`, for resuming.
         tensorboard: `tensorboard/`, logs if requested.
     """

@@ -34,7 +34,7 @@ function describeLoss(loss, { error, reconstruction, kl, total, elbo }) {
   const likelihood = { mse: "Gaussian", bce: "Bernoulli" }[loss.reconstruction];
   const how =
     loss.weight === null
-      ? `nats, −log p(x|z) with σ² = ${loss.variance.toPrecision(3)} and ${kind} ${error.toPrecision(3)}`
+      ? `nats, −log p(x|z) with decoder variance s² = ${loss.variance.toPrecision(3)} and ${kind} ${error.toPrecision(3)}`
       : `= ${loss.weight} × ${kind} ${error.toPrecision(3)}`;
   const rows = [["reconstruction", format(reconstruction), how]];
   if (kl !== null) {

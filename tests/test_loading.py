@@ -125,7 +125,7 @@ def test_a_long_configuration_is_refused(saved):
         ({"reconstruction_weight": 9.0}, "reconstruction_weight 9.0, but 1000.0 according to"),
         (
             {"activation": "gelu"},
-            "encoder_conv_0_activation SmoothActivation gelu, but LeakyReLU 0.3",
+            "_activation SmoothActivation gelu, but LeakyReLU 0.3",
         ),
     ],
 )

@@ -76,8 +76,8 @@ def train(
         tensorboard: Also write logs for TensorBoard.
         devices: Number of GPUs of this host that share every batch, or `"all"`; without GPUs, the
             CPU is used.
-        verbose: 0 for warnings only, 1 for one line per epoch and, on a terminal or in a notebook, a
-            progress bar.
+        verbose: 0 for warnings only; 1 for one line per epoch and, on a terminal or in a notebook,
+            a progress bar.
         test: Test images for an array of training images, in the same form; None to hold out
             `config.test_fraction` of them. They are evaluated after every epoch.
         callbacks: Additional Keras callbacks. Checkpoints do not contain their state.

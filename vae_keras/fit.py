@@ -160,7 +160,7 @@ def _describe_decoder(metrics: dict[str, Any]) -> list[str]:
         deviation = math.sqrt(metrics["calibrated_variance"])
         return [
             "The losses and the ELBO are those of a Gaussian decoder with standard deviation "
-            f"{deviation:.3g}, its final value. The line of each epoch uses the value at that epoch."
+            f"{deviation:.3g}, its final value. Each epoch line uses the value of its epoch."
         ]
     if "implied_variance" in metrics:
         return [

@@ -127,7 +127,8 @@ def test_the_identity_of_a_run_depends_on_what_determines_its_weights(
     run = Run(tmp_path)
     run.write_config(tiny_config, tiny_data)
     identity = run.identity(tiny_config)
-    assert run.identity(tiny_config.replace(epochs=99, data_dir="elsewhere")) == identity
+    moved = tiny_config.replace(epochs=99, data_dir="elsewhere", dataset="/other/images.npz")
+    assert run.identity(moved) == identity
     for change in ({"seed": 1}, {"activation": "relu"}, {"latent_dim": 3}):
         assert run.identity(tiny_config.replace(**change)) != identity
     run.write_config(tiny_config, tiny_data.head(50))

@@ -313,7 +313,7 @@ def test_bad_arguments_are_one_line(two_runs, tmp_path, arguments, message):
     for name in ("metrics_file", "model_file"):
         shutil.copy(getattr(run, name), getattr(other, name))
     settings = json.loads(run.config_file.read_text())
-    settings["settings"]["dataset"] = "mnist"
+    settings["settings"]["dataset"], settings["data"]["sha256"] = "mnist", "another"
     write_json(other.config_file, settings)
     result = run_explore(*(text.format(run=run.directory, other=tmp_path) for text in arguments))
     assert result.returncode == 2

@@ -7,6 +7,8 @@ import pytest
 from conftest import IMAGE_SHAPE
 
 from vae_keras.export.loading import load_model, load_model_of
+from vae_keras.model import VAE
+from vae_keras.networks import build_decoder, build_encoder
 from vae_keras.support.errors import InputError
 from vae_keras.training.build import build_model
 from vae_keras.training.run import Run
@@ -119,13 +121,18 @@ def test_a_long_configuration_is_refused(saved):
 @pytest.mark.parametrize(
     "change, message",
     [
+        ({"kl_weight": 3.0}, "kl_weight 3.0, but 1.0 according to"),
+        ({"encoder_filters": (8, 4)}, "encoder_conv_0 .*8.*, but .*4"),
+        ({"encoder_strides": (4, 1)}, "encoder_conv_0 .*'strides': .4, 4.*, but .*2, 2"),
+        ({"normalization": "layer"}, "encoder .*normalization.*, but "),
+        ({"dropout": 0.3}, "encoder .*dropout.*, but "),
         ({"latent_dim": 3}, "latent_dim 3, but 2 according to"),
         ({"model": "autoencoder", "kl_weight": None}, "class Autoencoder, but VAE according to"),
         ({"reconstruction": "bce"}, "reconstruction bce, but mse according to"),
         ({"reconstruction_weight": 9.0}, "reconstruction_weight 9.0, but 1000.0 according to"),
         (
             {"activation": "gelu"},
-            "_activation SmoothActivation gelu, but LeakyReLU 0.3",
+            "_activation .*gelu.*, but .*0.3",
         ),
     ],
 )
@@ -137,6 +144,21 @@ def test_the_model_of_another_run_is_refused(tiny_config, tiny_data, tmp_path, c
     build_model(tiny_config.replace(**change), IMAGE_SHAPE).save(run.model_file)
     with pytest.raises(InputError, match=message):
         load_model_of(run)
+
+
+def test_a_model_with_classes_of_ones_own_is_loaded_in_their_scope(tmp_path):
+    class Mine(keras.layers.Layer):
+        def call(self, x):
+            return x
+
+    encoder = build_encoder(IMAGE_SHAPE, (4,), (1,))
+    outputs = {name: Mine(name=f"my_{name}")(output) for name, output in encoder.output.items()}
+    encoder = keras.Model(encoder.input, outputs)
+    VAE(encoder, build_decoder(IMAGE_SHAPE, (4,), (1, 1))).save(tmp_path / "mine.keras")
+    with keras.saving.custom_object_scope({"Mine": Mine}):
+        assert load_model(tmp_path / "mine.keras").latent_dim == 2
+    with pytest.raises(InputError, match="cannot be loaded"):
+        load_model(tmp_path / "mine.keras")
 
 
 def test_layers_that_are_larger_than_the_file_are_refused_before_they_take_memory(saved):

@@ -1,6 +1,8 @@
+import keras
 import numpy as np
 import pytest
 
+from vae_keras.backend.convolution import convolution
 from vae_keras.backend.precision import dtype_policy
 from vae_keras.config import PRESETS, make_config
 from vae_keras.networks import build_decoder, build_encoder
@@ -180,3 +182,30 @@ def test_in_bfloat16_the_biases_have_the_gradients_of_float32(build, name):
     for expected, found in zip(*gradients):
         error = np.abs(found - expected).mean() / np.abs(expected).mean()
         assert error < 0.03  # a sum in bfloat16 is wrong by more than 0.1
+
+
+@pytest.mark.parametrize("name", ["Conv2D", "Conv2DTranspose"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"activation": "relu"},
+        {"use_bias": False},
+        {"strides": 2, "padding": "same"},
+        {"strides": 2, "padding": "same", "output_padding": 0},
+        {"dilation_rate": 2},
+    ],
+)
+def test_convolutions_for_bfloat16_take_the_arguments_of_keras(name, options):
+    if name == "Conv2D" and "output_padding" in options:
+        pytest.skip("only transposed convolutions have output_padding")
+    with dtype_policy("mixed_bfloat16"):
+        ours = convolution(name)(3, 3, **options)
+        theirs = getattr(keras.layers, name)(3, 3, **options)
+    x = np.random.default_rng(0).random((2, 8, 8, 1)).astype("float32")
+    ours.build(x.shape)
+    theirs.build(x.shape)
+    theirs.set_weights([weight + 0.5 for weight in ours.get_weights()])
+    ours.set_weights(theirs.get_weights())
+    assert type(ours) is not type(theirs)
+    first, second = (np.asarray(layer(x), np.float32) for layer in (ours, theirs))
+    np.testing.assert_allclose(first, second, rtol=0.02, atol=0.02)

@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import inspect
 import math
+import os
 import re
 from collections.abc import Callable, Sequence
 from typing import Any, Self
@@ -461,17 +462,20 @@ class FitConfig(DataSettings):
 PLACES = tuple(field.name for field, declared in declarations(FitConfig) if declared.is_place)
 
 
-def make_config(dataset: str = "digits", preset: str | None = None, **settings: Any) -> FitConfig:
+def make_config(
+    dataset: str | os.PathLike = "digits", preset: str | None = None, **settings: Any
+) -> FitConfig:
     """Settings for a data set: its preset with changes.
 
     Args:
-        dataset: Name of the data set. Its preset is used if `preset` is None.
+        dataset: Name of the data set, or a path. Its preset is used if `preset` is None.
         preset: A name in `PRESETS`.
         **settings: Fields of `FitConfig` that differ from the preset.
 
     Raises:
         InputError: If a name is unknown or a value cannot be used.
     """
+    dataset = os.fspath(dataset)
     if preset is None:
         others = "digits" if dataset.startswith("tfds:") else "pictures"
         preset = DATASET_PRESETS.get(dataset, others)

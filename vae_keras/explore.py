@@ -102,6 +102,8 @@ def _check_same_data(runs: Sequence[Run]) -> None:
     configs = [run.read_config() for run in runs]
     for run, config in zip(runs[1:], configs[1:]):
         first = configs[0]
+        if run.read_data_summary().get("sha256") == runs[0].read_data_summary().get("sha256"):
+            continue  # even if they were at another place
         for name in ("dataset", "image_size", "channels", "test_fraction"):
             if getattr(config, name) != getattr(first, name):
                 raise InputError(

@@ -19,7 +19,7 @@ from vae_keras.config import FitConfig, make_config
 from vae_keras.data.batches import split_validation
 from vae_keras.data.images import ImageData
 from vae_keras.evaluation.application import badness, score_images
-from vae_keras.export.loading import load_model
+from vae_keras.export.loading import load_model, load_model_of
 from vae_keras.latent.inference import decode_floats, latent_points
 from vae_keras.model import Autoencoder
 from vae_keras.support.errors import InputError
@@ -222,7 +222,8 @@ def _shape(X: Any) -> tuple[int, ...]:
 def _load(model: Autoencoder | Run | str | os.PathLike) -> Autoencoder:
     if isinstance(model, Autoencoder):
         return model
-    if isinstance(model, Run):
-        model.check_finished()
-        return load_model(model.model_file)
-    return load_model(model)
+    if not isinstance(model, Run) and not os.path.isdir(model):
+        return load_model(model)
+    run = model if isinstance(model, Run) else Run(model)
+    run.check_finished()
+    return load_model_of(run)

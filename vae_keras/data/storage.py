@@ -1,6 +1,5 @@
 """Storage of decoded images during training: in memory, or in a memory-mapped file."""
 
-import errno
 import hashlib
 import math
 import os
@@ -12,7 +11,7 @@ from typing import Any
 import filelock
 import numpy as np
 
-from vae_keras.support.errors import InputError
+from vae_keras.support.errors import InputError, is_refusal
 from vae_keras.support.files import (
     MOST_ARRAY_BYTES,
     check_writable,
@@ -77,7 +76,7 @@ def stored_images(
                     arrays: Any = {**notes, DIGEST: np.array(digest)}
                     np.savez(path, **arrays)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        if is_refusal(error):
             raise
         raise InputError(
             f"{cache} cannot be written ({error.strerror}): choose another ⟨cache⟩"

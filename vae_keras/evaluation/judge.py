@@ -12,7 +12,7 @@ from keras import layers
 from scipy.stats import entropy
 
 from vae_keras.data.images import ImageData
-from vae_keras.support.errors import InputError
+from vae_keras.support.errors import InputError, is_refusal
 from vae_keras.support.files import replacing
 from vae_keras.support.reporting import progress_bar, report
 
@@ -50,6 +50,8 @@ class Judge:
         try:
             self.classifier = _load_or_train(cache / f"judge-{name}.keras", data)
         except OSError as error:
+            if is_refusal(error):
+                raise
             raise InputError(
                 f"{cache} cannot be written ({error.strerror}): "
                 "choose another folder with XDG_CACHE_HOME"
@@ -171,19 +173,28 @@ def _build(data: ImageData) -> keras.Model:
     return keras.Model(images, outputs, name="judge")
 
 
+def _gather(data: ImageData, rows: Any) -> tuple[Any, dict[str, Any]]:
+    """The images and labels of some rows, as tensors."""
+    import tensorflow as tf
+
+    images = tf.numpy_function(lambda rows: data.train_images[rows], [rows], tf.uint8)
+    images = tf.ensure_shape(images, (None, *data.image_shape))
+    return images, {"probabilities": tf.gather(data.train_labels, rows)}
+
+
 def _train(data: ImageData) -> keras.Model:
     """Train a classifier."""
     import tensorflow as tf
 
     classifier = _build(data)
     classifier.compile("adam", loss={"probabilities": "sparse_categorical_crossentropy"})
+    count = len(data.train_images)
     batches = (
-        tf.data.Dataset.from_tensor_slices(
-            (data.train_images, {"probabilities": data.train_labels})
-        )
-        .shuffle(len(data.train_images), seed=0)
+        tf.data.Dataset.range(count)  # not of images, which may not fit into memory
+        .shuffle(count, seed=0)
         .repeat()
         .batch(BATCH_SIZE)
+        .map(lambda rows: _gather(data, rows))
         .prefetch(tf.data.AUTOTUNE)
     )
     with progress_bar(total=STEPS, desc="classifier", unit="step") as bar:

@@ -10,6 +10,7 @@ import numpy as np
 from keras import layers
 
 from vae_keras.activations import ACTIVATIONS
+from vae_keras.backend.convolution import PreciseConv2D, PreciseConv2DTranspose
 from vae_keras.backend.normalization import FusedBatchNormalization
 from vae_keras.backend.smooth import SmoothActivation
 from vae_keras.support.errors import InputError
@@ -206,6 +207,8 @@ DESCRIBERS: dict[type, Callable[[Any], list[Layer]]] = {
     layers.Dense: _one(_describe_dense),
     layers.Conv2D: _one(_describe_convolution),
     layers.Conv2DTranspose: _one(_describe_convolution),
+    PreciseConv2D: _one(_describe_convolution),
+    PreciseConv2DTranspose: _one(_describe_convolution),
     layers.BatchNormalization: _one(_describe_batch_normalization),
     FusedBatchNormalization: _one(_describe_batch_normalization),
     layers.LayerNormalization: _one(_describe_layer_normalization),

@@ -14,7 +14,7 @@ import numpy as np
 
 import vae_keras.backend.registered  # noqa: F401
 from vae_keras.model import Autoencoder
-from vae_keras.support.errors import InputError
+from vae_keras.support.errors import InputError, is_refusal
 from vae_keras.support.files import check_file
 from vae_keras.support.memory import gibibytes, machine_memory
 from vae_keras.training.build import build_model
@@ -23,6 +23,7 @@ from vae_keras.training.run import Run
 
 MOST_CONFIG_BYTES = 2**22
 LARGEST_WEIGHT = 1e30  # larger ones overflow in float32
+LAYER_SETTINGS = ("activation", "function", "negative_slope", "strides", "rate", "axis")
 
 
 def load_model(path: str | os.PathLike) -> Autoencoder:
@@ -51,6 +52,8 @@ def load_model(path: str | os.PathLike) -> Autoencoder:
         _check_size(path)
         model = keras.saving.load_model(path)
     except Exception as error:  # Keras, zipfile, h5py and json raise errors of many kinds
+        if is_refusal(error):
+            raise
         reason = str(error).strip().splitlines()
         raise InputError(
             f"{path} cannot be loaded ({reason[0][:120] if reason else type(error).__name__}): it "
@@ -78,22 +81,26 @@ def _check_size(path: Path) -> None:
             raise ValueError(f"{gibibytes(size)} of content")
         if archive.getinfo("config.json").file_size > MOST_CONFIG_BYTES:
             raise ValueError("config.json is too large")
-        config = json.loads(archive.read("config.json"))
+        config = archive.read("config.json")
         with archive.open("model.weights.h5") as file, h5py.File(file) as weights:
             arrays: list[int] = []
             weights.visititems(lambda _, item: arrays.append(getattr(item, "nbytes", 0)))
     if sum(arrays) > size:  # compressed, or not stored at all
         raise ValueError(f"model.weights.h5 describes {gibibytes(sum(arrays))} of weights")
-    config.pop("compile_config", None)
-    # Keras keeps a list of the variables without values for each thread: it ends with this one.
-    with ThreadPoolExecutor(max_workers=1) as thread:
-        count = thread.submit(_count_weights, config).result()
+    try:
+        # Keras keeps a list of the variables without values for each thread: it ends with this one.
+        with ThreadPoolExecutor(max_workers=1) as thread:
+            count = thread.submit(_count_weights, config).result()
+    except Exception:  # the classes of a `custom_object_scope` are known in their own thread only
+        count = _count_weights(config)
     if count > size:  # each takes a byte at least
         raise ValueError(f"config.json describes {count:,} weights, more than the file contains")
 
 
-def _count_weights(config: dict[str, Any]) -> int:
+def _count_weights(content: bytes) -> int:
     """The number of weights of a model, which is built without memory for them."""
+    config = json.loads(content)
+    config.pop("compile_config", None)
     with keras.StatelessScope(initialize_variables=False):
         model = keras.saving.deserialize_keras_object(config)
     return sum(math.prod(variable.shape) for variable in model.variables)
@@ -114,25 +121,24 @@ def load_model_of(run: Run) -> Autoencoder:
 
 
 def _facts(model: Autoencoder) -> dict[str, Any]:
-    """What distinguishes models whose weights may have the same shapes."""
-    activations = {
-        layer.name: _description(layer)
-        for network in (model.encoder, model.decoder)
-        for layer in network.layers
-        if layer.name.endswith("_activation")
-    }
+    """What a run's settings determine of its model, except for the seed."""
+    networks = {"encoder": model.encoder, "decoder": model.decoder}
     return {
         "class": type(model).__name__,
         "latent_dim": model.latent_dim,
         "image_shape": list(model.image_shape),
         "reconstruction": model.reconstruction,
         "reconstruction_weight": model.reconstruction_weight,
-        **activations,
+        "kl_weight": getattr(model, "kl_weight", None),
+        **{name: [layer.name for layer in each.layers] for name, each in networks.items()},
+        **{layer.name: _description(layer) for each in networks.values() for layer in each.layers},
     }
 
 
-def _description(layer: keras.Layer) -> str:
-    """The class of a layer and its own settings."""
-    shared = keras.Layer.get_config(layer)
-    own = {name: value for name, value in layer.get_config().items() if name not in shared}
-    return " ".join([type(layer).__name__, *map(str, own.values())])
+def _description(layer: keras.Layer) -> dict[str, Any]:
+    """The settings of a layer that determine what it computes, and the shapes of its weights."""
+    config = layer.get_config()
+    return {
+        **{name: config[name] for name in LAYER_SETTINGS if name in config},
+        "weights": [list(weight.shape) for weight in layer.trainable_weights],
+    }

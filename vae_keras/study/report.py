@@ -110,7 +110,8 @@ def study_of(table: RunTable, directory: Path) -> Study:
         study = Study(name=table.study, variants={})
     if study.variants and not table.runs.keys() & study.variants.keys():
         raise InputError(
-            f"{directory / STUDY_FILE} has none of the variants in runs.csv: restore it"
+            f"the study {study.name} has none of the variants in {directory / 'runs.csv'}: "
+            f"restore {STUDY_FILE} and runs.csv"
         )
     variants = {**study.variants, **{name: {} for name in table.runs if name not in study.variants}}
     everything = {"all": CurveGroup(tuple(variants), "All variants")}
@@ -176,16 +177,16 @@ def _introduction(study: Study, table: RunTable) -> str:
             "if no run of their variant has finished, at the last epoch that they all have."
         )
     if study.rule:
-        text += "\n\n" + _rule_text(study.rule, table, variants)
+        text += "\n\n" + _rule_text(study, study.rule, table, variants)
     return text
 
 
-def _rule_text(rule: Rule, table: RunTable, variants: Iterable[str]) -> str:
+def _rule_text(study: Study, rule: Rule, table: RunTable, variants: Iterable[str]) -> str:
     """The progress of the planned analyses, and their effect on p."""
-    counted = [len(table.counted(name)[0]) for name in variants]
+    finished = [len(table.whole(name)) if name in table.runs else 0 for name in study.variants]
     *before, last = map(str, rule.looks)
     looks = f"{', '.join(before)} and {last}" if before else last
-    have = "final" if min(counted) >= rule.looks[-1] else "interim"
+    have = "final" if min(finished) >= rule.looks[-1] else "interim"
     text = f"**This analysis is {have}**: the final one is at {rule.looks[-1]} seeds."
     if len(rule.looks) > 1:
         text += (

@@ -2,7 +2,6 @@
 
 import argparse
 import difflib
-import errno
 import os
 import signal
 import sys
@@ -11,14 +10,22 @@ from typing import Any, NoReturn
 
 from vae_keras.support import signals, terminal
 from vae_keras.support.encoding import make_streams_tolerant
-from vae_keras.support.errors import DivergedError, InputError, UserError, with_options
+from vae_keras.support.errors import (
+    EXIT_FAILED,
+    EXIT_SYSTEM,
+    EXIT_USAGE,
+    OUT_OF_MEMORY,
+    DivergedError,
+    InputError,
+    UserError,
+    refusal,
+    with_options,
+)
 from vae_keras.support.reporting import fitted, showing
 from vae_keras.support.settings import whole_number
 from vae_keras.support.text import wrap
 
 LONGEST_ERROR = 2000
-EXIT_FAILED, EXIT_USAGE = 1, 2
-EXIT_SYSTEM = 71  # a failure of the system, possibly temporary; EX_OSERR of sysexits.h
 
 
 class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
@@ -104,8 +111,8 @@ def run_command(command: Callable[[], Any], verbose: int = 1) -> Any:
         message, status = OUT_OF_MEMORY
         fail(_with_notes(message, error), status)
     except Exception as error:  # the system's refusals are exceptions of many kinds
-        if refusal := _refusal(error):
-            message, status = refusal
+        if found := refusal(error):
+            message, status = found
             fail(_with_notes(message, error), status)
         if not isinstance(error, OSError):
             raise
@@ -160,27 +167,3 @@ def check_range(name: str, value: int | None, least: int, most: int = 10**9) -> 
 
 def _with_notes(message: str, error: BaseException) -> str:
     return "; ".join([message, *getattr(error, "__notes__", [])])
-
-
-# Messages and exit statuses for errors of the operating system.
-DISK_FULL = "the disk is full: free some space", EXIT_FAILED
-OUT_OF_MEMORY = "out of memory", EXIT_SYSTEM
-REFUSALS = {
-    errno.ENOSPC: DISK_FULL,
-    errno.EDQUOT: DISK_FULL,
-    errno.EFBIG: ("a file exceeds the size limit: raise ulimit -f", EXIT_FAILED),
-    # Its text contains that of EMFILE.
-    errno.ENFILE: ("the machine has too many open files", EXIT_SYSTEM),
-    errno.EMFILE: ("too many open files: raise ulimit -n", EXIT_SYSTEM),
-    errno.ENOMEM: OUT_OF_MEMORY,
-}
-
-
-def _refusal(error: Exception) -> tuple[str, int] | None:
-    """Message and exit status for a refusal of the system; None for any other error."""
-    for number, refusal in REFUSALS.items():
-        # TensorFlow and HDF5 wrap the operating system's error in their own.
-        if getattr(error, "errno", None) == number or os.strerror(number) in str(error):
-            return refusal
-    # TensorFlow's error, by name, because TensorFlow may not be imported.
-    return OUT_OF_MEMORY if type(error).__name__ == "ResourceExhaustedError" else None

@@ -1,8 +1,25 @@
 """Errors that a user can fix, and the lookup of names."""
 
 import difflib
+import errno
+import os
 import re
 from collections.abc import Iterable
+
+EXIT_FAILED, EXIT_USAGE = 1, 2
+EXIT_SYSTEM = 71  # a failure of the system, possibly temporary; EX_OSERR of sysexits.h
+# Messages and exit statuses for errors of the operating system.
+DISK_FULL = "the disk is full: free some space", EXIT_FAILED
+OUT_OF_MEMORY = "out of memory", EXIT_SYSTEM
+REFUSALS = {
+    errno.ENOSPC: DISK_FULL,
+    errno.EDQUOT: DISK_FULL,
+    errno.EFBIG: ("a file exceeds the size limit: raise ulimit -f", EXIT_FAILED),
+    # Its text contains that of EMFILE.
+    errno.ENFILE: ("the machine has too many open files", EXIT_SYSTEM),
+    errno.EMFILE: ("too many open files: raise ulimit -n", EXIT_SYSTEM),
+    errno.ENOMEM: OUT_OF_MEMORY,
+}
 
 MOST_SHOWN = 100  # characters of a value in an error
 _ARGUMENT = re.compile(r"⟨(\w+)⟩")
@@ -76,3 +93,18 @@ def check_name(kind: str, name: str, known: Iterable[str]) -> str:
     nearest = difflib.get_close_matches(str(name), known, n=1)
     hint = f": did you mean {nearest[0]!r}?" if nearest else "."
     raise InputError(f"unknown {kind} {name!r}{hint} Known: {', '.join(sorted(known))}")
+
+
+def refusal(error: Exception) -> tuple[str, int] | None:
+    """Message and exit status for a refusal of the system; None for any other error."""
+    for number, message_and_status in REFUSALS.items():
+        # TensorFlow and HDF5 wrap the operating system's error in their own.
+        if getattr(error, "errno", None) == number or os.strerror(number) in str(error):
+            return message_and_status
+    # TensorFlow's error, by name, because TensorFlow may not be imported.
+    return OUT_OF_MEMORY if type(error).__name__ == "ResourceExhaustedError" else None
+
+
+def is_refusal(error: Exception) -> bool:
+    """Whether an error is a refusal of the system or a closed output, not the fault of a file."""
+    return isinstance(error, (BrokenPipeError, MemoryError)) or refusal(error) is not None

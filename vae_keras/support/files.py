@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from vae_keras.support.errors import InputError, check_text
+from vae_keras.support.errors import InputError, check_text, is_refusal
 
 # Larger files are invalid.
 MOST_BYTES = 2**26  # of a text file
@@ -35,10 +35,8 @@ def read_file(path: str | os.PathLike, most: int = MOST_BYTES) -> bytes:
         InputError: If it is not a regular file, is too large, or cannot be read.
     """
     try:
-        # Without O_NONBLOCK, opening a pipe waits for a writer.
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-        with open(handle, "rb") as file:
-            status = os.fstat(handle)
+        with open(path, "rb", opener=_open_at_once) as file:
+            status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise InputError(f"{path} is not a regular file: restore it")
             if status.st_size > most:
@@ -47,7 +45,14 @@ def read_file(path: str | os.PathLike, most: int = MOST_BYTES) -> bytes:
     except IsADirectoryError:
         raise InputError(f"{path} is a folder, not a file: restore it") from None
     except OSError as error:
+        if is_refusal(error):
+            raise
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open a file without waiting for a writer, if it is a pipe."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def read_text(path: str | os.PathLike, most: int = MOST_BYTES) -> str:
@@ -91,6 +96,8 @@ def unpack(content: bytes) -> dict[str, np.ndarray]:
             if size > max(MOST_ARRAY_BYTES, len(content)):
                 raise ValueError(f"{size:,} bytes of arrays")
             return dict(archive)
+    except MemoryError:
+        raise
     except Exception as error:  # NumPy and zipfile raise errors of many kinds
         raise ValueError(f"it is not an archive of arrays: {error}") from error
 

@@ -186,10 +186,10 @@ def _convert(field: dataclasses.Field, declared: Setting, value: typing.Any) -> 
         raise InputError(f"⟨{field.name}⟩ must be a list of names, received {shown(value)}")
     if kind is str and isinstance(value, os.PathLike):
         value = os.fspath(value)
-    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    is_real = isinstance(value, numbers.Real) and not isinstance(value, bool)
     if kind is int and _is_whole(value):
         return int(value)
-    if kind is float and is_number:
+    if kind is float and is_real:
         if not is_finite(value):
             raise InputError(f"⟨{field.name}⟩ must be finite, received {shown(value)}")
         return float(value)

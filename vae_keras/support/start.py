@@ -39,9 +39,9 @@ def load(module: str) -> ModuleType:
 
 
 def check_backend() -> None:
-    """Raise `InputError` if Keras is configured for another backend, or not at all well.
+    """Raise `InputError` if `keras.json` or the environment configure another backend.
 
-    Imports nothing.
+    Also if Keras could not read its `keras.json`. Imports nothing.
     """
     home = os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras")
     path = os.path.join(home, "keras.json")

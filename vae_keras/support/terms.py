@@ -4,8 +4,6 @@ from collections.abc import Iterable
 
 # Titles of names that differ from the words of the name.
 TITLES = {
-    "loss": "loss",
-    "reconstruction_loss": "reconstruction",
     "reconstruction_error": "error per pixel",
     "kl_loss": "KL (nats)",
     "elbo": "ELBO (nats/image)",

@@ -119,8 +119,9 @@ def describe_collapse(kl: np.ndarray, epoch: int) -> str:
     which = f"{len(kl) - len(active)} of {len(kl)}" if len(active) else f"all {len(kl)}"
     return (
         f"posterior collapse after epoch {epoch}: {which} dimensions of z contain less than 0.01 "
-        f"nats about an image (KL {kl.sum():.4f} in total), so all reconstructions look alike: "
-        "try ⟨reconstruction_weight⟩ auto or a larger one, ⟨kl_warmup⟩ 10, or another ⟨activation⟩"
+        f"nats about an image (KL {kl.sum():.4f} nats in total), so all reconstructions look "
+        "alike: try ⟨reconstruction_weight⟩ auto or a larger one, ⟨kl_warmup⟩ 10, or another "
+        "⟨activation⟩"
     )
 
 
@@ -174,6 +175,7 @@ class Recorder(keras.callbacks.Callback):
         self.run = run
         self.rows = rows
         self.config = config
+        self.identity = run.identity(config)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self.begin = time.perf_counter()
@@ -194,8 +196,7 @@ class Recorder(keras.callbacks.Callback):
             self.model.stop_training = True
 
     def _save(self, epoch: int, kind: str) -> None:
-        identity = self.run.identity(self.config)
-        save_checkpoint(self.model, self.run.checkpoints, epoch, kind, identity)
+        save_checkpoint(self.model, self.run.checkpoints, epoch, kind, self.identity)
 
 
 class SampleKeeper(keras.callbacks.Callback):

@@ -57,7 +57,21 @@ def restore_checkpoint(
     epoch: int | None = None,
     identity: str = "",
 ) -> int:
-    """Load the latest valid checkpoint, and warn about damaged or foreign ones.
+    """Load the latest valid checkpoint into a model, see `find_checkpoint`."""
+    epoch, arrays = find_checkpoint(model, directory, kind, epoch, identity)
+    for name, variable in _state(model).items() if epoch else ():
+        variable.assign(arrays[name])
+    return epoch
+
+
+def find_checkpoint(
+    model: keras.Model,
+    directory: Path,
+    kind: str = EPOCH,
+    epoch: int | None = None,
+    identity: str = "",
+) -> tuple[int, dict[str, np.ndarray]]:
+    """Read the latest valid checkpoint, and warn about damaged or foreign ones.
 
     Args:
         model: A compiled `keras.Model` of the shape that was saved.
@@ -67,7 +81,7 @@ def restore_checkpoint(
         identity: As for `save_checkpoint`. Older checkpoints have none.
 
     Returns:
-        Number of finished epochs; 0 if there is no valid checkpoint.
+        Tuple of the number of finished epochs, 0 if there is no valid checkpoint, and the arrays.
 
     Raises:
         InputError: If all valid checkpoints belong to another model or run.
@@ -93,12 +107,10 @@ def restore_checkpoint(
             continue
         for message in foreign:
             warn(f"{message}; it is not used")
-        for name, variable in variables.items():
-            variable.assign(arrays[name])
-        return found
+        return found, arrays
     if foreign:
         raise InputError(foreign[0])
-    return 0
+    return 0, {}
 
 
 def _read(path: Path, most: int) -> dict[str, np.ndarray]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import filelock
 
-from vae_keras.support.errors import InputError
+from vae_keras.support.errors import InputError, is_refusal
 from vae_keras.support.files import check_file
 
 
@@ -58,6 +58,8 @@ class FolderLock:
                 "folder"
             ) from None
         except OSError as error:
+            if is_refusal(error):
+                raise
             raise InputError(
                 f"{self.directory} cannot be written ({error.strerror}): make it writable, or use "
                 "another folder"

@@ -37,12 +37,12 @@ from vae_keras.training.callbacks import (
     SampleKeeper,
     Validation,
 )
-from vae_keras.training.checkpoints import restore_checkpoint
+from vae_keras.training.checkpoints import BEST, restore_checkpoint, save_checkpoint
 from vae_keras.training.lock import MovedError
 from vae_keras.training.names import create_run, run_name
 from vae_keras.training.requirements import check_requirements, test_batch_size
 from vae_keras.training.run import Run, check_run
-from vae_keras.training.saving import finish, restore_best
+from vae_keras.training.saving import check_best, finish
 from vae_keras.training.stopping import is_to_stop, kept_epoch
 
 MOST_STEPS_AT_ONCE = 25
@@ -285,8 +285,9 @@ def _restore(
     has_validation = config.held_out > 0 or data.validation_images is not None
     _check_columns(run, rows, model, has_validation)
     if rows and (kept := kept_epoch(rows, config)) < epoch:
-        restore_best(model, run, kept, config)  # if it is missing, fail before any file changes
-        restore_checkpoint(model, run.checkpoints, identity=identity)
+        check_best(model, run, kept, config)  # before any file changes
+    elif rows and config.keep == "best":  # the file of these weights may be damaged
+        save_checkpoint(model, run.checkpoints, epoch, BEST, identity)
     for path in (run.metrics_file, run.evaluation_file, run.attributes):
         remove(path)
     return rows

@@ -251,10 +251,15 @@ class Run:
     def identity(self, config: FitConfig) -> str:
         """Digest of the settings that determine the weights, and of the images: hexadecimal.
 
-        Settings with their defaults do not count, so that later versions can add settings.
+        Places may change. Settings with their defaults do not count, so that later versions can add
+        settings.
         """
         defaults = FitConfig().identity()
-        settings = {k: v for k, v in config.identity().items() if v != defaults[k]}
+        settings = {
+            name: value
+            for name, value in config.identity().items()
+            if name not in PLACES and value != defaults[name]
+        }
         content = [settings, self.read_data_summary().get("sha256")]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 

@@ -15,16 +15,16 @@ from vae_keras.support.reporting import report, working
 from vae_keras.support.signals import PendingSignal
 from vae_keras.support.terms import loss_columns
 from vae_keras.training.callbacks import SAMPLES
-from vae_keras.training.checkpoints import BEST, restore_checkpoint
+from vae_keras.training.checkpoints import BEST, find_checkpoint, restore_checkpoint
 from vae_keras.training.figures import save_figures
 from vae_keras.training.run import Run
 from vae_keras.training.stopping import kept_epoch
 
 
-def restore_best(model: Autoencoder, run: Run, epoch: int, config: FitConfig) -> None:
-    """Load the weights of the epoch with the lowest validation loss into `model`."""
-    identity = run.identity(config)
-    if restore_checkpoint(model, run.checkpoints, BEST, epoch, identity) != epoch:
+def check_best(model: Autoencoder, run: Run, epoch: int, config: FitConfig) -> None:
+    """Raise `InputError` unless there is a valid checkpoint of the best epoch."""
+    found, _ = find_checkpoint(model, run.checkpoints, BEST, epoch, run.identity(config))
+    if found != epoch:
         raise InputError(
             f"{run.checkpoints} has no valid checkpoint of epoch {epoch}, which has the lowest "
             "validation loss: restore it, or restart the run with ⟨overwrite⟩"
@@ -47,7 +47,8 @@ def finish(
         why = f": the validation loss has not fallen for {patience} epochs" if patience else ""
         report(f"stopped after {len(rows)} of {config.epochs} epochs{why}")
     if kept < len(rows):
-        restore_best(model, run, kept, config)
+        check_best(model, run, kept, config)
+        restore_checkpoint(model, run.checkpoints, BEST, kept, run.identity(config))
         report(f"keeping the weights of epoch {kept}, which has the lowest validation loss")
     if "validation_mse" in rows[kept - 1]:  # the training error underestimates the variance
         assert model.likelihood is not None  # for the type checker

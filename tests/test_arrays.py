@@ -257,3 +257,19 @@ def test_a_callback_may_stop_the_training(tiny_config, arrays, tmp_path, caplog)
     config = tiny_config.replace(epochs=5)
     run = train(config, tmp_path / "run", arrays[0], callbacks=[stopper])
     assert len(run.read_history()) == 1 and run.finished
+
+
+@pytest.mark.usefixtures("quick_training")
+def test_a_run_on_relative_paths_is_used_from_another_folder(
+    images, tiny_config, tmp_path, monkeypatch
+):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    np.savez("images.npz", images=images)
+    config = tiny_config.replace(dataset="images.npz", epochs=1)
+    run = train(config, tmp_path / "run", verbose=0)
+    assert run.read_config().dataset == str(tmp_path / "here" / "images.npz")
+    assert config.replace(cache="cache").cache == str(tmp_path / "here" / "cache")
+    monkeypatch.chdir(tmp_path)
+    assert len(run.load_data().train_images) == 63
+    train(run.read_config().replace(epochs=2), run.directory, resume=True, verbose=0)

@@ -12,9 +12,8 @@ from vae_keras.data.sources import check_dataset, check_options, find_source, re
 from vae_keras.export.formats import FORMATS, check_formats
 from vae_keras.support import cli, terminal
 from vae_keras.support.errors import InputError
-from vae_keras.support.files import absolute
 from vae_keras.support.reporting import report
-from vae_keras.support.settings import add_options, declarations, whole_number
+from vae_keras.support.settings import add_options, whole_number
 from vae_keras.support.start import load
 from vae_keras.support.terms import loss_columns, title
 from vae_keras.support.text import plain, wrap
@@ -75,9 +74,6 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[FitConfig, dict[str, 
     """
     options = vars(build_parser().parse_args(arguments))
     run = _run_options({name: options.pop(name, default) for name, default in RUN_OPTIONS.items()})
-    for field, declared in declarations(FitConfig):
-        if declared.is_path and field.name in options:
-            options[field.name] = _absolute(field.name, options[field.name])
     dataset = options.pop("dataset", "auto")
     check_dataset(dataset)
     if run["resume"]:
@@ -216,13 +212,6 @@ def _run_options(run: dict[str, Any]) -> dict[str, Any]:
     if run["directory"] == "":
         raise InputError("--directory is empty: pass a path")
     return run
-
-
-def _absolute(name: str, path: str) -> str:
-    """A path as a run stores it, so that the run can be resumed from another folder."""
-    if not path:
-        raise InputError(f"⟨{name}⟩ is empty: pass a path")
-    return absolute(path)
 
 
 def _devices(text: str) -> int | str:

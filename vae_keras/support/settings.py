@@ -21,6 +21,7 @@ from vae_keras.support.errors import (
     with_names,
     with_options,
 )
+from vae_keras.support.files import absolute
 
 SMALLEST, LARGEST = 1e-12, 10**9
 TYPE_NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
@@ -42,7 +43,7 @@ class Setting:
         metavar: Placeholder of the value in `--help`.
         parse: Function from the text of the option to its value; None for the parser of the type.
         identity: Whether two runs that differ in it are different runs.
-        is_path: Whether the value is a path. A path is stored as an absolute path.
+        is_path: Whether the value is a path, which is made absolute.
         is_place: Whether the value is a location of files. A resumed run may use other locations.
     """
 
@@ -83,6 +84,10 @@ def validate(settings: object) -> None:
         if isinstance(value, str) and value in declared.words:
             continue
         value = _convert(field, declared, value)
+        if declared.is_path and value is not None:
+            if not value:
+                raise InputError(f"⟨{field.name}⟩ is empty: pass a path")
+            value = absolute(value)
         object.__setattr__(settings, field.name, value)
         if value is None:
             continue

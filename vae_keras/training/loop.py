@@ -147,6 +147,8 @@ def _train(
     if tensorboard and importlib.util.find_spec("tensorboard") is None:
         raise InputError("TensorBoard is not installed: pip install tensorboard")
     if data is None:
+        # As a run stores it, so that it can be resumed from another folder.
+        config = config.replace(dataset=find_source(config.dataset).name)
         expected_files = run.read_files() if run is not None and resume else None
         data = load_configured(config, expected_files)
     data = data.head(config.max_train_images)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from vae_keras.config import EXPORTS
-from vae_keras.export.formats import FORMATS, check_formats, check_output, export_run
+from vae_keras.export.formats import FORMATS, FUNCTIONS, check_formats, check_output, export_run
 from vae_keras.support import cli, terminal
 from vae_keras.support.reporting import report
 from vae_keras.support.settings import parse_names
@@ -72,14 +72,13 @@ def _export(
 
 def describe(checks: Mapping[str, "Check"]) -> str:
     """A table of the differences between exports and the model."""
-    functions = ("encode", "decode", "reconstruct")
-    rows = [["", "KiB", *functions, "ms/image"]]
+    rows = [["", "KiB", *FUNCTIONS, "ms/image"]]
     for name, found in checks.items():
         rows.append(
             [
                 FORMATS[name].title,
                 f"{found.bytes / 1024:,.0f}",
-                *(f"{found.differences[function]:.1e}" for function in functions),
+                *(f"{found.differences[function]:.1e}" for function in FUNCTIONS),
                 f"{found.milliseconds:.2f}",
             ]
         )

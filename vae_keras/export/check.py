@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
+from vae_keras.export.formats import FUNCTIONS
 from vae_keras.export.networks import in_float32
 from vae_keras.model import Autoencoder
 from vae_keras.support.errors import InputError
@@ -18,7 +19,6 @@ TOLERANCE = 1e-4  # of float32 exports, in pixels of [0, 1] and in units of the 
 IMAGES = 64
 REPETITIONS = 200
 
-ARGUMENTS = {"encode": "images", "decode": "z", "reconstruct": "images"}
 
 Function = Callable[[np.ndarray], dict[str, np.ndarray]]
 
@@ -66,7 +66,7 @@ def check_export(model: Autoencoder, path: str | os.PathLike, format: str) -> Ch
     functions = open_export(path, format)
     differences = {
         name: _largest_difference(functions[name](inputs[argument]), expected[name])
-        for name, argument in ARGUMENTS.items()
+        for name, argument in FUNCTIONS.items()
     }
     for name, difference in differences.items():
         if format != "litert_int8" and not difference <= TOLERANCE:  # also if it is not a number
@@ -104,7 +104,7 @@ def _open_saved_model(path: str | os.PathLike) -> dict[str, Function]:
 
         return call
 
-    return {name: function(name, argument) for name, argument in ARGUMENTS.items()}
+    return {name: function(name, argument) for name, argument in FUNCTIONS.items()}
 
 
 def _open_onnx(path: str | os.PathLike) -> dict[str, Function]:
@@ -116,7 +116,7 @@ def _open_onnx(path: str | os.PathLike) -> dict[str, Function]:
         names = [each.name for each in session.get_outputs()]
         return lambda inputs: dict(zip(names, session.run(None, {argument: inputs})))
 
-    return {name: function(name, argument) for name, argument in ARGUMENTS.items()}
+    return {name: function(name, argument) for name, argument in FUNCTIONS.items()}
 
 
 def _open_litert(path: str | os.PathLike) -> dict[str, Function]:
@@ -130,7 +130,7 @@ def _open_litert(path: str | os.PathLike) -> dict[str, Function]:
         run = interpreter.get_signature_runner(name)
         return lambda inputs: run(**{argument: inputs})
 
-    return {name: function(name, argument) for name, argument in ARGUMENTS.items()}
+    return {name: function(name, argument) for name, argument in FUNCTIONS.items()}
 
 
 def _largest_difference(found: dict[str, np.ndarray], expected: dict[str, Any]) -> float:

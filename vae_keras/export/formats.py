@@ -35,6 +35,7 @@ class Format(NamedTuple):
     runtimes: tuple[str, ...] = ()
 
 
+FUNCTIONS = {"encode": "images", "decode": "z", "reconstruct": "images"}  # and their inputs
 _LITERT = ("ai_edge_litert.interpreter.Interpreter", (), ("ai_edge_litert",))
 FORMATS = {
     "saved_model": Format("SavedModel", "tf.saved_model.load"),

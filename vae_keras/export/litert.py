@@ -7,13 +7,13 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from vae_keras.export.formats import FUNCTIONS
 from vae_keras.export.networks import in_float32
 from vae_keras.export.saved_model import export_saved_model
 from vae_keras.model import Autoencoder
 from vae_keras.support.errors import InputError
 from vae_keras.support.start import quiet_stderr
 
-SIGNATURES = ("encode", "decode", "reconstruct")
 MISSING = re.compile(r"(?:TF Select|Custom) ops: (.+)")  # as the converter names operations
 
 
@@ -32,7 +32,7 @@ def export_litert(model: Autoencoder, path: str | os.PathLike, int8: bool = Fals
     """
     with tempfile.TemporaryDirectory() as folder:
         export_saved_model(in_float32(model), folder)
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder, list(SIGNATURES))
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder, list(FUNCTIONS))
         if int8:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
         Path(path).write_bytes(_convert(converter))

@@ -9,7 +9,14 @@ from typing import Any
 
 from vae_keras.data.sources import check_dataset, check_options, resolve_dataset
 from vae_keras.study import runner
-from vae_keras.study.definition import STUDY_FILE, Study, check_squared_errors, within
+from vae_keras.study.definition import (
+    EVALUATIONS,
+    RUNS,
+    STUDY_FILE,
+    Study,
+    check_squared_errors,
+    within,
+)
 from vae_keras.study.reading import SHIPPED, find_study, write_study
 from vae_keras.support import cli, terminal
 from vae_keras.support.errors import InputError, check_name
@@ -157,9 +164,9 @@ def report_again(arguments: Sequence[str]) -> None:
     )
     parser.add_argument("directory", metavar="DIR", help="folder of the study")
     directory = Path(parser.parse_args(arguments).directory)
-    check_file(directory / "runs.csv")
-    if not (directory / "runs.csv").is_file():
-        raise InputError(f"{directory} has no runs.csv: choose the folder of a study")
+    check_file(directory / RUNS)
+    if not (directory / RUNS).is_file():
+        raise InputError(f"{directory} has no {RUNS}: choose the folder of a study")
     from vae_keras.study.report import check_report
 
     folder = Run(directory)
@@ -189,7 +196,7 @@ def run_study(arguments: Sequence[str]) -> None:
         from vae_keras.study.table import write_table
 
         with Run(directory).locked(REPORT_PATIENCE):
-            write_table(table, directory / "runs.csv")
+            write_table(table, directory / RUNS)
             write_study(study, directory / STUDY_FILE)
             _evaluate(planned, directory, evaluate)
             _report(directory)
@@ -214,7 +221,7 @@ def _evaluate(planned: Sequence[runner.PlannedRun], directory: Path, wanted: boo
         load("tensorflow")
         evaluate_runs(planned)
     if rows := collect_evaluations(planned):
-        write_evaluations(rows, directory / "evaluations.csv")
+        write_evaluations(rows, directory / EVALUATIONS)
 
 
 def _report(directory: Path) -> None:
@@ -222,7 +229,7 @@ def _report(directory: Path) -> None:
         from vae_keras.study.report import write_report
         from vae_keras.study.table import read_table
 
-        text = write_report(read_table(directory / "runs.csv"), directory, terminal.width())
+        text = write_report(read_table(directory / RUNS), directory, terminal.width())
     report(text)
 
 

@@ -12,9 +12,10 @@ from vae_keras.support.errors import InputError
 from vae_keras.support.files import check_places
 
 TRAIN, TEST = "loss", "val_loss"
-STUDY_FILE = "study.json"
 # The outputs of a study beside its runs.
-FILES, FIGURES = (STUDY_FILE, "runs.csv", "summary.csv", "evaluations.csv", "report.md"), "figures"
+STUDY_FILE, RUNS, SUMMARY = "study.json", "runs.csv", "summary.csv"
+EVALUATIONS, REPORT, FIGURES = "evaluations.csv", "report.md", "figures"
+FILES = STUDY_FILE, RUNS, SUMMARY, EVALUATIONS, REPORT
 OUTPUTS = (*FILES, FIGURES)
 SEED = re.compile("0|[1-9][0-9]{0,8}")  # a seed as text
 PublishedLosses = dict[str, dict[int, tuple[float, ...]]]

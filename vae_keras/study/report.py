@@ -7,7 +7,18 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from vae_keras.study.claims import strictest_level
-from vae_keras.study.definition import FIGURES, STUDY_FILE, CurveGroup, Rule, Study, check_outputs
+from vae_keras.study.definition import (
+    EVALUATIONS,
+    FIGURES,
+    REPORT,
+    RUNS,
+    STUDY_FILE,
+    SUMMARY,
+    CurveGroup,
+    Rule,
+    Study,
+    check_outputs,
+)
 from vae_keras.study.evaluations import read_evaluations
 from vae_keras.study.rate_distortion import places
 from vae_keras.study.reading import SHIPPED, read_study
@@ -41,8 +52,8 @@ MEANINGS = {
 def check_report(directory: Path) -> None:
     """Raise `InputError` unless the report of a folder can be written. Changes nothing."""
     check_outputs(directory)
-    study_of(read_table(directory / "runs.csv"), directory)
-    read_evaluations(directory / "evaluations.csv")
+    study_of(read_table(directory / RUNS), directory)
+    read_evaluations(directory / EVALUATIONS)
 
 
 def write_report(table: RunTable, directory: Path, width: int = 80) -> str:
@@ -58,7 +69,7 @@ def write_report(table: RunTable, directory: Path, width: int = 80) -> str:
     """
     check_outputs(directory)
     study = study_of(table, directory)
-    evaluations = read_evaluations(directory / "evaluations.csv")
+    evaluations = read_evaluations(directory / EVALUATIONS)
     table = dataclasses.replace(
         table,
         runs={name: table.runs[name] for name in study.variants if name in table.runs},
@@ -75,7 +86,7 @@ def write_report(table: RunTable, directory: Path, width: int = 80) -> str:
         )
         for name, figure in figures.items():
             figure.savefig(folder / f"{name}.png", dpi=150)
-    _write_summary(study, table, differences, directory / "summary.csv")
+    _write_summary(study, table, differences, directory / SUMMARY)
     sections = [
         _introduction(study, table),
         rate_distortion_section(curve) if curve else loss_section(study, table),
@@ -85,13 +96,13 @@ def write_report(table: RunTable, directory: Path, width: int = 80) -> str:
         evaluation_section(evaluations, study.variants),
         None if curve else figure_section(study, table, differences),
     ]
-    with replacing(directory / "report.md") as aside:
+    with replacing(directory / REPORT) as aside:
         aside.write_text("\n\n".join(filter(None, sections)) + "\n", encoding="utf-8")
     main_table = rate_distortion_table(curve) if curve else loss_table(study, table)
     files = (
-        f"report   {directory / 'report.md'}\n"
-        f"tables   {directory / 'runs.csv'} and {directory / 'summary.csv'}\n"
-        f"figures  {directory / 'figures'}"
+        f"report   {directory / REPORT}\n"
+        f"tables   {directory / RUNS} and {directory / SUMMARY}\n"
+        f"figures  {directory / FIGURES}"
     )
     return f"\n{plain(main_table, width)}\n\n{wrap(files, width, ' ' * len('figures  '))}"
 
@@ -110,8 +121,8 @@ def study_of(table: RunTable, directory: Path) -> Study:
         study = Study(name=table.study, variants={})
     if study.variants and not table.runs.keys() & study.variants.keys():
         raise InputError(
-            f"the study {study.name} has none of the variants in {directory / 'runs.csv'}: "
-            f"restore {STUDY_FILE} and runs.csv"
+            f"the study {study.name} has none of the variants in {directory / RUNS}: "
+            f"restore {STUDY_FILE} and {RUNS}"
         )
     variants = {**study.variants, **{name: {} for name in table.runs if name not in study.variants}}
     everything = {"all": CurveGroup(tuple(variants), "All variants")}

@@ -15,7 +15,16 @@ from typing import TYPE_CHECKING, Any, Self
 
 from vae_keras.config import MODELS, DataSettings, FitConfig
 from vae_keras.data.sources import find_source
-from vae_keras.study.definition import OUTPUTS, SEED, TEST, TRAIN, Study, check_outputs, within
+from vae_keras.study.definition import (
+    OUTPUTS,
+    RUNS,
+    SEED,
+    TEST,
+    TRAIN,
+    Study,
+    check_outputs,
+    within,
+)
 from vae_keras.study.job import STOPPED, is_finished, run_job
 from vae_keras.support.errors import InputError, check_name
 from vae_keras.support.files import MOST_ARRAY_BYTES, absolute, read_file
@@ -87,8 +96,8 @@ def check_directory(study: Study, directory: str | Path) -> None:
     if not directory.is_dir():
         return
     names = {path.name for path in directory.iterdir() if path.name[0] != "."}
-    if "runs.csv" in names:
-        text = read_file(directory / "runs.csv", MOST_ARRAY_BYTES).decode(errors="replace")
+    if RUNS in names:
+        text = read_file(directory / RUNS, MOST_ARRAY_BYTES).decode(errors="replace")
         other = _study_of(text)
         if other not in (study.name, None):
             raise InputError(

@@ -19,13 +19,13 @@ from vae_keras.support.seeds import derive_seed
 from vae_keras.support.signals import PendingSignal
 from vae_keras.support.terms import loss_columns, title
 from vae_keras.training.checkpoints import BEST, EPOCH, save_checkpoint
+from vae_keras.training.history import OTHER_COLUMNS
 from vae_keras.training.stopping import best_epoch, is_to_stop
 
 if TYPE_CHECKING:
     from vae_keras.training.run import Run
 
 SAMPLES = 12  # images to decode after every epoch
-EXTRA_COLUMNS = ("validation_loss", "validation_mse", "kl_weight", "learning_rate")
 FIRST_JUDGED = 5  # epochs; earlier, many VAEs have learned the average image only
 CHECKED_IMAGES = 1000  # images whose posteriors are checked for collapse
 
@@ -183,7 +183,8 @@ class Recorder(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         seconds = round(time.perf_counter() - self.begin, 3)
         names = ("loss", *self.model.term_names, "mse")
-        columns = (*names, *(f"val_{name}" for name in names), *EXTRA_COLUMNS)
+        columns = (*names, *(f"val_{name}" for name in names))
+        columns = (*columns, "validation_loss", "validation_mse", *OTHER_COLUMNS)
         row = {"epoch": epoch + 1, **{name: logs[name] for name in columns if name in logs}}
         if self.model.likelihood is not None:
             row["sigma"] = math.sqrt(self.model.variance)

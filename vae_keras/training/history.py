@@ -12,6 +12,7 @@ from vae_keras.support.files import read_text
 from vae_keras.support.settings import plain_number
 
 REQUIRED = {"epoch", "loss", "val_loss"}
+OTHER_COLUMNS = ("kl_weight", "learning_rate", "sigma", "seconds")  # besides losses and errors
 LARGEST = 1e30  # no loss or time is larger, and sums of its square are finite
 
 
@@ -63,8 +64,7 @@ def parse_row(cells: Mapping[str | Any, str | Any], epoch: int) -> dict[str, Any
 
 def check_columns(names: Sequence[str]) -> None:
     """Raise `ValueError` unless these are valid columns of a history, each once."""
-    settings = "epoch|seconds|learning_rate|kl_weight|sigma"
-    known = re.compile(rf"{settings}|(val_|validation_)?(mse|\w*loss)")
+    known = re.compile(rf"epoch|{'|'.join(OTHER_COLUMNS)}|(val_|validation_)?(mse|\w*loss)")
     missing = REQUIRED - set(names)
     foreign = [name for name in names if not name or not known.fullmatch(name)]
     if missing or foreign or len(set(names)) < len(names):

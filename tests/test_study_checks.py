@@ -92,6 +92,14 @@ BAD_STUDIES = {
     "dots": ('[variants.a]\n[variants."b."]\nlatent_dim = 3\n', "without a dot at the end"),
     "output": ("[variants.a]\n[variants.Figures]\n", "has the name of an output of a study"),
     "reference": (f'reference = ["a"]\n{VARIANTS}', "reference must be a text"),
+    "many claims": (
+        VARIANTS + '[[claims]]\ntext = "x"\nbelow = [["a", "b"]]\n' * 201,
+        "claims has 201 entries, more than 200",
+    ),
+    "many looks": (
+        f"[rule]\nlooks = {list(range(2, 300))}\n{VARIANTS}",
+        "looks has 298 entries, more than 200",
+    ),
     "members": (f"[comparisons.x]\nmembers = [[1]]\n{VARIANTS}", "unknown variant [1]"),
     "huge": (f"[settings]\nkl_weight = {BIG}\n{VARIANTS}", "kl_weight must be finite"),
     "huge tolerance": (

@@ -29,6 +29,7 @@ from vae_keras.support.files import read_text, write_json
 from vae_keras.support.settings import TYPE_NAMES, declarations, is_finite
 
 SHIPPED = {path.stem: path for path in sorted((Path(__file__).parent / "shipped").glob("*.toml"))}
+MOST_ENTRIES = 200  # of each list in a study
 # A dotted key with too many parts, for which the parser of TOML takes minutes.
 _PART = r"""(?:(?<![\w-])[\w-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')[ \t]*+"""
 _LONG_KEY = re.compile(rf"(?:{_PART}\.[ \t]*+){{50}}")
@@ -150,6 +151,8 @@ def _make_study(values: dict[str, Any]) -> Study:
     variants = values["variants"]
     if len(variants) < 2:
         raise InputError(f"a study needs at least two variants, received {len(variants)}")
+    for name in ("variants", "comparisons", "claims"):
+        _check_length(name, values.get(name, ()))
     _check_file_names("name", [values["name"]])
     _check_file_names("variant", variants)
     _check_file_names("comparison", values.get("comparisons", ()))
@@ -190,6 +193,7 @@ def _make_claim(number: int, content: Any, variants: Collection[str]) -> Claim:
     _check_type(f"claim {number}", content, dict)
     with within(f"claim {number}"):
         values = _entries(Claim, content)
+        _check_length("below", values["below"])
         below = tuple(_make_pair(pair, variants) for pair in values["below"])
         if not below:
             raise InputError("below must contain at least one pair")
@@ -213,6 +217,7 @@ def _make_rule(content: Any) -> Rule | None:
     with within("rule"):
         values = _entries(Rule, content)
         looks = values["looks"]
+        _check_length("looks", looks)
         for look in looks:
             _check_type("looks", look, int)
         if not looks or looks[0] < 2 or sorted(set(looks)) != looks:
@@ -292,6 +297,11 @@ def _check_type(name: str, value: Any, kind: type) -> None:
     allowed = (int, float) if kind is float else (kind,)
     if type(value) not in allowed or (kind is float and not is_finite(value)):
         raise InputError(f"{name} must be {KIND_NAMES[kind]}, received {shown(value)}")
+
+
+def _check_length(name: str, values: Collection[Any]) -> None:
+    if len(values) > MOST_ENTRIES:  # their report would take minutes
+        raise InputError(f"{name} has {len(values):,} entries, more than {MOST_ENTRIES}")
 
 
 def _check_file_names(what: str, names: Iterable[str]) -> None:

@@ -18,6 +18,7 @@ from PIL import Image
 
 from vae_keras import build_model, explore, load_model
 from vae_keras.activations import ACTIVATIONS
+from vae_keras.backend.precision import dtype_policy
 from vae_keras.data.source import Unavailable
 from vae_keras.data.sources import find_source
 from vae_keras.explorer import build_page, contents
@@ -29,6 +30,7 @@ from vae_keras.explorer.network import (
     describe_network,
     encode_array,
 )
+from vae_keras.networks import build_decoder
 from vae_keras.plots.colors import CLASS_COLORS
 from vae_keras.support.errors import InputError
 from vae_keras.support.files import write_json
@@ -383,3 +385,11 @@ def test_images_of_another_shape_are_refused(tiny_data):
 def test_a_run_of_other_images_is_refused(two_runs, digits):
     with pytest.raises(InputError, match="are not those that"):
         build_page(two_runs, type(digits)("digits", digits.train_images, digits.train_images))
+
+
+def test_networks_in_bfloat16_are_described_as_in_float32():
+    found = []
+    for policy in ("float32", "mixed_bfloat16"):
+        with dtype_policy(policy):
+            found.append(describe_network(build_decoder((8, 8, 1), (4,), (2, 2), seed=0)))
+    assert found[0] == found[1]

@@ -109,6 +109,8 @@ def apply(
     Raises:
         InputError: If the run is not finished, an input cannot be used, or the folder exists.
     """
+    if not len(inputs) and not samples and between is None:
+        raise InputError("nothing to do: pass inputs, ⟨samples⟩ or ⟨between⟩")
     apply_model = load("vae_keras.evaluation.application").apply_model
     folder: Path = apply_model(
         run,
@@ -130,8 +132,6 @@ def _apply(directory: str, output: str, inputs: Sequence[str] = (), **options: A
     cli.check_range("samples", options.get("samples"), 1)
     cli.check_range("seed", options.get("seed"), 0)
     run.check_finished()
-    if not inputs and not options.keys() & {"samples", "between"}:
-        raise InputError("nothing to do: pass inputs, ⟨samples⟩ or ⟨between⟩")
     check_new_folder(output)  # before TensorFlow is imported
     report(f"written: {apply(run, inputs, output, **options)}")
 

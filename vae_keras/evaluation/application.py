@@ -97,8 +97,6 @@ def apply_model(
     model = load_model_of(run)
     if samples and not model.has_prior:
         raise InputError("⟨samples⟩ needs a prior, which an autoencoder does not have")
-    if not len(inputs) and not samples and between is None:
-        raise InputError("nothing to do: pass ⟨inputs⟩, ⟨samples⟩ or ⟨between⟩")
     found = Inputs(inputs, model.image_shape, data_dir) if len(inputs) else None
     path = None if between is None else _path_between(model, between)
     references = (

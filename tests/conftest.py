@@ -6,7 +6,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import pytest
 from browsing import BROWSERS, OPTIONS, run_explore, scramble
-from quick import leave_out
+from quick import SMALL, leave_out
 
 from vae_keras.config import make_config
 from vae_keras.data.images import ImageData
@@ -145,9 +145,7 @@ def make_digits_run(digits, tmp_path_factory):
     from vae_keras.training.run import Run
 
     def make_digits_run(**settings):
-        small = {"encoder_filters": (8, 8), "decoder_filters": (8,)}
-        strides = {"encoder_strides": (2, 2), "decoder_strides": (2, 2)}
-        config = make_config("digits", **{**small, **strides, **settings})
+        config = make_config("digits", **{**SMALL, **settings})
         run = Run(tmp_path_factory.mktemp("run"))
         run.write_config(config, digits)
         model = scramble(build_model(config, digits.image_shape))

@@ -12,6 +12,16 @@ from vae_keras.study import job
 from vae_keras.training import loop, saving
 
 JUDGE_STEPS = 300  # instead of thousands, of the classifier that judges samples
+# A network for digits that computes a hundredth of the book's, as settings and as options.
+SMALL = {
+    "encoder_filters": (8, 8),
+    "encoder_strides": (2, 2),
+    "decoder_filters": (8,),
+    "decoder_strides": (2, 2),
+}
+SMALL_OPTIONS = [
+    f"--{name.replace('_', '-')}={','.join(map(str, numbers))}" for name, numbers in SMALL.items()
+]
 
 build_model = loop.build_model
 

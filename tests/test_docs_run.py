@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from quick import leave_out
+from quick import SMALL_OPTIONS, leave_out
 from test_docs import NOT_EXECUTED, PAGES, README, blocks, invocations, name
 
 import vae_keras
@@ -21,7 +21,7 @@ from vae_keras import __main__ as commands
 from vae_keras.evaluation import judge
 from vae_keras.export.formats import FORMATS, export_run
 
-LITTLE = ("--max-train-images", "32", "--batch-size", "16", "--epochs", "1")
+LITTLE = (*SMALL_OPTIONS, "--max-train-images", "32", "--batch-size", "16", "--epochs", "1")
 COMMANDS = ("fit", "evaluate", "explore", "apply", "attributes", "export")
 SIDE = 16
 # What a command finds in the place of names that stand for others.

@@ -10,13 +10,14 @@ import pytest
 from commands import Command, run_command
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from quick import SMALL_OPTIONS
 
 from vae_keras import fit
 from vae_keras.config import FitConfig
 from vae_keras.data.digits import Digits
 from vae_keras.training.run import Run
 
-TINY = ["--dataset", "digits", "--max-train-images", "64", "--epochs", "1"]
+TINY = ["--dataset", "digits", *SMALL_OPTIONS, "--max-train-images", "64", "--epochs", "1"]
 
 
 def run_fit(*arguments, **options):

@@ -27,7 +27,7 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # Put behind the notebook's own parameters. The second line shows what the package does that is
 # about to go out of use; Python hides that outside __main__.
 SETUP = """\
-dataset, train_images, epochs, runs = {dataset!r}, 320, 1, {runs!r}
+dataset, train_images, epochs, runs = {dataset!r}, 96, 1, {runs!r}
 import warnings; warnings.filterwarnings("default", category=DeprecationWarning, module="vae_keras")
 """
 # Figures and exports of runs that no cell uses.

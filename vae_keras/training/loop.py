@@ -147,7 +147,7 @@ def _train(
     if tensorboard and importlib.util.find_spec("tensorboard") is None:
         raise InputError("TensorBoard is not installed: pip install tensorboard")
     if data is None:
-        # As a run stores it, so that it can be resumed from another folder.
+        # The source makes a path absolute, so that the run can be resumed from another folder.
         config = config.replace(dataset=find_source(config.dataset).name)
         expected_files = run.read_files() if run is not None and resume else None
         data = load_configured(config, expected_files)
@@ -163,10 +163,10 @@ def _train(
             f"{strategy.num_replicas_in_sync} devices: choose a multiple"
         )
     with strategy.scope():
-        several_devices = strategy.num_replicas_in_sync > 1
-        model = build_model(config, data.image_shape, several_devices)
-        if several_devices:  # a checkpoint is restored outside of the scope
-            model.optimizer.build(model.trainable_variables)
+        model = build_model(config, data.image_shape, strategy.num_replicas_in_sync > 1)
+        # A first step that built the optimizer would be traced twice. Restoring a checkpoint would
+        # build it outside of the scope.
+        model.optimizer.build(model.trainable_variables)
     if run is None or not resume:
         run = create_run(directory, run_name(config))
     how_to_resume = _how_to_resume(run, tensorboard, devices)
@@ -281,7 +281,7 @@ def _restore(
     if len(rows) < epoch:
         raise InputError(
             f"{run.history_file} has {len(rows)} rows, but the checkpoint is of epoch {epoch}: "
-            "restore it, or restart the run with ⟨overwrite⟩"
+            f"restore {run.history_file.name}, or restart the run with ⟨overwrite⟩"
         )
     rows = rows[:epoch]
     has_validation = config.held_out > 0 or data.validation_images is not None

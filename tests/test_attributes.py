@@ -90,6 +90,8 @@ def test_a_table_that_cannot_be_used_is_one_line(text, message, tmp_path):
 def test_a_table_that_cannot_be_read_or_matches_nothing_is_one_line(tmp_path):
     with pytest.raises(InputError, match="cannot be read: No such file"):
         read_attributes(str(tmp_path / "nothing.csv"))
+    with pytest.raises(InputError, match="is a folder, not a file: pass a file"):
+        read_attributes(str(tmp_path))
     (tmp_path / "list.csv").write_bytes(b"file,\xff\n")
     with pytest.raises(InputError, match="is not a CSV file in UTF-8"):
         read_attributes(str(tmp_path / "list.csv"))

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 from commands import run_command
-from quick import JUDGE_STEPS, leave_out
+from quick import JUDGE_STEPS, SMALL, leave_out
 
 from vae_keras import VAE, build_model, evaluation, make_config, plots, train
 from vae_keras.data.images import ImageData
@@ -155,7 +155,12 @@ def runs(tmp_path_factory):
         return [
             train(
                 make_config(
-                    "digits", model=model, epochs=1, max_train_images=64, latent_dim=dimensions
+                    "digits",
+                    model=model,
+                    epochs=1,
+                    max_train_images=64,
+                    latent_dim=dimensions,
+                    **SMALL,
                 ),
                 folder / model,
             )
@@ -258,8 +263,11 @@ def test_the_command_prints_one_table_for_all_runs(runs, cache):
     lines = [(line[:48].rstrip(), line[48:].split()) for line in result.stdout.splitlines()]
     table = dict(lines)
     wanted = {f"  {name}" for rows in SECTIONS.values() for name, _ in rows}
-    integrated = ("log-likelihood, integrated", "points of the integral")
-    moved = ("  change by half the step (mean / max)", "  change by a larger disc (mean / max)")
+    integrated = ("log-likelihood, integrated on a grid", "points of the integral")
+    moved = (
+        "  change by halving the step (mean / max)",
+        "  change by enlarging the grid (mean / max)",
+    )
     few = ("learned from 100 images", "learned from 1,000 images")
     # The latent space has three dimensions.
     assert wanted - set(table) == {f"  {name}" for name in (*integrated, *moved, *few)}
@@ -274,7 +282,7 @@ def test_the_command_prints_one_table_for_all_runs(runs, cache):
     assert "autoencoder" in result.stdout
     assert table["  ELBO"][-1] == "–"
     assert table["  active units"][1:3] == ["of", "3"]
-    assert table["  drawn from"] == ["N(0,", "I)", "the", "range"]
+    assert table["  drawn from"] == ["N(0,", "I)", "the", "points'", "range"]
     # Less is asked for than is there.
     refused = run_evaluate(directories[0], "--images", 50, "--importance-samples", 3)
     assert refused.returncode == 2

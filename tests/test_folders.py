@@ -247,7 +247,7 @@ def test_pictures_beside_classes_are_skipped(tmp_path, caplog):
     save_pictures(tmp_path / "class", 40)
     noise(tmp_path / "loose.png")
     assert len(load_data(str(tmp_path), image_size=(8, 8)).files) == 41
-    assert "loose.png is beside the folders of the classes" in caplog.messages[0]
+    assert "loose.png is not in the folder of a class" in caplog.messages[0]
 
 
 def test_a_subfolder_without_pictures_is_no_class(pictures):

@@ -543,7 +543,7 @@ def test_curves_that_fall_below_zero_have_no_logarithmic_scale():
 
 
 def test_variants_are_called_what_they_are():
-    assert variant_title("gelu_layernorm_after") == "GELU, layer normalization after"
+    assert variant_title("gelu_layernorm_after") == "GELU, layer normalization after it"
     assert variant_title("gelu_encoder") == "GELU in the encoder alone"
     assert variant_title("gelu_tanh") == "GELU, tanh form"
     assert variant_title("leaky_relu_dropout") == "LeakyReLU, dropout"
@@ -571,7 +571,7 @@ def test_published_losses_are_points_beside_the_curves():
     np.testing.assert_array_equal(train.get_xydata(), [(5, 46.0)])
     np.testing.assert_array_equal(points.get_xydata(), [(10, 41.5), (20, 41.0)])
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert legend == ["high", "low", "published, in the color\nof its name"]
+    assert legend == ["high", "low", "published loss, in the\ncolor of the variant"]
 
 
 def many_curves(count, far=()):

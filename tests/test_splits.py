@@ -188,7 +188,8 @@ def test_pictures_beside_a_split_are_skipped(divided, caplog):
         "loose.png",
         "train/loose.png",
     }
-    assert "loose.png is beside the folders of the splits" in caplog.text
+    assert f"{divided}/loose.png is outside of the split folders test/, train/" in caplog.text
+    assert f"{divided}/train/loose.png is not in the folder of a class" in caplog.text
 
 
 def test_a_share_is_not_held_out_where_there_is_a_test(divided):

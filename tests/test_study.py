@@ -166,7 +166,7 @@ def test_evaluations_join_the_report(whole, study_file, tmp_path, monkeypatch):
     assert float(rows[1]["label_accuracy"]) == found["labels"][-1]["nearest_neighbors"]
     report = (directory / "report.md").read_text()
     number = f"{found['likelihood']['log_likelihood']:.2f}".lstrip("-")
-    assert "## Evaluation" in report and number in report and "bound on it" not in report
+    assert "## Evaluation" in report and number in report and "log-likelihood bound" not in report
 
     # A fuller evaluation is kept; its bound, which is a higher one, is not compared.
     fuller = {
@@ -364,7 +364,7 @@ BAD_ARGUMENTS = [
         "seed-0 has activation 'relu', but the study",
     ),
     ("gelu --dataset digits --directory long", "has epochs 200, but the study has 100"),
-    ("gelu --dataset digits --directory none --report-only", "has no finished epoch of any run"),
+    ("gelu --dataset digits --directory none --report-only", "has no finished epoch yet"),
     ("gelu --nonsense", "unknown option --nonsense"),
     ("report", "required: DIR"),
     ("report nowhere", "has no runs.csv"),

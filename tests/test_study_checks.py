@@ -66,7 +66,7 @@ BAD_STUDIES = {
     "null": (f'[settings]\nattributes = "a\\u0000b"\n{VARIANTS}', "contains a control character"),
     "crossentropy": (
         f'[rate_distortion]\nlines.a = ["a"]\n[settings]\npreset = "fashion"\n{VARIANTS}',
-        "'a' has no squared error",
+        "variant 'a' must have reconstruction 'mse', received 'bce'",
     ),
     "escape": (
         f'[comparisons.x]\ntitle = "\\u001b[31m red"\n{VARIANTS}',
@@ -188,7 +188,7 @@ def test_folders_of_others_beside_the_seeds_are_left_alone(folder, capsys):
     for name in ("seed-99999999999", "seed-٣", "seed-007", "seed-x"):
         (folder / "new" / "a" / name).mkdir(parents=True)
     arguments = ["mine.toml", "--dataset", "digits", "--directory", "new", "--report-only"]
-    assert "has no finished epoch of any run" in refusal(capsys, *arguments)
+    assert "has no finished epoch yet" in refusal(capsys, *arguments)
 
 
 def test_a_report_of_a_folder_in_use_is_refused(folder, capsys):

@@ -348,7 +348,7 @@ def test_a_report_says_which_analysis_it_is(tmp_path, without_figures):
         write_report(make_table(seeds=seeds), tmp_path)
         report = (tmp_path / "report.md").read_text()
         assert text in report and "every corrected p is multiplied by 3 (Bonferroni)" in report
-        assert ("It omits 2 seeds of leaky_relu, 2 seeds of" in report) == (seeds == 6)
+        assert ("The analysis omits 2 seeds of leaky_relu, 2 seeds of" in report) == (seeds == 6)
         assert "The rule was fixed after four seeds had been analyzed" in report
         assert "| gelu | 4 | 20 |" in report if seeds < 8 else "| gelu | 8 | 20 |" in report
 
@@ -362,8 +362,8 @@ def test_verdicts_name_their_epoch_effect_interval_and_margin(tmp_path, without_
         in text
     )
     assert "| 6, swapped | gelu_batchnorm_after − gelu_batchnorm_before | 4 | 20 | −0.7" in text
-    assert "for the 8 claims of the vae-gelu study and for the 2 claims of this project" in text
-    assert "that runs of 20 epochs can decide and multiplied by 3" in text
+    assert "the 8 claims of the vae-gelu study and, separately, for the 2 claims of this" in text
+    assert "decided after 20 epochs. It is then multiplied by 3, the number of planned" in text
     assert "strictest corrected level, α = 0.0021" in text  # 0.05 / (8 · 3)
 
 
@@ -440,7 +440,7 @@ def test_published_curves_stand_above_those_of_the_same_variant(tmp_path, withou
 
 def test_losses_far_from_the_published_ones_are_named(tmp_path, without_figures):
     write_report(make_table({**LOSSES, "gelu": 45.2}), tmp_path)
-    assert "above 0.6: gelu (+0.85)." in (tmp_path / "report.md").read_text()
+    assert "by more than 0.6: gelu (+0.85)." in (tmp_path / "report.md").read_text()
 
 
 def test_what_is_known_of_published_losses_stands_beside_those_of_its_epoch(
@@ -498,8 +498,8 @@ def test_a_study_of_ones_own_has_its_comparisons_published_losses_and_claims(min
     text = (directory / "report.md").read_text()
     assert "**Incomplete**: no runs of later." in text
     assert "| deep | 3 | 20 | 38.00 and 41.00 | 40.00 ± 0.00 |" in text
-    assert "Published: figures of a rumor at the same epoch, two runs." in text
-    assert "Differences above 0.5: deep (−1.00)." in text
+    assert "Published: losses of a rumor at the same epoch, two runs." in text
+    assert "published losses by more than 0.5: deep (−1.00)." in text
     assert "| deep | published | 41.50 | 38.00 and 41.00 |" in text
     assert "|  | claim of a rumor | verdict |" in text
     assert "| 1 | Deep is better, a\\|b | **confirmed** at epoch 20 | < 0.001 |" in text
@@ -551,7 +551,8 @@ def test_no_name_of_a_study_makes_html_or_a_heading(mine, without_figures, refer
         patch.setattr("vae_keras.study.report.study_of", lambda *_: study)
         write_report(RunTable("mine", "digits", reference, table.runs), directory)
     text = (directory / "report.md").read_text()
-    assert "**Incomplete**: no runs of &lt;img" in text and "It omits 1 seed of &lt;img" in text
+    assert "**Incomplete**: no runs of &lt;img" in text
+    assert "The analysis omits 1 seed of &lt;img" in text
     assert "<img" not in text
     assert not [line for line in text.splitlines() if line.startswith("# Heading")]
 

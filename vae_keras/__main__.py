@@ -14,7 +14,8 @@ COMMANDS = {
     "study": "train and compare many variants with several seeds",
     "benchmark": "time a training step against plain Keras and PyTorch",
 }
-PACKAGES = ("export", "study", "benchmark")  # whose command lines are their __main__
+# Commands that are packages: their command line is in __main__.py.
+PACKAGES = ("export", "study", "benchmark")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

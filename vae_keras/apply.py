@@ -23,7 +23,9 @@ def build_parser() -> cli.Parser:
     parser = cli.Parser(
         prog="python -m vae_keras.apply",
         description="Apply a trained model to new images. latents.csv and latents.npz contain the "
-        "latent point, reconstruction error, KL divergence, ELBO and anomaly score of each image.",
+        "latent point, reconstruction error, KL divergence and ELBO of each image, and "
+        "share_worse, the share of training images that the model explains worse (small for "
+        "anomalies).",
         example="python -m vae_keras.apply saved_models/photos-gelu new/ --output latents",
     )
     parser.add_argument(
@@ -82,14 +84,17 @@ def apply(
 
     The folder has `latents.csv`, one row for each image, and `latents.npz`, the same as arrays:
 
-    * `file`
-    * the outputs of the encoder: the mean, with standard deviations in the table and log-variances
-      in the arrays, or the point of a plain autoencoder
-    * `reconstruction_error`: a mean over pixels, through the latent point
+    * `file` (array: `files`)
+    * the outputs of the encoder. For a VAE, the means `mean_1`, `mean_2`, … and the standard
+      deviations `deviation_1`, `deviation_2`, … (arrays: `mean` and `log_var`). For a plain
+      autoencoder, `z_1`, `z_2`, … (array: `z`).
+    * `reconstruction_error`: the error of the image decoded from the latent point (without noise),
+      averaged over pixels
     * `kl`: the KL divergence in nats, of a VAE only
     * `elbo`: the ELBO in nats, averaged over five draws of z, of a VAE only
-    * `share_worse`: the share of training images that the model explains worse. A small share marks
-      an anomaly. The column is omitted, with a warning, if the training images are not available.
+    * `share_worse`: the share of up to 2,000 random training images that the model explains worse.
+      A small share marks an anomaly. The column is omitted, with a warning, if the training images
+      are not available.
 
     Args:
         run: A finished run, its folder, or the name of a model that comes with the package.

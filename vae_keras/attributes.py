@@ -55,7 +55,7 @@ def find(
         f"{found['images_without']:,} without\nlength of the vector: {found['norm']:.3f}"
     )
     if found["last_change"] is not None:
-        report(f"change by the last batch of images: {found['last_change']:.1%}")
+        report(f"the last batch of images changed the vector by {found['last_change']:.1%}")
     report(f"written: {folder}")
 
 

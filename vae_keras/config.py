@@ -75,7 +75,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "batch_size": 128,
         "epochs": 10,
     },
-    # For the user's own images: the book's weights fit neither their size nor their noise.
+    # For the user's own images: the book's reconstruction weights suit neither their size nor their
+    # noise.
     "pictures": {
         "latent_dim": 32,
         "reconstruction_weight": "auto",
@@ -132,8 +133,8 @@ class DataSettings:
     )
     image_size: tuple[int, ...] | None = setting(
         None,
-        "crop and resize images to a square of N pixels, or to HEIGHTxWIDTH (default: 64 for "
-        "folders and sets of mixed sizes, otherwise the images' own size)",
+        "crop and resize images: N for N×N pixels, or HEIGHTxWIDTH (default: 64 for folders and "
+        "sets of mixed sizes, otherwise the images' own size)",
         DATA,
         metavar="SIZE",
         parse=_image_size,
@@ -210,13 +211,17 @@ class FitConfig(DataSettings):
     )
     preset: str = setting(
         "digits",
-        "network of the book, or defaults for your own images (default: that of the data set)",
+        "a network of the book, or pictures, the defaults for your own images (default: that of "
+        "the data set)",
         MODEL,
         choices=PRESETS,
     )
     model: str = setting("vae", "kind of model", MODEL, choices=MODELS)
     activation: str = setting(
-        "leaky_relu", "activation of both networks", MODEL, choices=ACTIVATIONS
+        "leaky_relu",
+        "activation of both networks (leaky_relu has slope 0.3, as in the book)",
+        MODEL,
+        choices=ACTIVATIONS,
     )
     encoder_activation: str | None = setting(
         None, "activation of the encoder (default: ⟨activation⟩)", MODEL, choices=ACTIVATIONS
@@ -267,8 +272,8 @@ class FitConfig(DataSettings):
     reconstruction: str = setting("mse", "reconstruction loss", LOSS, choices=RECONSTRUCTIONS)
     reconstruction_weight: float | str = setting(
         1000.0,
-        "weight of the reconstruction loss, which is a mean over pixels; auto finds the variance "
-        "of a Gaussian decoder in training, with a loss in nats",
+        "weight of the reconstruction loss, which is a mean over pixels; auto: estimate the "
+        "variance of a Gaussian decoder in training instead; the loss is then in nats",
         LOSS,
         metavar="W",
         above=0,
@@ -303,7 +308,8 @@ class FitConfig(DataSettings):
     batch_size: int = setting(32, "images per training step", TRAINING, least=1)
     epochs: int = setting(
         100,
-        "number of epochs (default: 100 for digits, otherwise 20 or the preset's)",
+        "number of epochs (default: the preset's; if it has none, 100 for digits and 20 for other "
+        "data sets)",
         TRAINING,
         least=1,
         identity=False,
@@ -327,7 +333,7 @@ class FitConfig(DataSettings):
     )
     keep: str = setting(
         "last",
-        "which epoch's weights to keep; best has the lowest validation loss",
+        "which epoch's weights to keep (best: the lowest validation loss)",
         TRAINING,
         choices=KEPT_EPOCHS,
     )
@@ -340,7 +346,7 @@ class FitConfig(DataSettings):
     )
     precision: str = setting(
         "float32",
-        "type for computations; weights, losses and noise stay float32",
+        "type for computations (weights, losses and noise stay float32)",
         TRAINING,
         choices=PRECISIONS,
     )
@@ -374,7 +380,7 @@ class FitConfig(DataSettings):
     def _check_loss(self) -> None:
         if self.reconstruction_weight == "auto" and self.reconstruction != "mse":
             raise InputError(
-                "⟨reconstruction_weight⟩ auto finds the variance of a Gaussian decoder, which "
+                "⟨reconstruction_weight⟩ auto estimates the variance of a Gaussian decoder, which "
                 f"⟨reconstruction⟩ {self.reconstruction} does not have: choose a number, or mse"
             )
         if self.kl_warmup and self.model == "autoencoder":

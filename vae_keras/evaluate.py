@@ -35,8 +35,9 @@ def build_parser() -> cli.Parser:
         "--importance-samples",
         type=int,
         metavar="K",
-        help="draws for each image in the bound on its likelihood (default: 500; no bound for "
-        "models with one or two latent dimensions, whose likelihood is integrated)",
+        help="importance samples per image for the lower bound on the log-likelihood (default: "
+        "500; with one or two latent dimensions none, because the likelihood is integrated "
+        "numerically)",
     )
     parser.add_argument(
         "--images",
@@ -143,7 +144,7 @@ def describe(runs: Sequence[Run], results: Sequence[Results], width: int) -> str
     sections = {"Loss on the test images": list(_loss_rows(columns)), **SECTIONS}
     table = plain([header, *_rows(sections, columns)], width)
     summary = plain([header, *_rows({"Summary": SUMMARY}, columns)], width)
-    return "\n\n".join([table, wrap(FOOTNOTE, width), summary])
+    return "\n\n".join([table, wrap(FOOTNOTE, width, "  "), summary])
 
 
 def _rows(sections: Mapping[str, Sequence[Row]], columns: Sequence[Results]) -> list[list[str]]:
@@ -171,8 +172,8 @@ def _loss_rows(results: Sequence[Results]) -> Iterator[Row]:
     """The rows of the loss and of the terms of all models."""
     yield "images", _value("settings", "images", "{:,}")
     kinds: tuple[tuple[str, str, Callable[[str], Cell]], ...] = (
-        ("with one random z", "draws", _draws),
-        ("through the mean", "through_the_mean", _through_the_mean),
+        ("loss with noise in z", "draws", _draws),
+        ("loss without noise in z", "through_the_mean", _through_the_mean),
     )
     for heading, kind, cell in kinds:
         found = (result["loss"].get(kind, {}) for result in results)
@@ -207,7 +208,7 @@ def _through_the_mean(name: str) -> Cell:
 
 
 def _either(name: str) -> Cell:
-    """With one random z, or through the latent point for a model without a prior."""
+    """With noise in z, or without it for a model without a prior."""
 
     def cell(result: Results) -> str | None:
         kind = _draws if "draws" in result["loss"] else _through_the_mean
@@ -277,17 +278,17 @@ def _likelihood_rows(section: str) -> list[Row]:
         ("variance of the decoder", _value(section, "variance", "{:#.4g}")),
         ("ELBO", _value(section, "elbo", "{:.2f}")),
         ("  in bits per dimension", _value(section, "elbo_bits_per_dimension", "{:.4f}")),
-        ("log-likelihood, integrated", _value(section, "log_likelihood", "{:.2f}")),
+        ("log-likelihood, integrated on a grid", _value(section, "log_likelihood", "{:.2f}")),
         ("  in bits per dimension", _value(section, "log_likelihood_bits_per_dimension", "{:.4f}")),
-        ("  change by half the step (mean / max)", _moved(section, "halving")),
-        ("  change by a larger disc (mean / max)", _moved(section, "enlarging")),
+        ("  change by halving the step (mean / max)", _moved(section, "halving")),
+        ("  change by enlarging the grid (mean / max)", _moved(section, "enlarging")),
         ("importance-weighted bound", _value(section, "bound", "{:.2f}")),
         ("  in bits per dimension", _value(section, "bound_bits_per_dimension", "{:.4f}")),
         ("  effective samples (median / 5%)", lambda result: _effective(result, section)),
     ]
 
 
-DRAWN_FROM = {"prior": "N(0, I)", "box": "the range"}
+DRAWN_FROM = {"prior": "N(0, I)", "box": "the points' range"}
 SECTIONS: dict[str, list[Row]] = {
     "Log-likelihood (nats per image)": [
         ("decoder", _value("likelihood", "decoder", "{}")),
@@ -320,9 +321,9 @@ SECTIONS: dict[str, list[Row]] = {
             "gaps: draws from N(0, I) far from all images",
             _value("geometry", "gaps_prior", "{:.1%}"),
         ),
-        ("gaps: places in range far from all images", _value("geometry", "gaps_box", "{:.1%}")),
+        ("  uniform draws over the range of the points", _value("geometry", "gaps_box", "{:.1%}")),
         (
-            "overlap: agreement with neighbors' labels",
+            "separation: agreement with neighbors' labels",
             _value("geometry", "neighbor_agreement", "{:.1%}"),
         ),
     ],
@@ -352,15 +353,21 @@ SUMMARY: list[Row] = [
 ]
 FOOTNOTE = (
     "± is a standard error over images: the expected change with other test images. In a mean over "
-    "seeds it includes the scatter between seeds. A bound with few effective samples is loose. "
-    "Bits per dimension count 8-bit pixel values under a Gaussian decoder, where a uniform density "
-    "has 7.99. A Bernoulli decoder's log-likelihood is a pseudo-likelihood of gray pixels; do not "
-    "compare it with a Gaussian's. The mutual information cannot exceed log(images); with fewer "
-    "images the KL of the aggregate posterior is larger. Far from all images means farther than "
-    "the 99th percentile of the distances between nearest images (for a VAE, using one random z "
-    "per image). Ten neighbors classify a point, five for 100 images. The Fréchet distance is "
-    "between features of a small classifier for this data set; do not compare it with FID, which "
-    "uses Inception, or between data sets or numbers of images."
+    "seeds it includes the scatter between seeds.\n"
+    "Log-likelihood: a bound with few effective samples is loose. The value of a Bernoulli decoder "
+    "is a pseudo-likelihood of gray pixels; do not compare it with that of a Gaussian decoder.\n"
+    "Bits per dimension: for a Gaussian decoder, of 8-bit pixel values; a uniform density over "
+    "[0, 1] has 7.99.\n"
+    "Information: the mutual information cannot exceed log(images). With fewer images, the KL of "
+    "the aggregate posterior is larger.\n"
+    "Gaps: a draw is far from all images if its distance to the nearest one is above the 99th "
+    "percentile of the distances between nearest images (for a VAE, of one random z per image).\n"
+    "Separation: the share of images whose label is the most frequent one among their ten nearest "
+    "images.\n"
+    "Labels from latents: a vote of the ten nearest training images (five when learning from 100 "
+    "images), and a logistic regression.\n"
+    "Samples: the Fréchet distance is between features of a small classifier for this data set. Do "
+    "not compare it with FID, which uses Inception, or between data sets or numbers of images."
 )
 
 

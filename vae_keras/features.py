@@ -157,7 +157,10 @@ class LatentFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         shape = _shape(X)[1:]
         rows = self._rows(X, reset=False)
         if shape != rows.shape[1:] and (*shape, 1)[:3] != self.image_shape_:
-            raise InputError(f"X has images of {shape}, received {self.sample_shape_} in fit")
+            raise InputError(
+                f"X has images of shape {shape}, but fit received shape {self.sample_shape_}: pass "
+                "images of that shape"
+            )
         return self._images(rows)
 
     def _rows(self, X: Any, reset: bool) -> np.ndarray:
@@ -192,9 +195,12 @@ class LatentFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             shape = (*sample_shape, 1)[:3]
         elif wanted:
             shape = next(iter(wanted.values()))
+        elif (side := math.isqrt(pixels)) ** 2 == pixels:
+            shape = (side, side, 1)
         else:
-            shape = (math.isqrt(pixels), math.isqrt(pixels), 1)
-            wanted["square gray images are"] = shape
+            raise InputError(
+                f"{pixels} values per image are not a square gray image: pass ⟨image_shape⟩"
+            )
         for what, each in wanted.items():
             if each != shape or math.prod(each) != pixels:
                 raise InputError(

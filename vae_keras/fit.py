@@ -155,8 +155,8 @@ def _describe_decoder(metrics: dict[str, Any]) -> list[str]:
     if "calibrated_variance" in metrics:
         deviation = math.sqrt(metrics["calibrated_variance"])
         return [
-            "The losses and the ELBO are those of a Gaussian decoder with standard deviation "
-            f"{deviation:.3g}, its final value. Each epoch line uses the value of its epoch."
+            "The losses and the ELBO use the decoder's final standard deviation, "
+            f"{deviation:.3g}. The lines printed after each epoch use its value at that epoch."
         ]
     if "implied_variance" in metrics:
         return [

@@ -40,7 +40,7 @@ class Autoencoder(SeededNoise, KerasContract, keras.Model):
         decoder: `keras.Model` from z to images.
         reconstruction: `"mse"` or `"bce"`, the error between images and reconstructions.
         reconstruction_weight: Weight of that error, which is a mean over pixels; or `"auto"` for
-            a Gaussian decoder whose variance is found in training, with a loss in nats.
+            a Gaussian decoder, whose variance is estimated in training. The loss is then in nats.
 
     Call arguments:
         images: Tensor of shape `(batch, height, width, channels)`: uint8, or floats in [0, 1].

@@ -130,8 +130,8 @@ class KerasContract(_Base):
             **options: Options of Keras for its other formats.
 
         Raises:
-            InputError: If the format needs a package or TensorFlow as Keras's backend, or lacks an
-                operation of the model.
+            InputError: If a package is missing, Keras's backend is not TensorFlow, or the format
+                lacks an operation of the model.
         """
         name = "saved_model" if format == "tf_saved_model" else format
         if name not in EXPORTS:
@@ -150,7 +150,10 @@ class KerasContract(_Base):
 
     def quantize(self, *arguments: Any, **options: Any) -> NoReturn:
         """Not supported: Keras quantizes only dense layers; these networks are convolutional."""
-        raise InputError("these models cannot be quantized: Keras has no integer convolutions")
+        raise InputError(
+            "these models cannot be quantized, because Keras has no integer convolutions: for "
+            '8-bit weights, use export(path, format="litert_int8")'
+        )
 
     def summary(
         self, line_length: int | None = None, positions: Any = None, print_fn: Any = None, **options

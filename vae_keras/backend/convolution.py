@@ -5,7 +5,8 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-# Of every convolution. Keras's global image_data_format does not change the layout of images here.
+# Arguments of every convolution. Keras's global image_data_format does not change the layout of
+# images here.
 CONVOLUTION: dict[str, Any] = {"padding": "same", "data_format": "channels_last"}
 
 

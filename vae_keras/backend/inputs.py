@@ -55,8 +55,8 @@ def check_batches(data: Any) -> Any:
     """Check the range of images; return the data to use instead.
 
     The first images of an array, the first batch of an iterator or a `keras.utils.PyDataset`, and
-    every batch of a `tf.data.Dataset` are checked. A dataset is not iterated for it: its check is
-    part of its batches, and fails inside `range_errors`.
+    every batch of a `tf.data.Dataset` are checked. A dataset is not iterated here: the check is
+    mapped over its batches. If it fails inside `range_errors`, an `InputError` is raised.
     """
     if hasattr(data, "shape"):
         check_range(data[:32])
@@ -123,8 +123,9 @@ def target_images(x: Tensor, y: Tensor | None, image_shape: tuple[int, ...]) -> 
 def in_batches(function: Callable, inputs: Tensor, batch_size: int) -> Any:
     """`function(inputs)`, computed in batches and concatenated.
 
-    A compiled function computes all inputs at once. Under PyTorch, the results have no graph for
-    gradients, because it would keep the activations of all batches in memory.
+    If their number is unknown, as it can be inside a compiled function, all inputs are computed at
+    once. Under PyTorch, the results have no graph for gradients, because it would keep the
+    activations of all batches in memory.
     """
     inputs = inputs if hasattr(inputs, "shape") else np.asarray(inputs)
     count = inputs.shape[0]

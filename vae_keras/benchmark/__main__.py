@@ -43,7 +43,13 @@ def build_parser() -> cli.Parser:
     )
     add = parser.add_argument
     add("--batch-size", type=int, default=32, metavar="N", help="images per training step")
-    add("--blocks", type=int, default=15, metavar="N", help="number of blocks of each row")
+    add(
+        "--blocks",
+        type=int,
+        default=15,
+        metavar="N",
+        help="number of timed blocks of steps for each implementation, activation and precision",
+    )
     add("--steps", type=int, default=30, metavar="N", help="minimum number of steps per block")
     return parser
 
@@ -54,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def benchmark(batch_size: int, blocks: int, steps: int) -> None:
-    """Report the time of steps, in one training at a time and in one for each core."""
+    """Report the time of a step: for one training alone, then for one per core side by side."""
     for name, value, least in (
         ("blocks", blocks, 2),
         ("steps", steps, 1),
@@ -77,7 +83,7 @@ def benchmark(batch_size: int, blocks: int, steps: int) -> None:
         f"{_processor()}, {cores} cores; Python {platform.python_version()}, TensorFlow "
         f"{tf.__version__}, Keras {keras.__version__}; batch {batch_size}, "
         f"{flops / batch_size / 1e6:.1f} MFLOP per image and step; medians and quartiles of "
-        f"{blocks} blocks of at least {steps} steps, blocks of all rows alternating"
+        f"{blocks} blocks of at least {steps} steps; the rows take turns, block by block"
     )
     _one_at_a_time(images, batch_size, blocks, steps, flops, cores)
     _side_by_side(images, batch_size, blocks, steps, flops, cores)
@@ -108,10 +114,11 @@ def _one_at_a_time(
 
     ceiling = MATMUL_FLOPS / statistics.median(seconds.pop("matmul"))
     report(
-        f"\nOne training, {threads} threads; peak: matrix product, {ceiling / 1e9:.0f} GFLOP/s\n"
-        f"ratio: median of the ratios to {REFERENCE[1]} in {REFERENCE[2]}, block by block"
+        f"\nOne training, {threads} threads\n"
+        f"ratio: to {REFERENCE[0]} with {REFERENCE[1]} in {REFERENCE[2]} (median over blocks)\n"
+        f"share: of the peak, the speed of a matrix product, {ceiling / 1e9:.0f} GFLOP/s"
     )
-    report(f"{'':<23}{'':<16}{'':<8}{'ms/step':>8}{'quartiles':>12}{'ratio':>6}{'peak':>6}")
+    report(f"{'':<23}{'':<16}{'':<8}{'ms/step':>8}{'quartiles':>12}{'ratio':>6}{'share':>6}")
     for row, values in seconds.items():
         ratio = statistics.median(a / b for a, b in zip(values, seconds[REFERENCE]))
         low, middle, high = statistics.quantiles(values, n=4)

@@ -110,7 +110,7 @@ def _training(model: Any, batches: Any, steps: int) -> Training:
 def plain_torch(
     images: np.ndarray, batch_size: int, activation: str, precision: str, compiled: bool = False
 ) -> Training:
-    """PyTorch, in bfloat16 under autocast."""
+    """PyTorch; bfloat16 uses autocast."""
     import torch
     from torch import nn
 

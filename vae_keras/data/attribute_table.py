@@ -41,9 +41,9 @@ def read_attributes(path: str | os.PathLike) -> AttributeTable:
 
     Args:
         path: A CSV file, with commas, semicolons or tabs; or CelebA's own `list_attr_celeba.txt`,
-            with blanks, with or without the number of pictures in its first line. Numbers may be 0
-            and 1, −1 and 1, or any others; `true`, `yes` and `y` are 1, `false`, `no` and `n` are
-            0; cells that are empty, `NA`, `NaN`, `null`, `?` or `-` are unknown.
+            separated by spaces, with or without the number of pictures in its first line. Numbers
+            may be 0 and 1, −1 and 1, or any others; `true`, `yes` and `y` are 1, `false`, `no` and
+            `n` are 0; cells that are empty, `NA`, `NaN`, `null`, `?` or `-` are unknown.
 
     Returns:
         `AttributeTable`.
@@ -52,7 +52,7 @@ def read_attributes(path: str | os.PathLike) -> AttributeTable:
         InputError: If the file cannot be read or is not such a table.
     """
     try:
-        text = read_file(path, MOST_ARRAY_BYTES).decode("utf-8-sig")
+        text = read_file(path, MOST_ARRAY_BYTES, "pass a file").decode("utf-8-sig")
         lines = [cells for cells in _split(text) if any(map(str.strip, cells))]
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path} is not a CSV file in UTF-8: {error}") from None

@@ -41,7 +41,8 @@ from vae_keras.support.reporting import progress_bar, report, warn
 
 MOST_SKIPPED = 0.05  # as a share of the files
 DECODING = 2  # version of decode_picture; raise it whenever the result changes
-FILES_AT_ONCE = 32  # in a call of the pipeline, which costs as much as a small picture
+# Files per call of the pipeline, because a call takes as long as decoding a small picture.
+FILES_AT_ONCE = 32
 # Permanent errors. Any other error of the system may be temporary and hide a good picture.
 LASTING = (errno.EACCES, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOENT, errno.EPERM)
 
@@ -132,7 +133,8 @@ def read_folder(
     parts = _split(folder, listed, test_fraction)
     files = [file for part in parts.values() for file in part]
     splits = [split for split, part in parts.items() for _ in part]
-    # `changed`, not the modification time: archives restore that one, and permissions keep it.
+    # The change time (ctime): unpacking an archive restores the modification time, and changing
+    # permissions does not update it.
     states = [(file.name, file.bytes, file.changed) for file in files]
     key = (DECODING, Image.__version__, known_formats(), os.path.realpath(folder), states)
     images, notes = stored_images(
@@ -301,7 +303,7 @@ def _warn_of_odd(folder: str, files: list[PictureFile], remarks: dict[int, str])
 
 
 def _warn_of_classes(folder: str, files: Sequence[PictureFile]) -> None:
-    """Print a warning if the folders of a split have no or other classes than each other."""
+    """Warn if only some split folders have classes, or training and test have none in common."""
     names, classes = {}, dict[str, set[str]]()
     for file in files:
         names[file.split] = f"{file.name.partition('/')[0]}/"

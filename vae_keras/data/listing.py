@@ -122,27 +122,28 @@ def arrange(folder: str, files: Sequence[PictureFile]) -> list[PictureFile]:
         files: List of `PictureFile`, from `list_files`.
 
     Returns:
-        List of `PictureFile`. Pictures beside the folders of the classes, or of the splits, have a
-        problem.
+        List of `PictureFile`. Pictures outside of the folders of the splits, or of the classes,
+        have a problem.
 
     Raises:
         InputError: If a folder may be a split or a class.
     """
     pictures = _pictures(files)
     splits = _find_splits(folder, pictures)
-    place = "splits" if splits else "classes"
     found = [
         dataclasses.replace(file, split=splits.get(file.name.partition("/")[0], ""))
         for file in files
     ]
     with_classes = {file.split for file in _pictures(found) if file.class_name}
-    return [
-        dataclasses.replace(file, problem=f"is beside the folders of the {place}")
-        if not file.problem
-        and ((splits and not file.split) or (file.split in with_classes and not file.class_name))
-        else file
-        for file in found
-    ]
+
+    def problem(file: PictureFile) -> str:
+        if splits and not file.split:
+            return f"is outside of the split folders {_folders(splits)}"
+        if file.split in with_classes and not file.class_name:
+            return "is not in the folder of a class"
+        return ""
+
+    return [dataclasses.replace(file, problem=file.problem or problem(file)) for file in found]
 
 
 def check_same_files(folder: str, listed: Iterable[PictureFile], expected: Files) -> None:

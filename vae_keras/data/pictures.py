@@ -56,7 +56,10 @@ class Picture(NamedTuple):
 
 
 class UnusablePicture(Exception):
-    """A complete file without a usable picture. The message is a predicate."""
+    """A complete file without a usable picture.
+
+    The message continues a sentence that begins with the name of the file.
+    """
 
 
 def decode_picture(path: str | os.PathLike, size: Sequence[int], channels: int) -> Picture:

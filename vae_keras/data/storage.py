@@ -28,7 +28,7 @@ Fill = Callable[[np.ndarray], Notes]
 
 DEFAULT_IMAGE_SIZE = (64, 64)  # where images differ in size
 MEMORY_BUDGET = 4 * 2**30  # bytes of images that are held in memory
-DIGEST = "sha256"  # of the images and of their notes, beside the notes
+DIGEST = "sha256"  # key in the file of notes for the digest of images and notes
 
 
 def stored_images(
@@ -67,7 +67,8 @@ def stored_images(
         with filelock.FileLock(Path(cache) / f"{name}.lock"):
             notes = _stored_notes(images_file, notes_file, shape)
             if notes is None:
-                for place in (notes_file, images_file):  # a file does not replace a folder
+                # `os.replace` cannot put a file in the place of a folder.
+                for place in (notes_file, images_file):
                     remove(place)
                 with replacing(images_file) as path:
                     notes = _fill_file(path, shape, fill)

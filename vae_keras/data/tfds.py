@@ -52,7 +52,8 @@ class TensorflowDatasets(Source):
             return f"downloading to {builder.data_dir}, once"
         raise Unavailable(
             f"data set {self.name!r} is not in {builder.data_dir} and cannot be downloaded "
-            f"({problem}): pass its folder as ⟨data_dir⟩, or choose the data set digits",
+            f"({problem}): pass the folder that contains {builder.name}/ as ⟨data_dir⟩, or choose "
+            "the data set digits",
             str(builder.data_dir),
         )
 
@@ -184,9 +185,8 @@ def read_tfds(
             cache,
         )
         fields[f"{split}_images"] = images
-        if (
-            has_labels and notes["label"].min() >= 0
-        ):  # -1 is a label that a competition keeps secret
+        # -1 is a label that a competition keeps secret.
+        if has_labels and notes["label"].min() >= 0:
             fields[f"{split}_labels"] = notes["label"]
         if attribute_names:
             fields[f"{split}_attributes"] = notes["attributes"]
@@ -220,7 +220,7 @@ def _prepared(
 
     def prepare(example: dict[str, Any]) -> dict[str, Any]:
         image = example["image"]
-        if image_size is not None:
+        if image_size is not None and image.shape[:2].as_list() != list(image_size):
             resize = functools.partial(_resize, size=image_size)
             channel_count = image.shape[-1]
             image = tf.numpy_function(resize, [image], tf.uint8, stateful=False)

@@ -43,8 +43,9 @@ def score_images(model: Autoencoder, images: np.ndarray, seed: int = 0) -> Colum
 
     Returns:
         Dictionary of arrays, one value or row for each image: the outputs of the encoder (`mean`
-        and `log_var`, or `z`); `reconstruction_error`, the mean over pixels through the latent
-        point; for a VAE also `kl` in nats, and `elbo` in nats, an average over five draws of z.
+        and `log_var`, or `z`); `reconstruction_error`, the error of the image decoded from the
+        latent point (without noise), averaged over pixels; for a VAE also `kl` in nats, and `elbo`
+        in nats, an average over five draws of z.
     """
     encoded = encode_images(model, images)
     points = encoded[model.encoder_outputs[0]]

@@ -88,9 +88,9 @@ def evaluate(
     Args:
         model: `VAE` or `Autoencoder`.
         data: `ImageData`, whose test images are evaluated.
-        importance_samples: Draws of z for each image in the bound on its likelihood. None for
-            500, or for no bound with one or two latent dimensions, for which the likelihood is
-            integrated.
+        importance_samples: Importance samples per image for the lower bound on the
+            log-likelihood. None for the default: 500, or, with one or two latent dimensions, no
+            bound, because the likelihood is integrated numerically.
         images: Number of test images to evaluate on, chosen at random; None for all.
         seed: Seed of all random draws.
         judge: `Judge` of samples; None for a new one if the data has labels.

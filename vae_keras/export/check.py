@@ -72,7 +72,7 @@ def check_export(model: Autoencoder, path: str | os.PathLike, format: str) -> Ch
         if format != "litert_int8" and not difference <= TOLERANCE:  # also if it is not a number
             raise InputError(
                 f"{name} in {format} differs from the model by {difference:.2g}, more than "
-                f"{TOLERANCE:g}"
+                f"{TOLERANCE:g}: export without ⟨check⟩ to write it anyway"
             )
     seconds = _shortest_seconds(functions["reconstruct"], images[:1])
     return Check(_size(Path(path)), differences, 1000 * seconds)

@@ -47,4 +47,7 @@ def _convert(converter: tf.lite.TFLiteConverter) -> bytes:
             if missing is None:
                 raise
             reason = error
-    raise InputError(f"LiteRT lacks operations of the model: {missing[1]}") from reason
+    raise InputError(
+        f"LiteRT lacks operations of the model ({missing[1]}): choose another format, or replace "
+        "the layers that use them"
+    ) from reason

@@ -26,6 +26,10 @@ LARGEST_WEIGHT = 1e30  # larger ones overflow in float32
 LAYER_SETTINGS = ("activation", "function", "negative_slope", "strides", "rate", "axis")
 
 
+class _TooLarge(InputError):
+    """A model that does not fit into memory."""
+
+
 def load_model(path: str | os.PathLike) -> Autoencoder:
     """Load a model that `train` saved.
 
@@ -40,7 +44,8 @@ def load_model(path: str | os.PathLike) -> Autoencoder:
         `VAE` or `Autoencoder`.
 
     Raises:
-        InputError: If the file is missing, not regular, damaged, or contains another kind of model.
+        InputError: If the file is missing, not regular, damaged, too large for the memory, or
+            contains another kind of model.
     """
     path = find_run(path, "a model.keras, the folder of a finished run").directory
     if path.is_dir():
@@ -51,6 +56,8 @@ def load_model(path: str | os.PathLike) -> Autoencoder:
     try:
         _check_size(path)
         model = keras.saving.load_model(path)
+    except _TooLarge:
+        raise
     except Exception as error:  # Keras, zipfile, h5py and json raise errors of many kinds
         if is_refusal(error):
             raise
@@ -71,14 +78,17 @@ def load_model(path: str | os.PathLike) -> Autoencoder:
 
 
 def _check_size(path: Path) -> None:
-    """Raise `ValueError` if loading the file would need more memory than it may.
+    """Raise `InputError` or `ValueError` if loading the file would need more memory than it may.
 
     A small archive can unpack to any size, and its configuration can describe layers of any size.
     """
     with zipfile.ZipFile(path) as archive:
         size = sum(member.file_size for member in archive.infolist())
         if size > machine_memory():
-            raise ValueError(f"{gibibytes(size)} of content")
+            raise _TooLarge(
+                f"{path} cannot be loaded: it contains {gibibytes(size)}, but this machine or "
+                f"container has {gibibytes(machine_memory())} of memory"
+            )
         if archive.getinfo("config.json").file_size > MOST_CONFIG_BYTES:
             raise ValueError("config.json is too large")
         config = archive.read("config.json")
@@ -86,9 +96,13 @@ def _check_size(path: Path) -> None:
             arrays: list[int] = []
             weights.visititems(lambda _, item: arrays.append(getattr(item, "nbytes", 0)))
     if sum(arrays) > size:  # compressed, or not stored at all
-        raise ValueError(f"model.weights.h5 describes {gibibytes(sum(arrays))} of weights")
+        raise ValueError(
+            f"model.weights.h5 describes {gibibytes(sum(arrays))} of weights, more than the file "
+            "contains"
+        )
     try:
-        # Keras keeps a list of the variables without values for each thread: it ends with this one.
+        # Keras keeps a list of variables without values for each thread. In a thread of its own,
+        # the list is discarded when the thread ends.
         with ThreadPoolExecutor(max_workers=1) as thread:
             count = thread.submit(_count_weights, config).result()
     except Exception:  # the classes of a `custom_object_scope` are known in their own thread only
@@ -121,7 +135,7 @@ def load_model_of(run: Run) -> Autoencoder:
 
 
 def _facts(model: Autoencoder) -> dict[str, Any]:
-    """What a run's settings determine of its model, except for the seed."""
+    """The properties of a model that the settings of its run, except for the seed, determine."""
     networks = {"encoder": model.encoder, "decoder": model.decoder}
     return {
         "class": type(model).__name__,

@@ -38,4 +38,7 @@ def export_onnx(model: Autoencoder, path: str | os.PathLike) -> None:
         try:
             onnx.checker.check_model(str(file))
         except onnx.checker.ValidationError as error:  # tf2onnx copies operations it does not know
-            raise InputError(f"ONNX lacks an operation of the model: {error}") from error
+            raise InputError(
+                f"ONNX lacks an operation of the model ({error}): choose another format, or "
+                "replace the layer that uses it"
+            ) from error

@@ -25,8 +25,8 @@ def end_limits(curves: Iterable[np.ndarray]) -> tuple[float, float]:
     """Limits of an axis that shows all curves except for the first tenth of their epochs.
 
     Args:
-        curves: Arrays whose last axis is epochs. At least the first of more than five epochs is
-            ignored.
+        curves: Arrays whose last axis is epochs. If there are more than five epochs, the first
+            tenth of them, at least one, is ignored; otherwise none is.
     """
     low, high = _range_of_ends(curves)
     margin = 0.05 * max(high - low, 0.01 * abs(high), 1e-9)
@@ -37,8 +37,8 @@ def scale_axes(panels: Sequence[Axes], curves: Iterable[np.ndarray]) -> None:
     """Set the limits of axes to the ends of curves, on a logarithmic scale if needed and possible.
 
     It is needed if all but the first tenth of the epochs span a factor of ten, and possible if all
-    values are positive. A logarithmic axis is labeled and shows every epoch. On a linear axis, the
-    first tenth of more than five epochs may be outside of the panel.
+    values are positive. A logarithmic axis is labeled and shows every epoch. On a linear axis with
+    more than five epochs, the first tenth of them (at least one) may be outside of the panel.
 
     Args:
         panels: Axes that show the same values.

@@ -45,7 +45,7 @@ def plot_evaluation(
     figure = new_figure(6.4 if panels == 1 else 9.6, 4.4)
     axes = figure.subplots(1, panels, squeeze=False)[0]
     shown = np.sort(np.argsort(np.var(points, axis=0))[::-1][:2])
-    name = {"prior": "draws from $N(0, I)$", "box": "draws over the range"}[drawn_from]
+    name = {"prior": "draws from $N(0, I)$", "box": "draws over the points' range"}[drawn_from]
     few, few_in_gap = places[:2000], in_gap[:2000]
     for values, color, label in (
         (few[~few_in_gap], DRAW_COLOR, name),

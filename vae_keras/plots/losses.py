@@ -24,8 +24,9 @@ PANEL, HEIGHT = 3.4, 3.0  # inches of a panel
 def plot_losses(rows: History) -> Figure:
     """Training and test curves of the loss and its terms, with their final values.
 
-    The limits fit the ends: the first tenth of more than five epochs may be outside of a panel.
-    Positive losses that span more than a factor of ten have a logarithmic scale.
+    The limits fit the ends: if there are more than five epochs, the first tenth of them (at least
+    one) may be outside of a panel. Positive losses that span more than a factor of ten have a
+    logarithmic scale.
 
     Args:
         rows: Dictionaries with `epoch` and the columns of a run's history; or the return value of

@@ -22,18 +22,18 @@ EXTRAS = {
     "bfloat16": "bfloat16",
     "dropout": "dropout",
     "batchnorm": "batch normalization",
-    "batchnorm_after": "batch normalization after",
-    "batchnorm_before": "batch normalization before",
+    "batchnorm_after": "batch normalization after it",
+    "batchnorm_before": "batch normalization before it",
     "layernorm": "layer normalization",
-    "layernorm_after": "layer normalization after",
-    "layernorm_before": "layer normalization before",
+    "layernorm_after": "layer normalization after it",
+    "layernorm_before": "layer normalization before it",
 }
 
 
 def variant_title(name: str) -> str:
     """The title of a variant whose name consists of an activation and an addition.
 
-    `gelu_layernorm_after` becomes "GELU, layer normalization after"; other names are unchanged.
+    `gelu_layernorm_after` becomes "GELU, layer normalization after it"; other names are unchanged.
     """
     if name in ACTIVATIONS:
         return ACTIVATIONS[name]

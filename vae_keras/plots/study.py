@@ -59,9 +59,10 @@ def plot_curves(
     Returns:
         Figure with a row for training and one for test, and a column for each term, with axes as
         in `plot_losses`. The legend lists variants by decreasing final test loss and explains the
-        bands. Up to four variants have their final values. Published losses are diamonds in the
-        color of their variant. More than eight variants have neither bands nor diamonds. The axes
-        of five or more variants omit those whose ends are far from the others, which are written at
+        bands. Published losses are diamonds in the color of their variant. With at most four
+        variants, their final values are written beside the curves. With more than eight, bands and
+        diamonds are omitted. With five or more, a variant whose final values in training and test
+        are far from the others does not affect the limits of the axes; its values are written at
         the edge.
     """
     terms = merge_columns(loss_columns(columns) for columns in curves.values())
@@ -101,7 +102,7 @@ def plot_curves(
     texts, options = drawable(map(variant_title, order))
     if published and not is_crowded and _plot_published(panels, terms, published, colors, order):
         lines.append(Line2D([], [], color="0.4", **PUBLISHED_STYLE))
-        texts.append("published, in the color\nof its name")
+        texts.append("published loss, in the\ncolor of the variant")
     legend = figure.legend(
         lines,
         texts,

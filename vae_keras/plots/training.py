@@ -21,8 +21,8 @@ def plot_training(samples: Mapping[int, np.ndarray]) -> Figure:
 
     Args:
         samples: Dictionary from epoch to an array `(count, height, width, channels)`, uint8 or
-            in [0, 1]. If there are more than seven epochs, those nearest to equal ratios are
-            shown, because a model changes most at the beginning.
+            in [0, 1]. Of more than seven epochs, at most seven are shown. They are spaced about
+            evenly on a logarithmic scale, because a model changes most at the beginning.
 
     Returns:
         Figure.
@@ -71,7 +71,7 @@ def training_frames(
 
 
 def _chosen(epochs: np.ndarray) -> list[int]:
-    """At most `ROWS` epochs, in ratios as equal as possible, with the first and last."""
+    """At most `ROWS` epochs, about even on a logarithmic scale, with the first and the last."""
     if len(epochs) <= ROWS:
         return epochs.tolist()
     wanted = np.geomspace(epochs[0], epochs[-1], ROWS)

@@ -37,10 +37,11 @@ def build_parser() -> cli.Parser:
     """The options of the command line."""
     parser = cli.Parser(
         prog="python -m vae_keras.study",
-        description="Train every variant with every seed, compare them pair by pair with error "
-        "bars, and write tables and figures. The same command resumes a stopped study.",
+        description="Train every variant with every seed, compare each variant with the reference, "
+        "seed by seed, with error bars, and write tables and figures. The same command resumes a "
+        "stopped study.",
         epilog="'report DIR' instead of NAME rewrites report.md, summary.csv and the figures "
-        "from DIR/runs.csv.",
+        "from the tables in DIR.",
         example="python -m vae_keras.study gelu --dataset digits --epochs 20 --seeds 4",
     )
     add = parser.add_argument
@@ -156,7 +157,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def report_again(arguments: Sequence[str]) -> None:
-    """Write tables and figures from `runs.csv` only."""
+    """Write tables and figures from the tables in the folder, without its runs."""
     parser = cli.Parser(
         prog="python -m vae_keras.study report",
         description="Rewrite all tables and figures of a study from the tables in its folder.",
@@ -201,7 +202,9 @@ def run_study(arguments: Sequence[str]) -> None:
             _evaluate(planned, directory, evaluate)
             _report(directory)
     elif not failures:
-        raise InputError(f"{directory} has no finished epoch of any run")
+        raise InputError(
+            f"{directory} has no finished epoch yet: train the study first, without --report-only"
+        )
     if failures:
         for name, reason in failures.items():
             report(f"failed: {name}: {reason}")

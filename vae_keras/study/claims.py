@@ -40,9 +40,9 @@ def judge(table: RunTable, claims: Sequence[Claim], rule: Rule | None = None) ->
     Each claim has one p, two-sided. It is confirmed by all of its k differences together
     (intersection–union: the largest p of them) and refuted by one of them (union–intersection: k
     times the smallest). It is practically equal if all differences lie within the rule's margin,
-    by two one-sided tests. Holm's correction is for all claims of one source that runs of this
-    length can decide, for difference and for equality each, and every p is multiplied by the number
-    of looks.
+    by two one-sided tests. Holm's correction covers the claims of one source that can be decided at
+    this number of epochs (a family), separately for differences and for equality. Every p is then
+    multiplied by the number of planned analyses (`Rule.looks`).
 
     Args:
         table: The runs, with the looks of the rule.

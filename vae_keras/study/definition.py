@@ -168,11 +168,14 @@ def check_outputs(directory: Path) -> None:
 
 
 def check_squared_errors(study: Study, configs: Mapping[str, FitConfig]) -> None:
-    """Raise `InputError` if a variant on a rate–distortion curve has no squared error."""
+    """Raise `InputError` if a variant on a rate–distortion curve has another error than `"mse"`."""
     for members in study.rate_distortion.lines.values() if study.rate_distortion else ():
         for member in members:
-            if configs[member].reconstruction != "mse":
-                raise InputError(f"rate_distortion: {member!r} has no squared error")
+            if (found := configs[member].reconstruction) != "mse":
+                raise InputError(
+                    f"rate_distortion: variant {member!r} must have reconstruction 'mse', received "
+                    f"{found!r}"
+                )
 
 
 @contextlib.contextmanager

@@ -34,8 +34,12 @@ MOST_ENTRIES = 200  # of each list in a study
 _PART = r"""(?:(?<![\w-])[\w-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')[ \t]*+"""
 _LONG_KEY = re.compile(rf"(?:{_PART}\.[ \t]*+){{50}}")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all but tabs and line breaks
-# Set on the command line, or by the study itself.
-RESERVED_SETTINGS = ("seed", "data_dir", "early_stopping")
+# Settings that a file cannot have, and the remedy or the reason.
+RESERVED_SETTINGS = {
+    "seed": "use --seeds",
+    "data_dir": "use --data-dir",
+    "early_stopping": "all runs of a study have the same number of epochs",
+}
 # Variants that differ in these cannot be paired.
 SHARED_SETTINGS = {
     field.name for field, declared in declarations(FitConfig) if declared.group == DATA
@@ -100,7 +104,7 @@ def read_study(path: Path) -> Study:
     Raises:
         InputError: If the file cannot be read or is invalid.
     """
-    text = read_text(path)
+    text = read_text(path, remedy="pass a file")
     try:
         content = _parse_toml(text) if path.suffix == ".toml" else _parse_json(text)
     except (ValueError, RecursionError) as error:
@@ -324,6 +328,5 @@ def _check_settings(place: str, settings: Any, refused: Collection[str]) -> None
         for name in settings:
             check_name("setting", name, [field.name for field in dataclasses.fields(FitConfig)])
             if name in refused:
-                shared = name not in RESERVED_SETTINGS
-                remedy = "set it in 'settings', for all" if shared else "the study sets it"
+                remedy = RESERVED_SETTINGS.get(name, "set it in 'settings', for all")
                 raise InputError(f"{name} cannot be set here: {remedy}")

@@ -210,5 +210,6 @@ def _rule_text(study: Study, rule: Rule, table: RunTable, variants: Iterable[str
         if (extra := len(table.whole(name)) - len(table.counted(name)[0])) > 0
     ]
     if waiting:
-        text += f" It omits {escape(', '.join(waiting))}."
+        omitted = escape(", ".join(waiting))
+        text += f" The analysis omits {omitted}, because it uses only planned numbers of seeds."
     return f"{text} {escape(rule.remark)}".strip()

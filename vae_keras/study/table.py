@@ -207,5 +207,5 @@ def read_table(path: Path) -> RunTable:
             "with --report-only"
         ) from None
     if study is None or not runs:
-        raise InputError(f"{path} has no finished epoch of any run")
+        raise InputError(f"{path} has no finished epoch yet: train the study first")
     return RunTable(*study, runs)

@@ -15,7 +15,7 @@ REFUSALS = {
     errno.ENOSPC: DISK_FULL,
     errno.EDQUOT: DISK_FULL,
     errno.EFBIG: ("a file exceeds the size limit: raise ulimit -f", EXIT_FAILED),
-    # Its text contains that of EMFILE.
+    # Before EMFILE, because its message contains that of EMFILE.
     errno.ENFILE: ("the machine has too many open files", EXIT_SYSTEM),
     errno.EMFILE: ("too many open files: raise ulimit -n", EXIT_SYSTEM),
     errno.ENOMEM: OUT_OF_MEMORY,

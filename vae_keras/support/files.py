@@ -24,12 +24,13 @@ TEMPORARY_PREFIX = ".unfinished-"
 LONGEST_NAME = 100  # bytes of a temporary name; longer ones contain a digest instead
 
 
-def read_file(path: str | os.PathLike, most: int = MOST_BYTES) -> bytes:
+def read_file(path: str | os.PathLike, most: int = MOST_BYTES, remedy: str = "restore it") -> bytes:
     """The content of a regular file. Pipes and devices, which may never end, are refused.
 
     Args:
         path: File to read.
         most: The largest size in bytes.
+        remedy: What to do if it is not a regular file.
 
     Raises:
         InputError: If it is not a regular file, is too large, or cannot be read.
@@ -38,12 +39,12 @@ def read_file(path: str | os.PathLike, most: int = MOST_BYTES) -> bytes:
         with open(path, "rb", opener=_open_at_once) as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
-                raise InputError(f"{path} is not a regular file: restore it")
+                raise InputError(f"{path} is not a regular file: {remedy}")
             if status.st_size > most:
                 raise InputError(f"{path} has {status.st_size:,} bytes, more than {most:,}")
             return file.read(most)  # the file may have grown
     except IsADirectoryError:
-        raise InputError(f"{path} is a folder, not a file: restore it") from None
+        raise InputError(f"{path} is a folder, not a file: {remedy}") from None
     except OSError as error:
         if is_refusal(error):
             raise
@@ -55,14 +56,14 @@ def _open_at_once(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
-def read_text(path: str | os.PathLike, most: int = MOST_BYTES) -> str:
+def read_text(path: str | os.PathLike, most: int = MOST_BYTES, remedy: str = "restore it") -> str:
     """The content of a text file in UTF-8, with or without a byte-order mark.
 
     Raises:
         InputError: As `read_file`, or if it is not UTF-8.
     """
     try:
-        return read_file(path, most).decode("utf-8-sig")
+        return read_file(path, most, remedy).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise InputError(f"{path} is damaged: it is not UTF-8 text") from None
 
@@ -236,13 +237,13 @@ def remove_unfinished(directory: str | os.PathLike) -> None:
 def _temporary(path: Path) -> Path:
     """A new temporary path beside another, with the same ending.
 
-    Its name is valid if that one is.
+    If the given name is valid, so is the temporary one.
     """
     prefix = f"{TEMPORARY_PREFIX}{secrets.token_hex(4)}-"
     name = f"{prefix}{path.name}"
     if len(os.fsencode(name)) > LONGEST_NAME:
         digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
-        # Only a short ending is one that a library knows.
+        # The ending matters only if it is short enough for a library to know it.
         ending = path.suffix if len(os.fsencode(path.suffix)) < LONGEST_NAME // 2 else ""
         name = f"{prefix}{digest}{ending}"
     return path.with_name(name)

@@ -39,18 +39,19 @@ def load(module: str) -> ModuleType:
 
 
 def check_backend() -> None:
-    """Raise `InputError` if `keras.json` or the environment configure another backend.
+    """Raise `InputError` unless Keras's configured backend is TensorFlow. Imports nothing.
 
-    Also if Keras could not read its `keras.json`. Imports nothing.
+    It is also raised if `keras.json` cannot be read or has invalid values. Text that is not JSON is
+    ignored, as Keras does.
     """
     home = os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras")
     path = os.path.join(home, "keras.json")
     configured = None
     if os.path.lexists(path):
-        text = read_text(path)  # Keras would wait for a pipe
+        text = read_text(path)  # refuses a pipe, for which Keras would wait forever
         try:
             content = json.loads(text)
-        except ValueError:  # Keras ignores it, too
+        except ValueError:
             content = {}
         if not isinstance(content, dict):
             raise InputError(f"{path} is damaged: it must be a JSON object")

@@ -1,4 +1,4 @@
-"""Numbers, missing numbers and tables as text. Minus is −."""
+"""Numbers, missing numbers and tables as text. The minus sign is −, not a hyphen."""
 
 import re
 import textwrap

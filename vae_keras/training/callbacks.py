@@ -193,7 +193,8 @@ class Recorder(keras.callbacks.Callback):
             self._save(epoch + 1, BEST)
         self.run.write_history(self.rows)
         self._save(epoch + 1, EPOCH)
-        if is_to_stop(self.rows, self.config):  # never False: other callbacks may stop training
+        # Only ever set to True, because another callback may have asked to stop.
+        if is_to_stop(self.rows, self.config):
             self.model.stop_training = True
 
     def _save(self, epoch: int, kind: str) -> None:

@@ -41,7 +41,7 @@ def save_checkpoint(
     np.savez(buffer, epoch=np.int64(epoch), run=run, **arrays)
     content = buffer.getvalue()
     file = directory / f"{kind}-{epoch:05d}-{_digest(content)}.npz"
-    if file.is_dir():  # it gives way, but may be someone else's
+    if file.is_dir():  # moved aside, not removed, because it may be the user's
         file.rename(file.with_name(f"{file.name}.moved"))
     with replacing(file) as path:
         path.write_bytes(content)
@@ -109,7 +109,9 @@ def find_checkpoint(
             warn(f"{message}; it is not used")
         return found, arrays
     if foreign:
-        raise InputError(foreign[0])
+        raise InputError(
+            f"{foreign[0]}: restore the checkpoints of this run, or restart it with ⟨overwrite⟩"
+        )
     return 0, {}
 
 

@@ -136,7 +136,7 @@ class Run:
     def _places(self) -> tuple[list[Path], list[Path]]:
         """The files of the run except for its settings, and its folders.
 
-        The mark of a finished run is first.
+        `metrics.json` is first, so that a run that is being removed no longer counts as finished.
         """
         exports = self.exports.values()  # files have an ending
         files = [
@@ -209,8 +209,8 @@ class Run:
         """The data that the run was trained on, passed again or loaded from a new location.
 
         Args:
-            data: The data passed to `train`; with separate test images, as `ImageData`. None to
-                load it.
+            data: The data passed to `train`. If test images were passed separately, an `ImageData`
+                with both. None to load it.
             dataset: New location of the images; None for the location in training.
             **places: Settings such as `data_dir`; None for the run's own.
 

@@ -1,5 +1,5 @@
 "use strict";
-// Converts the arrays embedded in the page, { type: base64 }, to Float32Array.
+// Converts the arrays embedded in the page, { type: base64 }, to typed arrays.
 
 function decodeArray(embedded) {
   const [type, text] = Object.entries(embedded)[0];

@@ -24,7 +24,7 @@ function drawMarks(plane, brush, { pointer, image, drawing, posterior, draws, pa
   if (drawing) drawDiamond(brush, at(drawing), plane);
   if (image) brush.outline(2, () => brush.context.arc(...at(image), RING * brush.ratio, 0, 2 * Math.PI));
   (draws ?? []).forEach((place, age) => brush.disc(at(place), age ? 2 : 4, age ? brush.colors.faint : brush.colors.text));
-  // At the image itself, its ring marks the pointer.
+  // If the pointer is at the point of the image, the ring marks both, and no cross is drawn.
   if (pointer && !(image && distance(at(pointer), at(image)) < brush.ratio)) drawCross(brush, at(pointer));
 }
 

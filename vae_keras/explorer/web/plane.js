@@ -7,8 +7,8 @@ const DEVIATIONS = [1, 2, 3]; // radii of the prior's circles
 
 class Plane {
   // `places` are pairs of coordinates. `labels` are the indices of their `classes`, which have a
-  // name and colors. `isShown(index)` returns whether a point is visible. `layers` are the other
-  // layers to draw: `images`, `prior` and `manifold`, a `Manifold`.
+  // name and colors. `isShown(index)` returns whether a point is visible. `layers` tells which of
+  // `images`, `prior` and `manifold` to draw; `manifold` is a `Manifold`.
   constructor(canvas, { view, axes, places, labels, classes, isShown, layers, hasPrior, manifold }) {
     Object.assign(this, { canvas, view, axes, places, labels, classes, isShown, layers, hasPrior, manifold });
     this.background = makeCanvas(1, 1);

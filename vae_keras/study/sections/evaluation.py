@@ -34,8 +34,9 @@ def evaluation_section(
     )
     return (
         "## Evaluation\n\n"
-        "Runs whose weights are available, on the test images, in nats per image unless "
-        "another unit is named; ± as above. The best variance of the decoder is the squared error "
-        f"on training images.{bounds} `python -m vae_keras.evaluate` prints and explains these "
-        "values for one run.\n\n" + markdown(rows)
+        "The table has the evaluated runs. (An evaluation needs the weights of a run.) Values are "
+        "for the test images; ELBO, log-likelihood and mutual information are in nats per image. ± "
+        "is half the width of a 95% t-interval over seeds. The best variance of the decoder is the "
+        f"squared error on training images.{bounds} `python -m vae_keras.evaluate` prints and "
+        "explains these values for one run.\n\n" + markdown(rows)
     )

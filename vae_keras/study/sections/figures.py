@@ -93,7 +93,10 @@ def figure_section(study: Study, table: RunTable, differences: Differences) -> s
 
 def _meaning_of_diamonds(published: Mapping[str, PublishedLosses]) -> str:
     splits = "test and training" if any(published[TRAIN].values()) else "test"
-    return f" Diamonds are the published {splits} losses, in the color of the published name."
+    return (
+        f" Diamonds are the published {splits} losses, in the color of the variant under whose "
+        "name they were published."
+    )
 
 
 def _mean_and_width(found: Comparison) -> tuple[float, float | None]:

@@ -14,7 +14,8 @@ def loss_table(study: Study, table: RunTable) -> list[list[str]]:
     terms = loss_columns(table.columns)[1:]
     rows = [["variant", "seeds", "epoch"]]
     rows[0] += ["test loss, published", "test loss, here"] if compared else ["test loss"]
-    rows[0] += [f"mean of last {LAST_EPOCHS}", *map(title, terms), "training loss"]
+    rows[0].append(f"test loss, mean of last {LAST_EPOCHS} epochs")
+    rows[0] += [*map(title, terms), "training loss"]
     columns = [(TEST, LAST_EPOCHS), *((f"val_{term}", 1) for term in terms), (TRAIN, 1)]
     for name in table.runs:
         epoch, mean, half_width = table.summarize(name, TEST)
@@ -35,7 +36,7 @@ def loss_section(study: Study, table: RunTable) -> str:
         return text
     of_source = f" of {study.source}" if study.source else ""
     remark = f", {published.remark}" if published.remark else ""
-    sentences = [f"Published: figures{of_source} at the same epoch{remark}."]
+    sentences = [f"Published: losses{of_source} at the same epoch{remark}."]
     epochs = {table.summarize(name, TEST)[0] for name in compared}
     sentences += [note for epoch, note in published.notes.items() if epoch in epochs]
     far = []
@@ -44,7 +45,10 @@ def loss_section(study: Study, table: RunTable) -> str:
         nearest = min((mean - loss for loss in losses), key=abs)
         if abs(nearest) > published.tolerance:
             far.append(f"{name} ({signed(nearest)})")
-    sentences.append(f"Differences above {published.tolerance}: {', '.join(far) or 'none'}.")
+    sentences.append(
+        "Variants whose mean differs from each of their published losses by more than "
+        f"{published.tolerance}: {', '.join(far) or 'none'}."
+    )
     return f"{text}\n\n{escape(' '.join(sentences))}"
 
 

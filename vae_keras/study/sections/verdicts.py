@@ -50,18 +50,22 @@ def claim_section(study: Study, table: RunTable) -> str | None:
             evidence.append([*cells, number(found.detectable(level))])
     text = (
         "## Claims\n\n"
-        "A claim states that some losses are below others. It is confirmed if all its differences "
-        "are below zero, by one p for all of them (intersection–union), and refuted if one is "
-        "above zero (union–intersection). "
+        "A claim states that some losses are below others. It is confirmed if all of its "
+        "differences are significantly below zero (intersection–union test), and refuted if at "
+        "least one is significantly above zero (union–intersection test). "
     )
     if margin:
         text += f"It is practically equal if all are within ±{margin:g}, by two one-sided tests. "
-    looks = f" and multiplied by {looks_of(study.rule)}" if looks_of(study.rule) > 1 else ""
     text += (
-        f"p is corrected by Holm's method for the {escape(_families(families, study))} that runs "
-        f"of {count(table.last_epoch, 'epoch')} can decide{looks}; p < {ALPHA} is significant. A "
-        f"verdict with p above {FRAGILE} is fragile: another seed may change it. Differences are "
-        f"paired and use the mean of the {LAST_EPOCHS} epochs up to that of the claim.\n\n"
+        f"p is corrected by Holm's method for the {escape(_families(families, study))} that can be "
+        f"decided after {count(table.last_epoch, 'epoch')}. "
+    )
+    if (looks := looks_of(study.rule)) > 1:
+        text += f"It is then multiplied by {looks}, the number of planned analyses. "
+    text += (
+        f"p < {ALPHA} is significant. A verdict with p above {FRAGILE} is fragile: another seed "
+        f"may change it. Differences are paired and use the mean of the {LAST_EPOCHS} epochs up to "
+        "that of the claim.\n\n"
     )
     return (
         f"{text}{markdown(rows)}\n\n### Differences of the claims\n\n"
@@ -74,7 +78,7 @@ def claim_section(study: Study, table: RunTable) -> str | None:
 def _families(sizes: Mapping[str, int], study: Study) -> str:
     """The numbers of claims that are corrected together, by source."""
     names = {source: source or study.source for source in sizes}
-    return " and for the ".join(
+    return " and, separately, for the ".join(
         count(size, "claim") + (f" of {names[source]}" if len(sizes) > 1 and names[source] else "")
         for source, size in sizes.items()
     )

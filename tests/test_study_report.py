@@ -343,7 +343,7 @@ def test_a_report_says_which_analysis_it_is(tmp_path, without_figures):
     for seeds, text in (
         (4, "**This analysis is interim**: the final one is at 8 seeds."),
         (6, "interim**: the final one is at 8 seeds. Because the runs are analyzed at 3, 4 and 8"),
-        (8, "**This analysis is final**: the final one is at 8 seeds."),
+        (8, "**This analysis is final**: it uses all 8 planned seeds."),
     ):
         write_report(make_table(seeds=seeds), tmp_path)
         report = (tmp_path / "report.md").read_text()

@@ -160,7 +160,8 @@ def report_again(arguments: Sequence[str]) -> None:
     """Write tables and figures from the tables in the folder, without its runs."""
     parser = cli.Parser(
         prog="python -m vae_keras.study report",
-        description="Rewrite all tables and figures of a study from the tables in its folder.",
+        description="Rewrite report.md, summary.csv and the figures of a study from the tables "
+        "in its folder.",
         example="python -m vae_keras.study report saved_models/gelu-study",
     )
     parser.add_argument("directory", metavar="DIR", help="folder of the study")

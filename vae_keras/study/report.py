@@ -179,8 +179,8 @@ def _introduction(study: Study, table: RunTable) -> str:
         f"# Study {escape(table.study)} on {escape(table.dataset)}\n\n"
         f"{count(len(variants), 'variant')}, {count(len(seeds), 'seed')}, "
         f"{count(table.last_epoch, 'epoch')}. The loss is {' plus '.join(terms)}, averaged over "
-        "images; lower is better. ± is half the width of a 95% t-interval over seeds; n/a: too few "
-        "runs."
+        "images; lower is better. ± is half the width of a 95% t-interval over seeds. n/a: no "
+        "value, because there are too few runs or epochs, or no published loss."
     )
     if unfinished:
         text += (
@@ -197,8 +197,10 @@ def _rule_text(study: Study, rule: Rule, table: RunTable, variants: Iterable[str
     finished = [len(table.whole(name)) if name in table.runs else 0 for name in study.variants]
     *before, last = map(str, rule.looks)
     looks = f"{', '.join(before)} and {last}" if before else last
-    have = "final" if min(finished) >= rule.looks[-1] else "interim"
-    text = f"**This analysis is {have}**: the final one is at {rule.looks[-1]} seeds."
+    if min(finished) >= rule.looks[-1]:
+        text = f"**This analysis is final**: it uses all {rule.looks[-1]} planned seeds."
+    else:
+        text = f"**This analysis is interim**: the final one is at {rule.looks[-1]} seeds."
     if len(rule.looks) > 1:
         text += (
             f" Because the runs are analyzed at {looks} seeds, every corrected p is multiplied by "

@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def benchmark(batch_size: int, blocks: int, steps: int) -> None:
-    """Report the time of a step: for one training alone, then for one per core side by side."""
+    """Report the time of a step: for one training run alone, then for one per core side by side."""
     for name, value, least in (
         ("blocks", blocks, 2),
         ("steps", steps, 1),
@@ -114,7 +114,7 @@ def _one_at_a_time(
 
     ceiling = MATMUL_FLOPS / statistics.median(seconds.pop("matmul"))
     report(
-        f"\nOne training, {threads} threads\n"
+        f"\nOne training run, {threads} threads\n"
         f"ratio: to {REFERENCE[0]} with {REFERENCE[1]} in {REFERENCE[2]} (median over blocks)\n"
         f"share: of the peak, the speed of a matrix product, {ceiling / 1e9:.0f} GFLOP/s"
     )
@@ -134,7 +134,7 @@ def _side_by_side(
 ) -> None:
     from vae_keras.benchmark.workers import MATMUL_FLOPS, Worker
 
-    report(f"\n{cores} trainings side by side, one thread each")
+    report(f"\n{cores} training runs side by side, one thread each")
     report(f"{'':<12}{'images/s':>10}{'matrix product':>18}{'of peak':>12}")
     for activation in ("leaky_relu", "gelu"):
         row = ("vae_keras", activation, "float32")

@@ -1,4 +1,4 @@
-"""One training of a study, in its own process, which may be killed without harm."""
+"""One training run of a study, in its own process, which may be killed without harm."""
 
 import contextlib
 import json

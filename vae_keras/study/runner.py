@@ -236,7 +236,7 @@ def train_runs(
     Raises:
         InputError: If another process uses the folder, or Dask cannot be used.
         MovedError: If the folder was renamed or removed.
-        Interrupted: At Ctrl-C or SIGTERM, after all trainings have stopped.
+        Interrupted: At Ctrl-C or SIGTERM, after all training runs have stopped.
     """
     with _joblib_backend(min(jobs, len(planned)), scheduler) as run_all:
         directory = create_run(Path(directory).absolute()).directory

@@ -1,4 +1,4 @@
-"""The end of a training: the best weights, the saved model, its exports and figures."""
+"""The end of training: the best weights, the saved model, its exports and figures."""
 
 from collections.abc import Sequence
 from typing import Any

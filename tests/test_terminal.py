@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from quick import SMALL_OPTIONS
 
 import vae_keras
 from vae_keras import __main__ as commands
@@ -42,7 +43,7 @@ apply = importlib.import_module("vae_keras.apply")  # the package has a function
 ROOT = Path(vae_keras.__file__).parents[1]
 GOLDEN = Path(__file__).parent / "golden"
 STUDY = Path("saved_models/gelu-study")
-TINY = ["--dataset", "digits", "--max-train-images", "64"]
+TINY = ["--dataset", "digits", *SMALL_OPTIONS, "--max-train-images", "64"]
 WIDTHS = (80, 120)
 
 

@@ -136,9 +136,10 @@ def _side_by_side(
 
     report(f"\n{cores} training runs side by side, one thread each")
     report(f"{'':<12}{'images/s':>10}{'matrix product':>18}{'of peak':>12}")
-    for activation in ("leaky_relu", "gelu"):
-        row = ("vae_keras", activation, "float32")
-        workers = [Worker(1, images, batch_size, [row]) for _ in range(cores)]
+    rows = [("vae_keras", activation, "float32") for activation in ("leaky_relu", "gelu")]
+    workers = [Worker(1, images, batch_size, rows) for _ in range(cores)]
+    for row in rows:
+        activation = row[1]
         rates: list[float] = []
         ceilings: list[float] = []
         tasks: tuple[tuple[Any, int, list[float], int], ...] = (
@@ -152,8 +153,6 @@ def _side_by_side(
                 rate = sum(work / worker.wait() for worker in workers)
                 if block >= 0:
                     results.append(rate)
-        for worker in workers:
-            worker.close()
         share = statistics.median(
             rate * flops / batch_size / ceiling for rate, ceiling in zip(rates, ceilings)
         )
@@ -161,6 +160,8 @@ def _side_by_side(
             f"{activation:<12}{statistics.median(rates):>10,.0f}"
             f"{f'{statistics.median(ceilings) / 1e9:.0f} GFLOP/s':>18}{share:>12.0%}"
         )
+    for worker in workers:
+        worker.close()
 
 
 def _processor() -> str:

@@ -17,7 +17,7 @@ from vae_keras.config import FitConfig
 from vae_keras.data.digits import Digits
 from vae_keras.training.run import Run
 
-TINY = ["--dataset", "digits", *SMALL_OPTIONS, "--max-train-images", "64", "--epochs", "1"]
+TINY = ["--dataset", "digits", "--max-train-images", "64", "--epochs", "1"]
 
 
 def run_fit(*arguments, **options):
@@ -28,7 +28,8 @@ def run_fit(*arguments, **options):
 def finished(tmp_path_factory):
     """A run in its default folder."""
     folder = tmp_path_factory.mktemp("project")
-    return folder, run_fit(*TINY, "--activation", "gelu", "--tensorboard", cwd=folder)
+    options = [*TINY, *SMALL_OPTIONS, "--activation", "gelu", "--tensorboard"]
+    return folder, run_fit(*options, cwd=folder)
 
 
 @pytest.mark.slow

@@ -129,6 +129,16 @@ def test_noise_of_networks_inside_networks_is_reset(images):
     np.testing.assert_array_equal(*found)
 
 
+@on_tensorflow
+def test_the_step_is_traced_once(model, images, monkeypatch):
+    traced, step = [], Autoencoder.train_step
+    monkeypatch.setattr(
+        Autoencoder, "train_step", lambda model, data: traced.append(data) or step(model, data)
+    )
+    model.fit(images, verbose=0)
+    assert len(traced) == 1
+
+
 def test_a_summary_takes_the_arguments_of_keras(model, capsys):
     lines = []
     model.summary(60, None, lines.append)

@@ -56,6 +56,13 @@ class KerasContract(_Base):
             y = _target(super().fit, x, y, arguments, options)
             return super().fit(check_batches(x), y, *arguments, **options)
 
+    def make_train_function(self, force: bool = False) -> None:
+        """Build the optimizer before the first step, which TensorFlow would trace twice."""
+        if keras.backend.backend() == "tensorflow" and not self.optimizer.built:
+            with self.distribute_strategy.scope():
+                self.optimizer.build(self.trainable_variables)
+        super().make_train_function(force)
+
     def evaluate(self, x: Any = None, y: Any = None, *arguments: Any, **options: Any) -> Any:
         """The loss and its terms on images, with a random z; arguments as in Keras.
 

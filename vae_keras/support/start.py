@@ -1,6 +1,7 @@
 """Starting TensorFlow for commands: without its messages, and without interruption by Ctrl-C."""
 
 import contextlib
+import gc
 import importlib
 import importlib.metadata
 import json
@@ -31,7 +32,8 @@ def load(module: str) -> ModuleType:
     if "tensorflow" not in sys.modules:
         report("Starting TensorFlow …")
     use_wide_vectors()
-    with deferred_signals() as signals:  # an interrupted import fails in many ways
+    # An interrupted import fails in many ways.
+    with deferred_signals() as signals, no_collection():
         import_tensorflow()
         loaded = importlib.import_module(module)
     signals.check()
@@ -80,6 +82,22 @@ def import_tensorflow() -> None:
         import tensorflow
     if os.environ["TF_CPP_MIN_LOG_LEVEL"] in ("2", "3"):  # TensorFlow's Python code ignores it
         tensorflow.get_logger().setLevel("ERROR")
+
+
+@contextlib.contextmanager
+def no_collection() -> Iterator[None]:
+    """Exclude the objects of the block, which stay until the end, from garbage collection.
+
+    Otherwise Python searches the many objects of TensorFlow during their import and at the end.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if enabled:
+            gc.enable()
 
 
 @contextlib.contextmanager

@@ -1,3 +1,4 @@
+import gc
 import os
 import shutil
 
@@ -8,11 +9,18 @@ import pytest
 from browsing import BROWSERS, OPTIONS, run_explore, scramble
 from quick import SMALL, leave_out
 
-from vae_keras.config import make_config
-from vae_keras.data.images import ImageData
-
 IMAGE_SHAPE = (8, 8, 1)
 BROWSER_FIXTURES = {"browser", "open_page", "scripts"}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Import the tests, and TensorFlow with them, which the garbage collector need not search."""
+    gc.disable()
+    result = yield
+    gc.freeze()
+    gc.enable()
+    return result
 
 
 def pytest_collection_modifyitems(items):
@@ -26,12 +34,14 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session")
 def tiny_config():
     """Settings of a network that trains in milliseconds."""
+    from vae_keras import make_config
+
     return make_config(
         encoder_filters=(4, 4),
         encoder_strides=(2, 2),
         decoder_filters=(4,),
         decoder_strides=(2, 2),
-        batch_size=8,
+        batch_size=20,
         epochs=2,
         learning_rate=0.01,
     )
@@ -40,6 +50,8 @@ def tiny_config():
 @pytest.fixture(scope="session")
 def tiny_data():
     """70 training and 21 test images, noise: no whole number of batches."""
+    from vae_keras import ImageData
+
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (91, *IMAGE_SHAPE), dtype=np.uint8)
     images.flags.writeable = False  # all tests share them
@@ -57,6 +69,25 @@ def images():
 def quick_training(monkeypatch):
     """Makes `train` leave out what takes longer than the steps of a tiny network."""
     leave_out(monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def trained_run(tiny_config, tiny_data, tmp_path_factory):
+    """A finished run without figures and exports, which no test changes."""
+    from vae_keras import train
+
+    with pytest.MonkeyPatch.context() as patch:
+        leave_out(patch)
+        return train(tiny_config, tmp_path_factory.mktemp("trained") / "run", tiny_data, verbose=0)
+
+
+@pytest.fixture
+def run(trained_run, tmp_path):
+    """A copy of a finished run, for the test to change."""
+    from vae_keras import Run
+
+    shutil.copytree(trained_run.directory, tmp_path / "run")
+    return Run(tmp_path / "run")
 
 
 @pytest.fixture(scope="session")
@@ -140,7 +171,7 @@ def digits():
 @pytest.fixture(scope="session")
 def make_digits_run(digits, tmp_path_factory):
     """Makes a run as training leaves it, with scrambled weights, in a moment."""
-    from vae_keras import build_model
+    from vae_keras import build_model, make_config
     from vae_keras.support.files import write_json
     from vae_keras.training.run import Run
 

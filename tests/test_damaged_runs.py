@@ -14,25 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_training import assert_equal_runs
 
-from vae_keras import InputError, Run, load_model, train
+from vae_keras import InputError, load_model, train
 from vae_keras.study.report import write_report
 from vae_keras.study.table import RunTable
 from vae_keras.support.files import read_file, read_json, read_text
 from vae_keras.support.text import escape
-
-
-@pytest.fixture(scope="module")
-def trained(tiny_config, tiny_data, tmp_path_factory):
-    directory = tmp_path_factory.mktemp("damaged") / "run"
-    return train(tiny_config, directory, tiny_data, verbose=0)
-
-
-@pytest.fixture
-def run(trained, tmp_path):
-    import shutil
-
-    shutil.copytree(trained.directory, tmp_path / "run")
-    return Run(tmp_path / "run")
 
 
 def spoil(path, kind):
@@ -158,7 +144,7 @@ def make_archive(**arrays):
 @pytest.mark.usefixtures("quick_training")
 @pytest.mark.parametrize("kind", [*KINDS, "foreign", "objects", "no epoch", "negative epoch"])
 def test_a_bad_newest_checkpoint_gives_way_to_the_one_before(
-    run, trained, tiny_config, tiny_data, kind, capfd
+    run, trained_run, tiny_config, tiny_data, kind, capfd
 ):
     from vae_keras.training.checkpoints import _digest
 
@@ -179,7 +165,7 @@ def test_a_bad_newest_checkpoint_gives_way_to_the_one_before(
         newest.write_bytes(content)
     again = train(tiny_config, run.directory, tiny_data, resume=True, verbose=0)
     # A finished run with its own settings is left as it is: make it longer instead.
-    assert_equal_runs(again, trained)
+    assert_equal_runs(again, trained_run)
     longer = train(tiny_config.replace(epochs=3), run.directory, tiny_data, resume=True, verbose=0)
     assert len(longer.read_history()) == 3
     assert newest.name in capfd.readouterr().err

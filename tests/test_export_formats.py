@@ -230,11 +230,6 @@ def test_every_format_is_described():
     assert formats.FORMATS.keys() == EXPORTS.keys()
 
 
-@pytest.fixture
-def run(tiny_config, tiny_data, tmp_path, quick_training):
-    return vae_keras.train(tiny_config, tmp_path / "run", tiny_data, verbose=0)
-
-
 def names(folder):
     return {path.name for path in folder.iterdir()}
 

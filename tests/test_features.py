@@ -36,14 +36,6 @@ def test_scikit_learn_finds_what_it_expects(estimator, check):
     check(estimator)
 
 
-@pytest.fixture(scope="module")
-def run(tiny_config, tiny_data, tmp_path_factory):
-    """A finished run on gray images of 8×8."""
-    return train(
-        tiny_config.replace(epochs=1), tmp_path_factory.mktemp("run") / "run", tiny_data, verbose=0
-    )
-
-
 @pytest.mark.parametrize("scale, warns", [(16, True), (255, False), (1, False)])
 def test_values_of_an_unusual_scale_are_read_as_dark_with_a_warning(run, scale, warns, caplog):
     images = np.random.default_rng(0).random((9, 8, 8))

@@ -30,10 +30,10 @@ SETUP = """\
 dataset, train_images, epochs, runs = {dataset!r}, 96, 1, {runs!r}
 import warnings; warnings.filterwarnings("default", category=DeprecationWarning, module="vae_keras")
 """
-# Figures and exports of runs that no cell uses.
+# Put before the first cell: leaves out figures of runs, and their exports where no cell uses them.
 QUICK = f"""\
-import sys; sys.path.append({str(Path(__file__).parent)!r})
-import quick; quick.be_quick()
+__import__("sys").path.append({str(Path(__file__).parent)!r})
+__import__("quick").be_quick(exports={{exports}})
 """
 # Graphs that compute the same may round differently, and training amplifies that.
 SAME_LOSSES = """\
@@ -105,13 +105,14 @@ def execute(notebook, path, runs, dataset="digits", further=()):
     """Run a notebook on few images, then further code in the same kernel."""
     (place,) = [n for n, cell in enumerate(notebook.cells) if has_tag(cell, "parameters")]
     code = SETUP.format(dataset=dataset, runs=str(runs))
-    if path.stem not in EXPORTING:
-        code += QUICK
     notebook.cells.insert(place + 1, nbformat.v4.new_code_cell(code))
+    code = QUICK.format(exports=path.stem in EXPORTING)
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(code))
     own = len(notebook.cells)
     notebook.cells += [nbformat.v4.new_code_cell(code) for code in further]
     resources = {"metadata": {"path": str(path.parent)}}
-    NotebookClient(notebook, timeout=900, kernel_name="python3", resources=resources).execute()
+    options = {"timeout": 900, "kernel_name": "python3", "shutdown_kernel": "immediate"}
+    NotebookClient(notebook, resources=resources, **options).execute()
     del notebook.cells[own:]
 
 

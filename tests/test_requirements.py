@@ -3,13 +3,13 @@
 import itertools
 
 import pytest
-from quick import build_model
 
 from vae_keras import InputError, train
 from vae_keras.config import PRESETS, make_config
 from vae_keras.data.sources import find_source
 from vae_keras.fit import parse
 from vae_keras.training import requirements
+from vae_keras.training.build import build_model
 from vae_keras.training.requirements import check_requirements, needed_memory, test_batch_size
 
 test_batch_size.__test__ = False  # its name is that of a test

@@ -358,7 +358,7 @@ def test_the_bar_counts_every_step(tiny_config, tiny_data, tmp_path, monkeypatch
     train(tiny_config.replace(epochs=1), tmp_path / "run", tiny_data)
     train(tiny_config.replace(epochs=3), tmp_path / "run", tiny_data, resume=True)
     counts = [(bar.initial, bar.n, bar.total) for bar in bars if bar.total is not None]
-    assert counts == [(0, 9, 9), (9, 27, 27)]
+    assert counts == [(0, 4, 4), (4, 12, 12)]
 
 
 @pytest.mark.usefixtures("quick_training")
@@ -368,7 +368,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(tiny_config, tiny_data, tmp_pat
             self.model.optimizer.learning_rate = 1e-3 * 1e6**epoch  # the second epoch diverges
 
     with pytest.raises(
-        DivergedError, match=r"kl_loss is (nan|inf).* in epoch 2, steps 1 to 9: .*learning_rate"
+        DivergedError, match=r"kl_loss is (nan|inf).* in epoch 2, steps 1 to 4: .*learning_rate"
     ):
         train(tiny_config.replace(epochs=4), tmp_path / "run", tiny_data, callbacks=[Leap()])
     run = Run(tmp_path / "run")

@@ -275,7 +275,7 @@ for folder in folders:
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 """
     pixels = np.zeros((64, 64), np.uint8)
-    run = train(tiny_config.replace(epochs=1), tmp_path / "run", np.stack([pixels] * 20), verbose=0)
+    run = train(tiny_config.replace(epochs=1), tmp_path / "run", np.stack([pixels] * 24), verbose=0)
     folders = [tmp_path / "1000", tmp_path / "5000"]
     for folder in folders:
         folder.mkdir()

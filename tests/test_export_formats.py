@@ -2,6 +2,7 @@
 
 import functools
 import importlib.util
+import itertools
 import math
 
 import keras
@@ -20,10 +21,10 @@ from vae_keras.export import check, formats
 from vae_keras.export.networks import in_float32
 
 TOLERANCE = 1e-4
-VARIANTS = [
-    *({"activation": name} for name in ACTIVATIONS),
+NAMES = sorted(ACTIVATIONS)
+OTHER_CHANGES = [
     *(
-        {"activation": "gelu", "normalization": name, "normalization_position": position}
+        {"normalization": name, "normalization_position": position}
         for name in ("batch", "layer")
         for position in ("before", "after")
     ),
@@ -35,6 +36,13 @@ VARIANTS = [
         "decoder_dense_activation": True,
     },
     {"model": "autoencoder", "kl_weight": None},
+]
+# Every activation in one of the networks, and every other part of them.
+VARIANTS = [
+    {"encoder_activation": encoder, "decoder_activation": decoder, **changes}
+    for encoder, decoder, changes in zip(
+        NAMES[::2], [*NAMES[1::2], None], itertools.cycle(OTHER_CHANGES)
+    )
 ]
 
 

@@ -198,7 +198,7 @@ def saved_variants(tmp_path_factory):
             decoder_strides=(2, 1),
         )
         model = build_model(config, IMAGE_SHAPE)
-        model.run_eagerly = True  # one step is not worth a graph
+        model.compile("sgd", run_eagerly=True)  # one step is not worth a graph
         step_losses[variant] = model.train_on_batch(images, return_dict=True)["loss"]
         name = "-".join(variant)
         model.save(folder / f"{name}.keras")

@@ -3,6 +3,7 @@ import time
 
 import numpy as np
 import pytest
+from commands import SERVER
 
 from vae_keras.benchmark import __main__ as benchmark
 from vae_keras.benchmark.flops import flops_per_image
@@ -46,6 +47,8 @@ def short_benchmark(monkeypatch):
         ("plain Keras", "gelu", "bfloat16"),
     ]
     monkeypatch.setattr(benchmark, "TESTED", tested)
+    # The processes find TensorFlow imported.
+    monkeypatch.setattr("multiprocessing.get_context", lambda method: SERVER)
     monkeypatch.setattr(
         "sys.argv", ["benchmark", "--blocks", "2", "--steps", "1", "--batch-size", "4"]
     )

@@ -17,7 +17,7 @@ from damage import KINDS, damage
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from quick import train_eagerly
+from quick import leave_out, train_eagerly
 
 from vae_keras import Run
 from vae_keras.data.images import ImageData
@@ -295,12 +295,15 @@ def original(tiny_config, pictures, patched, tmp_path_factory):
     return run
 
 
-@pytest.fixture
-def whole(original, tmp_path, quick_training):
+@pytest.fixture(scope="module")
+def whole(original, tmp_path_factory):
     """The same run, undamaged and longer."""
-    shutil.copytree(original.directory, tmp_path / "whole")
-    assert run_command("fit", "--resume", tmp_path / "whole", "--epochs", 3) == (0, "")
-    return tmp_path / "whole"
+    directory = tmp_path_factory.mktemp("whole") / "run"
+    shutil.copytree(original.directory, directory)
+    with pytest.MonkeyPatch.context() as patch:
+        leave_out(patch)
+        assert run_command("fit", "--resume", directory, "--epochs", 3) == (0, "")
+    return directory
 
 
 @pytest.mark.slow

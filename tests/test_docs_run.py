@@ -28,6 +28,8 @@ SIDE = 16
 FOUND = {
     "mnist": "digits",
     "fashion_mnist": "digits",
+    "mnist-gelu": "saved_models/digits-gelu",
+    "mnist-leaky_relu": "saved_models/digits-gelu",
     "saved_models/mnist-gelu": "saved_models/digits-gelu",
     "saved_models/mnist-leaky_relu": "saved_models/digits-gelu",
     "saved_models/gelu-study/gelu/seed-0": "saved_models/digits-gelu",

@@ -15,7 +15,7 @@ BROWSER_FIXTURES = {"browser", "open_page", "scripts"}
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection():
-    """Import the tests, and TensorFlow with them, which the garbage collector need not search."""
+    """Keep what the tests import, above all TensorFlow, out of garbage collection."""
     gc.disable()
     result = yield
     gc.freeze()

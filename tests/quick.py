@@ -58,7 +58,6 @@ def be_quick(traces_graphs=False, exports=False):
     replacements = QUICK | {
         "vae_keras.evaluation.judge.STEPS": JUDGE_STEPS,
         "vae_keras.study.job.COMMAND": [sys.executable, __file__],
-        "vae_keras.study.runner.SCHEDULER_TIMEOUT": 3,
     }
     if traces_graphs:
         del replacements["vae_keras.training.loop.build_model"]

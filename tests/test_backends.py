@@ -39,13 +39,13 @@ for name in sys.argv[2:]:
     count, devices, normalization = name.split("-")
     data = ImageData("tiny", images[: int(count)], images[:12])
     settings = config.replace(normalization=normalization)
-    if normalization == "batch":
+    # One run also keeps the best epoch, is resumed and exported; the others are only compared.
+    is_complete = normalization == "batch"
+    if is_complete:
         settings = settings.replace(reconstruction_weight="auto", keep="best")
-    # The model that was trained on several devices is exported; the others only compared.
-    is_exported = name == "65-2-batch"
-    saving.export_model = export if is_exported else lambda model, path, format: path.mkdir()
+    saving.export_model = export if is_complete else lambda model, path, format: path.mkdir()
     run = loop.train(settings, folder / name, data, devices=int(devices))
-    if is_exported:
+    if is_complete:
         longer = settings.replace(epochs=4)
         kept = loop.kept_epoch
         # The older of the best checkpoints, so that it is restored.
@@ -57,7 +57,7 @@ for name in sys.argv[2:]:
         assert run.read_metrics()["kept_epoch"] < 4
     model = keras.saving.load_model(run.model_file)
     assert type(model) is VAE, type(model)
-    assert (run.saved_model / "saved_model.pb").exists() == is_exported
+    assert (run.saved_model / "saved_model.pb").exists() == is_complete
     loss = [row["val_loss"] for row in run.read_history()]
     np.savez(folder / f"{name}.npz", *model.get_weights(), loss=loss)
 """

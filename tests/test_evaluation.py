@@ -45,7 +45,8 @@ def test_bounds_do_not_depend_on_how_the_work_is_cut(runs, monkeypatch):
     monkeypatch.setattr(likelihood, "DECODED_IN_PROCESS", 100)
     shared = bounds(processes=2)
     np.testing.assert_allclose(shared, alone, rtol=1e-5)
-    assert started == [1, 2]
+    np.testing.assert_array_equal(bounds(processes=2), shared)
+    assert started == [1, 2, 2]
     monkeypatch.setattr(likelihood, "DECODED_IN_TASK", 10**6)
     monkeypatch.setattr(inference, "VALUES_AT_ONCE", 72 * 28 * 28)
     np.testing.assert_allclose(bounds(processes=1), alone, rtol=1e-5)

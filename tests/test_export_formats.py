@@ -37,13 +37,15 @@ OTHER_CHANGES = [
     },
     {"model": "autoencoder", "kl_weight": None},
 ]
-# Every activation in one of the networks, and every other part of them.
+# Every activation in one of the networks, and every other part of them. If their number is odd, the
+# last activation has the default beside it.
 VARIANTS = [
     {"encoder_activation": encoder, "decoder_activation": decoder, **changes}
     for encoder, decoder, changes in zip(
         NAMES[::2], [*NAMES[1::2], None], itertools.cycle(OTHER_CHANGES)
     )
 ]
+assert len(VARIANTS) >= len(OTHER_CHANGES)
 
 
 def needs(*names):

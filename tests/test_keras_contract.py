@@ -139,6 +139,39 @@ def test_the_step_is_traced_once(model, images, monkeypatch):
     assert len(traced) == 1
 
 
+class Regularized(VAE):
+    """Has a layer that gets its weights in the first step, and a term of the loss from it."""
+
+    term_names = (*VAE.term_names, "head_loss")
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self.head = keras.layers.Dense(1, kernel_initializer="ones")
+
+    def loss_terms(self, images, outputs):
+        terms = super().loss_terms(images, outputs)
+        value = keras.ops.squeeze(self.head(outputs["z"]) ** 2, -1)
+        return {**terms, "head_loss": terms["kl_loss"]._replace(value=value)}
+
+
+def test_a_layer_of_a_new_model_may_get_its_weights_in_the_first_step(images):
+    model = Regularized(*networks())
+    model.compile("adam")
+    model.fit(images, verbose=0)
+    assert np.all(array(model.head.kernel) != 1)
+
+
+@on_tensorflow
+def test_a_model_with_its_own_step_needs_no_optimizer(images):
+    class Untrained(VAE):
+        def train_step(self, data):
+            return self.test_step(data)
+
+    model = Untrained(*networks())
+    model.compile(None)
+    assert model.fit(images, verbose=0).history["loss"][0] > 0
+
+
 def test_a_summary_takes_the_arguments_of_keras(model, capsys):
     lines = []
     model.summary(60, None, lines.append)

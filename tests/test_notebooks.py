@@ -31,6 +31,7 @@ dataset, train_images, epochs, runs = {dataset!r}, 96, 1, {runs!r}
 import warnings; warnings.filterwarnings("default", category=DeprecationWarning, module="vae_keras")
 """
 # Put before the first cell: leaves out figures of runs, and their exports where no cell uses them.
+# It defines no names, which other cells could use by mistake.
 QUICK = f"""\
 __import__("sys").path.append({str(Path(__file__).parent)!r})
 __import__("quick").be_quick(exports={{exports}})
@@ -167,6 +168,12 @@ def test_a_committed_notebook_was_run_in_order_from_the_top(notebook):
 def test_a_committed_notebook_shows_no_errors_and_no_warnings(notebook):
     assert not [output for output in outputs(notebook) if output.output_type == "error"]
     assert noise(notebook) == []
+
+
+def test_a_notebook_imports_the_package_before_tensorflow(notebook):
+    code = "\n".join(cell.source for cell in code_cells(notebook))
+    imported = re.findall(r"^(?:import|from) (vae_keras|keras|tensorflow)\b", code, re.MULTILINE)
+    assert imported[0] == "vae_keras"  # only then TensorFlow starts without its messages
 
 
 def test_a_committed_notebook_is_small(path):

@@ -1,6 +1,7 @@
 """What `import vae_keras` and the package's commands give, also to programs around them."""
 
 import configparser
+import gc
 import importlib
 import os
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 
 import vae_keras
 from vae_keras import __main__ as commands
+from vae_keras.support import start
 
 ROOT = Path(vae_keras.__file__).parent
 
@@ -128,3 +130,15 @@ def test_the_script_runs_the_commands():
     module, _, function = target.partition(":")
     assert name == "vae-keras"
     assert getattr(importlib.import_module(module), function) is commands.main
+
+
+def test_garbage_collection_skips_tensorflow_where_a_command_imports_it(monkeypatch):
+    monkeypatch.setattr(start, "use_wide_vectors", lambda: None)
+    monkeypatch.setattr(start, "import_tensorflow", lambda: enabled.append(gc.isenabled()))
+    frozen, enabled = gc.get_freeze_count(), []
+    start.load("json")
+    assert gc.get_freeze_count() <= frozen
+    monkeypatch.delitem(sys.modules, "tensorflow")
+    start.load("json")
+    assert gc.get_freeze_count() > frozen
+    assert enabled == [True, False] and gc.isenabled()

@@ -210,7 +210,6 @@ def test_a_scheduler_that_does_not_answer_is_one_line(tmp_path):
                 *("study", "gelu", "--dataset", "digits", "--directory", "new"),
                 *("--backend", "dask", "--scheduler", address),
                 cwd=tmp_path,
-                quick=True,
             )
             for address in (
                 f"tcp://127.0.0.1:{port}",

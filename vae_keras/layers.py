@@ -30,6 +30,7 @@ class Sampling(keras.layers.Layer):
         super().__init__(**{"dtype": precise_dtype(), **kwargs})
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
+        self.built = True  # it has no weights
 
     def call(self, mean: Any, log_var: Any) -> Any:
         noise = keras.random.normal(ops.shape(mean), dtype=mean.dtype, seed=self.seed_generator)

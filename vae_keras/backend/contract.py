@@ -57,10 +57,19 @@ class KerasContract(_Base):
             return super().fit(check_batches(x), y, *arguments, **options)
 
     def make_train_function(self, force: bool = False) -> None:
-        """Build the optimizer before the first step, which TensorFlow would trace twice."""
-        if keras.backend.backend() == "tensorflow" and not self.optimizer.built:
-            with self.distribute_strategy.scope():
-                self.optimizer.build(self.trainable_variables)
+        """Make the function of a training step.
+
+        TensorFlow traces a step twice if it builds the optimizer, so this builds it first, unless
+        a layer is still unbuilt and may get more weights.
+        """
+        optimizer = getattr(self, "optimizer", None)
+        if (
+            keras.backend.backend() == "tensorflow"
+            and optimizer is not None
+            and not optimizer.built
+            and all(layer.built for layer in self.layers)
+        ):
+            optimizer.build(self.trainable_variables)
         super().make_train_function(force)
 
     def evaluate(self, x: Any = None, y: Any = None, *arguments: Any, **options: Any) -> Any:

@@ -29,11 +29,12 @@ def load(module: str) -> ModuleType:
     """Import a module that needs TensorFlow; signals take effect after the import."""
     check_backend()
     check_address_space()
+    collection: contextlib.AbstractContextManager = contextlib.nullcontext()
     if "tensorflow" not in sys.modules:
         report("Starting TensorFlow …")
+        collection = without_collection()
     use_wide_vectors()
-    # An interrupted import fails in many ways.
-    with deferred_signals() as signals, no_collection():
+    with deferred_signals() as signals, collection:  # an interrupted import fails in many ways
         import_tensorflow()
         loaded = importlib.import_module(module)
     signals.check()
@@ -85,10 +86,11 @@ def import_tensorflow() -> None:
 
 
 @contextlib.contextmanager
-def no_collection() -> Iterator[None]:
-    """Exclude the objects of the block, which stay until the end, from garbage collection.
+def without_collection() -> Iterator[None]:
+    """Turn garbage collection off, and exclude all objects at the end of the block from it.
 
-    Otherwise Python searches the many objects of TensorFlow during their import and at the end.
+    TensorFlow's modules consist of many objects that live as long as the process. Searching them
+    delays their import and the end of the process.
     """
     enabled = gc.isenabled()
     gc.disable()

@@ -164,7 +164,7 @@ def _train(
         )
     with strategy.scope():
         model = build_model(config, data.image_shape, strategy.num_replicas_in_sync > 1)
-        # Restoring a checkpoint would build it outside of the scope.
+        # Built here, because restoring a checkpoint would build it outside of the scope.
         model.optimizer.build(model.trainable_variables)
     if run is None or not resume:
         run = create_run(directory, run_name(config))

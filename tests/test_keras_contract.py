@@ -154,6 +154,7 @@ class Regularized(VAE):
         return {**terms, "head_loss": terms["kl_loss"]._replace(value=value)}
 
 
+@on_tensorflow
 def test_a_layer_of_a_new_model_may_get_its_weights_in_the_first_step(images):
     model = Regularized(*networks())
     model.compile("adam")
